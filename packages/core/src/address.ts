@@ -1,0 +1,61 @@
+import ipaddr from 'ipaddr.js';
+import { AmbitError } from './errors.ts';
+
+/** An IP address in canonical text: dotted IPv4, or RFC 5952 IPv6. A v4-mapped IPv6 address is written as IPv4. */
+export type IpAddress = string;
+
+export interface SocketAddress {
+  readonly ip: IpAddress;
+  readonly port: number;
+}
+
+/** Canonical text of an address given as text; undefined when it is none (zone ids, short and octal forms are refused). */
+export function parseIp(text: string): IpAddress | undefined {
+  if (text.includes('%')) return undefined;
+  if (text.includes(':')) {
+    if (!ipaddr.IPv6.isValid(text)) return undefined;
+    return canonical(ipaddr.IPv6.parse(text));
+  }
+  return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text).toString() : undefined;
+}
+
+/** Canonical text of 4 or 16 bytes in network order; undefined for any other length. */
+export function ipFromBytes(bytes: Uint8Array): IpAddress | undefined {
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  if (bytes.length !== 16) return undefined;
+  return canonical(new ipaddr.IPv6([...bytes]));
+}
+
+/** 4 or 16 bytes in network order of a canonical address. Throws `AMBIT_IP` when it is not one. */
+export function ipToBytes(ip: IpAddress): Uint8Array {
+  if (!ipaddr.isValid(ip)) throw new AmbitError('AMBIT_IP', `${JSON.stringify(ip)} is not an IP address`);
+  return Uint8Array.from(ipaddr.parse(ip).toByteArray());
+}
+
+export function isIpv6(ip: IpAddress): boolean {
+  return ip.includes(':');
+}
+
+/** 127.0.0.0/8 and ::1. */
+export function isLoopback(ip: IpAddress): boolean {
+  return ip === '::1' || ip.startsWith('127.');
+}
+
+/** `ip:port`, IPv6 in brackets. */
+export function formatSocketAddress(address: SocketAddress): string {
+  return isIpv6(address.ip) ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`;
+}
+
+/** Parses `ip:port` or `[ipv6]:port`; the port is 1 to 65535 without sign or leading zero. */
+export function parseSocketAddress(text: string): SocketAddress | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([1-9][0-9]{0,4})$/.exec(text);
+  if (match === null) return undefined;
+  const ip = parseIp(match[1] ?? match[2] ?? '');
+  const port = Number(match[3]);
+  if (ip === undefined || port > 65535 || (match[1] !== undefined) !== (match[1] ?? '').includes(':')) return undefined;
+  return { ip, port };
+}
+
+function canonical(address: ipaddr.IPv6): IpAddress {
+  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String();
+}
