@@ -1,0 +1,45 @@
+import { createServer } from 'node:http';
+import { chargeOrder, closeClients, fetchItems, greeting } from './clients.ts';
+import { closed, listen, run } from './lifecycle.ts';
+import { MARKER, MARKER_HEADER, log, port } from './settings.ts';
+
+let orders = 0;
+
+/** One visit: what there is, a line from the greeter, and a charge for the first item. */
+async function visit(): Promise<object> {
+  orders += 1;
+  const [items, line] = await Promise.all([fetchItems(), greeting()]);
+  const receipt = await chargeOrder(`order ${orders}`, items[0]?.cents ?? 0);
+  return { items, greeting: line, receipt };
+}
+
+// Answers GET / with a visit to the other three services, 502 when one of them fails.
+const server = createServer((request, response) => {
+  const answer = (status: number, body: object): void => {
+    response.writeHead(status, { 'content-type': 'application/json', [MARKER_HEADER]: MARKER });
+    response.end(JSON.stringify(body));
+  };
+  if (request.method !== 'GET' || request.url !== '/') {
+    answer(404, { error: 'no such page' });
+    return;
+  }
+  visit().then(
+    (page) => {
+      answer(200, page);
+    },
+    (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      log('storefront', 'visit failed', { reason });
+      answer(502, { error: reason });
+    },
+  );
+});
+
+await run({
+  name: 'storefront',
+  start: () => listen(server, port('PORT', 8080)),
+  finish: async () => {
+    await closed(server);
+    closeClients();
+  },
+});
