@@ -1,0 +1,144 @@
+/** What each package may import of ours, and why its border stands where it does. */
+const ARROWS = {
+  core: { may: [], why: 'Everything stands on it, so it stands on nothing of ours.' },
+  proto: { may: [], why: 'Wire contracts are facts of their own.' },
+  native: { may: ['core'], why: 'The one place where memory safety is by hand stays small and at the bottom.' },
+  reactor: { may: ['core', 'native'], why: 'An event loop knows descriptors and bytes, no protocol.' },
+  http: { may: ['core'], why: 'Codecs are pure: bytes in, events out.' },
+  hbone: { may: ['core', 'reactor', 'http'], why: 'Tunnels know sockets and frames, no mesh.' },
+  capture: { may: ['core', 'native'], why: 'Redirection is text and its application, whoever asks for it.' },
+  zds: { may: ['core', 'proto', 'native', 'reactor'], why: 'Both ends of the node contract, ignorant of what is done with a pod.' },
+  identity: { may: ['core', 'proto'], why: 'Keys and certificates, ignorant of who uses them.' },
+  xds: { may: ['core', 'proto'], why: 'The transport is agnostic of the resource type.' },
+  mesh: { may: ['core', 'proto'], why: 'The model is pure, so that every component takes the same decision.' },
+  translation: { may: ['core', 'proto', 'mesh'], why: 'Pure, so that the controller and offline tools translate alike.' },
+  telemetry: { may: ['core'], why: 'Names and records; who counts is somewhere else.' },
+  ztunnel: {
+    may: ['core', 'proto', 'native', 'reactor', 'http', 'hbone', 'capture', 'zds', 'identity', 'xds', 'mesh', 'telemetry'],
+    why: 'A program assembles mechanisms; it never imports another program.',
+  },
+  'istiod-lite': {
+    may: ['core', 'proto', 'identity', 'xds', 'mesh', 'translation', 'telemetry'],
+    why: 'A program assembles mechanisms; the controller needs no FFI and no data path.',
+  },
+  local: {
+    may: ['core', 'proto', 'native', 'reactor', 'capture', 'zds', 'identity', 'translation', 'mesh', 'telemetry'],
+    why: 'It spawns the programs as a cluster would; importing them would hide what only a process boundary shows.',
+  },
+};
+
+const TESTS = '[.](integration[.]|netns[.])?test[.]ts$|/test-[^/]+[.]ts$';
+const TEST_AUTHORITY = '^packages/identity/src/test-authority[.]ts$';
+
+const arrows = Object.entries(ARROWS).map(([name, { may, why }]) => ({
+  name: `layer-${name}`,
+  comment: `${why} Allowed: ${may.length === 0 ? 'nothing of ours' : may.join(', ')}.`,
+  severity: 'error',
+  from: { path: `^packages/${name}/src/` },
+  to: { path: '^(packages|bench|examples)/', pathNot: [`^packages/(${[name, ...may].join('|')})/`, TEST_AUTHORITY] },
+}));
+
+export default {
+  forbidden: [
+    ...arrows,
+    {
+      name: 'layer-unknown',
+      comment: 'A new package needs a row in the table of arrows before anything may import it.',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: `^packages/(${Object.keys(ARROWS).join('|')})/` },
+      to: { path: '^packages/' },
+    },
+    {
+      name: 'programs-stay-apart',
+      comment: 'Programs meet over the wire. What two of them need belongs into a mechanism package.',
+      severity: 'error',
+      from: { path: '^(packages/([^/]+)|bench|examples)/', pathNot: TESTS },
+      to: { path: '^packages/(ztunnel|istiod-lite)/', pathNot: '^packages/$2/' },
+    },
+    {
+      name: 'examples-know-no-mesh',
+      comment: 'The sample services are what users bring: they must run without us.',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: '^(packages|bench)/' },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one file, or a third is missing.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'internal-is-private',
+      comment: 'A folder named internal belongs to its package alone.',
+      severity: 'error',
+      from: { path: '^((?:packages|examples)/[^/]+|bench)/' },
+      to: { path: '/internal/', pathNot: '^$1/' },
+    },
+    {
+      name: 'ffi-in-native-only',
+      comment: 'Foreign functions are memory-unsafe: one small package holds them, with its self-test and leak test.',
+      severity: 'error',
+      from: { pathNot: '^packages/native/' },
+      to: { path: '(^|/)koffi(/|$)|^node:ffi$' },
+    },
+    {
+      name: 'kubernetes-client-in-controller-only',
+      comment: 'It costs 90 MB to import; a node must not pay that.',
+      severity: 'error',
+      from: { pathNot: '^packages/(kube|istiod-lite)/' },
+      to: { path: '(^|/)@kubernetes/client-node(/|$)' },
+    },
+    {
+      name: 'test-authority-in-tests-only',
+      comment: 'An authority that signs whatever it is asked must be out of reach of the programs.',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: [TESTS, '^packages/local/'] },
+      to: { path: TEST_AUTHORITY },
+    },
+    {
+      name: 'pure-packages-do-no-io',
+      comment: 'Codecs, model and translation are functions of their input; that is what makes them testable and shared.',
+      severity: 'error',
+      from: { path: '^packages/(http|mesh|translation)/src/', pathNot: TESTS },
+      to: {
+        dependencyTypes: ['core'],
+        path: '^(node:)?(fs|net|tls|http|http2|https|dgram|dns|child_process|cluster|worker_threads)(/|$)',
+      },
+    },
+    {
+      name: 'data-path-without-streams',
+      comment: 'Node streams between the kernel and the proxy cost more than the proxy; the reactor owns every socket.',
+      severity: 'error',
+      from: { path: '^packages/(reactor|hbone)/src/|^packages/ztunnel/src/(data|dns)/', pathNot: TESTS },
+      to: { dependencyTypes: ['core'], path: '^(node:)?(net|tls|http|http2|https|dgram|stream|dns)(/|$)' },
+    },
+    {
+      name: 'everything-resolves',
+      comment: 'An import that leads nowhere fails at run time.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-test-from-product',
+      comment: 'What ships does not lean on its tests.',
+      severity: 'error',
+      from: { path: '/src/', pathNot: TESTS },
+      to: { path: '[.]test[.]ts$' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules'] },
+    exclude: { path: ['/dist/', '/gen/'] },
+    tsPreCompilationDeps: true,
+    detectProcessBuiltinModuleCalls: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['development', 'import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.json'],
+    },
+    reporterOptions: { text: { highlightFocused: true } },
+  },
+};
