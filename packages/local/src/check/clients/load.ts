@@ -1,0 +1,119 @@
+import { connect } from 'node:net';
+import { type Timer, systemClock } from '@ambit/core/clock';
+import { Held } from './held.ts';
+import { type Attempt, CHECK_MARKER, type Cut, type LoadOptions, type LoadReport, SERVER_PORTS } from './options.ts';
+
+/** Milliseconds between two looks at how many connections are due. */
+const TICK = 2;
+
+/**
+ * An open-loop load: connections are opened when they are due, however slow the earlier ones are, so that a wait is
+ * seen as a wait. `stop` ends the opening, waits for what is under way and reports every connection.
+ */
+export class Load {
+  readonly #options: Required<LoadOptions>;
+  readonly #attempts: Attempt[] = [];
+  readonly #cuts: Cut[] = [];
+  #opened = 0;
+  #open = 0;
+  #leftOut = 0;
+  #worstLateness = 0;
+  #held: Held[] = [];
+  #tick: Timer | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(options: LoadOptions) {
+    this.#options = { maxOpen: 3_000, held: 0, messageEvery: 100, timeout: 5_000, ...options };
+  }
+
+  /** Opens the connections that stay, and begins the load when all of them have exchanged a message. */
+  async start(): Promise<void> {
+    this.#held = Array.from({ length: this.#options.held }, () => new Held(this.#options, this.#cuts));
+    await Promise.all(this.#held.map((held) => held.established));
+    if (this.#options.rate > 0) this.#openDue(systemClock.now());
+  }
+
+  async stop(): Promise<LoadReport> {
+    this.#tick?.cancel();
+    if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    let messages = 0;
+    for (const held of this.#held) messages += held.finish();
+    return {
+      attempts: this.#attempts,
+      leftOut: this.#leftOut,
+      worstLateness: this.#worstLateness,
+      held: this.#held.length,
+      messages,
+      cuts: this.#cuts,
+    };
+  }
+
+  #openDue(beganAt: number): void {
+    this.#tick = systemClock.setTimeout(() => {
+      const elapsed = systemClock.now() - beganAt;
+      const due = Math.floor((elapsed * this.#options.rate) / 1_000);
+      if (this.#opened < due) {
+        this.#worstLateness = Math.max(this.#worstLateness, elapsed - (this.#opened * 1_000) / this.#options.rate);
+      }
+      for (; this.#opened < due; this.#opened++) {
+        if (this.#open >= this.#options.maxOpen) this.#leftOut += 1;
+        else this.#exchange();
+      }
+      this.#openDue(beganAt);
+    }, TICK);
+  }
+
+  #exchange(): void {
+    this.#open += 1;
+    const startedAt = systemClock.wallTime();
+    const line = `${CHECK_MARKER} ${this.#opened}\n`;
+    let connectedAt: number | undefined;
+    let answer = '';
+    let done = false;
+    const socket = connect({ host: this.#options.host, port: SERVER_PORTS.echoOnce, noDelay: true });
+    socket.setEncoding('latin1');
+    const finish = (failure?: string): void => {
+      if (done) return;
+      done = true;
+      timer.cancel();
+      const connected = connectedAt === undefined ? {} : { connectedAt };
+      const outcome = failure === undefined ? {} : { failure };
+      this.#attempts.push({ startedAt, ...connected, endedAt: systemClock.wallTime(), ...outcome });
+      this.#open -= 1;
+      if (failure !== undefined) socket.destroy();
+      if (this.#open === 0) this.#idle?.();
+    };
+    const phase = (): string => (connectedAt === undefined ? 'connecting' : 'waiting for the answer');
+    const timer = systemClock.setTimeout(() => {
+      finish(`timeout ${phase()}`);
+    }, this.#options.timeout);
+    socket.on('connect', () => {
+      connectedAt = systemClock.wallTime();
+      socket.write(line, 'latin1');
+    });
+    socket.on('data', (text: string) => {
+      answer += text;
+      if (answer === line) finish();
+      else if (!line.startsWith(answer)) finish('wrong answer');
+    });
+    socket.on('end', () => {
+      finish(`end while ${phase()}`);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      finish(`${error.code ?? error.message} while ${phase()}`);
+    });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const load = new Load(JSON.parse(process.argv[2] ?? '{}') as LoadOptions);
+  await load.start();
+  console.log('ready');
+  // The end of standard input ends the load; so does the death of whoever holds the other end.
+  process.stdin.resume();
+  process.stdin.once('end', () => {
+    void load.stop().then((report) => {
+      process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());
+    });
+  });
+}

@@ -1,0 +1,109 @@
+/** Ports of the check server; each behaves in one way. */
+export const SERVER_PORTS = {
+  /** Sends every byte back until the client ends, then ends. */
+  echo: 7100,
+  /** Sends the first line back and ends: the server closes first, so that no port of the client stays in TIME_WAIT. */
+  echoOnce: 7101,
+  /** Says a line at once, then behaves as `echo`. */
+  greeting: 7102,
+  /** Waits for the client's end, then sends `LATE_ANSWER_BYTES` and ends. */
+  lateAnswer: 7103,
+  /** Answers the first bytes with a reset. */
+  reset: 7104,
+  /** As `echoOnce`, for policies that close a port. */
+  closedPort: 7105,
+} as const;
+
+export type ServerPort = keyof typeof SERVER_PORTS;
+
+/** What `lateAnswer` sends after the client's end: enough to fill every buffer on the way several times. */
+export const LATE_ANSWER_BYTES = 1_048_576;
+
+/** The string that every check connection carries and no capture may show. */
+export const CHECK_MARKER = 'ambit-check-marker-in-plain-sight';
+
+/** One connection to make; see `dial`. Times in milliseconds. */
+export interface DialOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Sent when connected. Default nothing. */
+  readonly send?: string;
+  /** Send the end right after `send`. Default false. */
+  readonly endAfterSend?: boolean;
+  /** Reset the connection when the first bytes have arrived. Default false. */
+  readonly resetAfterAnswer?: boolean;
+  /** End when the first bytes have arrived. Default false: the other side ends. */
+  readonly endAfterAnswer?: boolean;
+  /** Gives up after so long. */
+  readonly timeout: number;
+}
+
+/** How a connection ended: by the other side's FIN, by a reset, refused at once, by our own limit, or by another error. */
+export type Ending = 'fin' | 'reset' | 'refused' | 'timeout' | 'own-reset' | 'error';
+
+/** What became of one connection. Moments are milliseconds since the epoch. */
+export interface DialResult {
+  readonly startedAt: number;
+  readonly connectedAt?: number;
+  readonly firstByteAt?: number;
+  readonly endedAt: number;
+  readonly ending: Ending;
+  readonly errno?: string;
+  readonly receivedBytes: number;
+  /** The first 300 characters received. */
+  readonly received: string;
+}
+
+/** A load of new connections; see `load`. Times in milliseconds. */
+export interface LoadOptions {
+  readonly host: string;
+  /** Connections opened per second, each with one exchange on the `echoOnce` port. 0 opens none. */
+  readonly rate: number;
+  /** Connections under way at once; one that would be more is left out and reported. Default 3000. */
+  readonly maxOpen?: number;
+  /** Connections that stay open on the `echo` port and exchange one message each `messageEvery`. Default 0. */
+  readonly held?: number;
+  /** Default 100. */
+  readonly messageEvery?: number;
+  /** A connection without an answer for so long has failed. Default 5000. */
+  readonly timeout?: number;
+}
+
+/** One new connection. Moments are milliseconds since the epoch. */
+export interface Attempt {
+  readonly startedAt: number;
+  readonly connectedAt?: number;
+  readonly endedAt: number;
+  /** Absent when the exchange succeeded. */
+  readonly failure?: string;
+}
+
+/** The end of a connection that was to stay open. */
+export interface Cut {
+  readonly openedAt: number;
+  readonly at: number;
+  readonly failure: string;
+}
+
+/** What a load client saw. */
+export interface LoadReport {
+  /** In the order in which they ended. */
+  readonly attempts: readonly Attempt[];
+  /** Connections that were not opened because `maxOpen` were under way. */
+  readonly leftOut: number;
+  /** How late the generator opened a connection at worst, in milliseconds. */
+  readonly worstLateness: number;
+  /** How many stayed-open connections were established. */
+  readonly held: number;
+  readonly messages: number;
+  readonly cuts: readonly Cut[];
+}
+
+/** What the check server prints per connection of the ports other than `echo` and `echoOnce`. */
+export interface ServerEvent {
+  readonly port: ServerPort;
+  readonly at: number;
+  readonly from: string;
+  readonly event: 'accepted' | 'fin' | 'reset' | 'error';
+  readonly errno?: string;
+}
