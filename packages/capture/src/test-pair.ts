@@ -1,5 +1,6 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server, Socket } from 'node:net';
 import type { SocketAddress } from '@ambit/core/address';
 import { close } from '@ambit/native/descriptor';
@@ -24,6 +25,10 @@ export class Pair {
   readonly #datagrams: DatagramSocket[] = [];
 
   constructor() {
+    // Otherwise link-local addresses need seconds before a neighbour can be asked for.
+    for (const namespace of [this.pod, this.peer]) {
+      inNamespace(namespace, () => writeFileSync('/proc/sys/net/ipv6/conf/default/accept_dad', '0'));
+    }
     const at = (fd: number): string => `/proc/${process.pid}/fd/${fd}`;
     this.#ip(undefined, [`link add eth0 netns ${at(this.pod)} type veth peer name eth0 netns ${at(this.peer)}`]);
     const common = ['link set lo up', 'link set eth0 up'];
