@@ -1,0 +1,3 @@
+import { armFaults } from './fault.ts';
+
+armFaults();

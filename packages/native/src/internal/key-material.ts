@@ -1,0 +1,138 @@
+import { AmbitError } from '@ambit/core/errors';
+import { openssl } from './library.ts';
+import { allocate } from '../memory.ts';
+import { HANDLE_BIO, freeHandle } from '../openssl-handle.ts';
+import { takeOpensslError } from '../openssl-error.ts';
+
+const bioNewMemBuf = openssl<(address: number, length: number) => number>(
+  'BIO_new_mem_buf',
+  'uintptr_t',
+  ['uintptr_t', 'int'],
+  { result: 0 },
+);
+const readX509 = openssl<(bio: number, reuse: number, callback: number, user: number) => number>(
+  'PEM_read_bio_X509',
+  'uintptr_t',
+  ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uintptr_t'],
+  { result: 0 },
+);
+const readPrivateKey = openssl<(bio: number, reuse: number, callback: number, user: number) => number>(
+  'PEM_read_bio_PrivateKey',
+  'uintptr_t',
+  ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uintptr_t'],
+  { result: 0 },
+);
+const x509Free = openssl<(x509: number) => number>('X509_free', 'void', ['uintptr_t'], { releases: true });
+const keyFree = openssl<(key: number) => number>('EVP_PKEY_free', 'void', ['uintptr_t'], { releases: true });
+const useCertificate = openssl<(context: number, x509: number) => number>(
+  'SSL_CTX_use_certificate',
+  'int',
+  ['uintptr_t', 'uintptr_t'],
+  { result: 0 },
+);
+const useKey = openssl<(context: number, key: number) => number>(
+  'SSL_CTX_use_PrivateKey',
+  'int',
+  ['uintptr_t', 'uintptr_t'],
+  { result: 0 },
+);
+const checkKey = openssl<(context: number) => number>('SSL_CTX_check_private_key', 'int', ['uintptr_t'], { result: 0 });
+const contextControl = openssl<(context: number, command: number, argument: number, pointer: number) => number>(
+  'SSL_CTX_ctrl',
+  'int64_t',
+  ['uintptr_t', 'int', 'int64_t', 'uintptr_t'],
+  { result: 0 },
+);
+const certificateStore = openssl<(context: number) => number>('SSL_CTX_get_cert_store', 'uintptr_t', ['uintptr_t'], {
+  result: 0,
+});
+const storeAdd = openssl<(store: number, x509: number) => number>(
+  'X509_STORE_add_cert',
+  'int',
+  ['uintptr_t', 'uintptr_t'],
+  { result: 0 },
+);
+const storeSetFlags = openssl<(store: number, flags: number) => number>(
+  'X509_STORE_set_flags',
+  'int',
+  ['uintptr_t', 'uint64_t'],
+  { result: 0 },
+);
+
+const SSL_CTRL_CHAIN_CERT = 89;
+const ADD_WITH_OWN_REFERENCE = 1;
+/** Every certificate among the roots is an anchor, self-signed or not, as with the peers written in Rust and Go. */
+const X509_V_FLAG_PARTIAL_CHAIN = 0x80000;
+
+export interface Pem {
+  /** Leaf first, then intermediates. */
+  readonly certificateChainPem: string;
+  /** PKCS #8 or SEC 1, not encrypted. */
+  readonly privateKeyPem: string;
+  /** Trust anchors, one or more. */
+  readonly rootsPem: string;
+}
+
+export function installKeyMaterial(context: number, pem: Pem): void {
+  eachCertificate('certificateChainPem', pem.certificateChainPem, (x509, index) => {
+    const added =
+      index === 0
+        ? useCertificate(context, x509)
+        : contextControl(context, SSL_CTRL_CHAIN_CERT, ADD_WITH_OWN_REFERENCE, x509);
+    if (added !== 1) refuse('certificateChainPem', takeOpensslError().text);
+  });
+  withBio('privateKeyPem', pem.privateKeyPem, (bio) => {
+    const key = readPrivateKey(bio, 0, 0, 0);
+    if (key === 0) refuse('privateKeyPem', takeOpensslError().text);
+    const used = useKey(context, key);
+    keyFree(key);
+    if (used !== 1) refuse('privateKeyPem', takeOpensslError().text);
+  });
+  if (checkKey(context) !== 1)
+    refuse('privateKeyPem', `does not belong to the certificate (${takeOpensslError().text})`);
+  const store = certificateStore(context);
+  if (store === 0 || storeSetFlags(store, X509_V_FLAG_PARTIAL_CHAIN) !== 1) refuse('rootsPem', 'no certificate store');
+  eachCertificate('rootsPem', pem.rootsPem, (x509) => {
+    if (storeAdd(store, x509) !== 1) refuse('rootsPem', takeOpensslError().text);
+  });
+}
+
+function eachCertificate(field: keyof Pem, text: string, use: (x509: number, index: number) => void): void {
+  withBio(field, text, (bio) => {
+    let index = 0;
+    for (;;) {
+      const x509 = readX509(bio, 0, 0, 0);
+      if (x509 === 0) break;
+      try {
+        use(x509, index);
+      } finally {
+        x509Free(x509);
+      }
+      index += 1;
+    }
+    const error = takeOpensslError();
+    // The end of the text shows as "no start line"; anything else is a damaged certificate in the middle.
+    if (index === 0 || error.reason !== PEM_R_NO_START_LINE)
+      refuse(field, index === 0 ? 'holds no certificate' : `certificate ${index + 1}: ${error.text}`);
+  });
+}
+
+const PEM_R_NO_START_LINE = 108;
+
+function withBio(field: keyof Pem, text: string, use: (bio: number) => void): void {
+  const memory = allocate(Math.max(Buffer.byteLength(text), 1));
+  const length = memory.bytes.write(text);
+  const bio = bioNewMemBuf(memory.address, length);
+  if (bio === 0) refuse(field, takeOpensslError().text);
+  try {
+    use(bio);
+  } finally {
+    freeHandle(HANDLE_BIO, bio);
+    // Keys do not stay in memory that the collector will hand out some day.
+    memory.bytes.fill(0);
+  }
+}
+
+function refuse(field: keyof Pem, reason: string): never {
+  throw new AmbitError('AMBIT_TLS_CONTEXT', `${field}: ${reason}`, { source: 'configuration' });
+}

@@ -1,0 +1,67 @@
+import { fstatSync } from 'node:fs';
+import { openReadOnly } from './descriptor.ts';
+import { throwErrno } from './errno.ts';
+import { libc } from './internal/library.ts';
+
+const setns = libc<(fd: number, type: number) => number>('setns', 'int', ['int', 'int']);
+const unshare = libc<(flags: number) => number>('unshare', 'int', ['int']);
+
+// process.abort does not exist on worker threads.
+const abort = libc<() => number>('abort', 'void', []);
+
+const CLONE_NEWNET = 0x4000_0000;
+const OWN_NAMESPACE = '/proc/thread-self/ns/net';
+
+let home: number | undefined;
+
+/** A descriptor of the network namespace at `path`, e.g. `/run/netns/pod` or `/proc/<pid>/ns/net`. */
+export function openNamespace(path: string): number {
+  return openReadOnly(path);
+}
+
+/** The network namespace this thread lives in outside of brackets. Kept open for the life of the thread. */
+export function homeNamespace(): number {
+  home ??= openNamespace(OWN_NAMESPACE);
+  return home;
+}
+
+export interface NamespaceIdentity {
+  readonly device: number;
+  readonly inode: number;
+}
+
+/** Two descriptors are of the same namespace if device and inode are equal. */
+export function namespaceIdentity(fd: number): NamespaceIdentity {
+  const facts = fstatSync(fd);
+  return { device: facts.dev, inode: facts.ino };
+}
+
+/** Makes a network namespace (with a loopback interface that is down) and returns its descriptor; the thread is home again. */
+export function createNetworkNamespace(): number {
+  const back = homeNamespace();
+  if (unshare(CLONE_NEWNET) < 0) throwErrno('unshare', 'network namespace');
+  try {
+    return openNamespace(OWN_NAMESPACE);
+  } finally {
+    goHome(back);
+  }
+}
+
+/**
+ * Runs `run` with this thread inside the namespace of `fd` and brings it home. `run` must be synchronous: whatever
+ * happens after it returns, promises included, happens at home. Sockets made inside belong to that namespace for life.
+ */
+export function inNamespace<T>(fd: number, run: () => T): T {
+  const back = homeNamespace();
+  if (setns(fd, CLONE_NEWNET) < 0) throwErrno('setns', `descriptor ${fd}`);
+  try {
+    return run();
+  } finally {
+    goHome(back);
+  }
+}
+
+/** A thread that stays in a foreign namespace would send one pod's traffic from another: nothing may run after that. */
+function goHome(fd: number): void {
+  if (setns(fd, CLONE_NEWNET) < 0) abort();
+}

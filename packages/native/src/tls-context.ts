@@ -1,0 +1,165 @@
+import { AmbitError } from '@ambit/core/errors';
+import { installAlpn } from './internal/alpn.ts';
+import { openssl } from './internal/library.ts';
+import { type Pem, installKeyMaterial } from './internal/key-material.ts';
+import { cString } from './memory.ts';
+import { takeOpensslError } from './openssl-error.ts';
+import { HANDLE_CONTEXT, freeHandle } from './openssl-handle.ts';
+
+const tlsMethod = openssl<() => number>('TLS_method', 'uintptr_t', [], { result: 0 });
+const contextNew = openssl<(method: number) => number>('SSL_CTX_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
+const contextControl = openssl<(context: number, command: number, argument: number, pointer: number) => number>(
+  'SSL_CTX_ctrl',
+  'int64_t',
+  ['uintptr_t', 'int', 'int64_t', 'uintptr_t'],
+  { result: 0 },
+);
+const contextSetOptions = openssl<(context: number, options: number) => number>(
+  'SSL_CTX_set_options',
+  'uint64_t',
+  ['uintptr_t', 'uint64_t'],
+  {
+    releases: true,
+  },
+);
+const contextSetCiphers = openssl<(context: number, names: number) => number>(
+  'SSL_CTX_set_ciphersuites',
+  'int',
+  ['uintptr_t', 'uintptr_t'],
+  { result: 0 },
+);
+const contextSetTickets = openssl<(context: number, count: number) => number>(
+  'SSL_CTX_set_num_tickets',
+  'int',
+  ['uintptr_t', 'uint64_t'],
+  { result: 0 },
+);
+const contextSetVerify = openssl<(context: number, mode: number, callback: number) => number>(
+  'SSL_CTX_set_verify',
+  'void',
+  ['uintptr_t', 'int', 'uintptr_t'],
+  { releases: true },
+);
+const contextSetReadBuffer = openssl<(context: number, length: number) => number>(
+  'SSL_CTX_set_default_read_buffer_len',
+  'void',
+  ['uintptr_t', 'uint64_t'],
+  { releases: true },
+);
+
+// openssl/ssl.h.
+const SSL_CTRL_MODE = 33;
+const SSL_CTRL_SET_READ_AHEAD = 41;
+const SSL_CTRL_SET_SESS_CACHE_MODE = 44;
+const SSL_CTRL_SET_GROUPS_LIST = 92;
+const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
+const TLS1_3_VERSION = 0x0304;
+const SSL_VERIFY_PEER_REQUIRED = 1 | 2;
+const SSL_MODE_ENABLE_PARTIAL_WRITE = 0x1;
+const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x2;
+/** Without it OpenSSL builds our own chain anew from the roots in every handshake. */
+const SSL_MODE_NO_AUTO_CHAIN = 0x8;
+/** An idle connection gives its record buffers back. */
+const SSL_MODE_RELEASE_BUFFERS = 0x10;
+const SSL_OP_NO_TICKET = 2 ** 14;
+const SSL_OP_NO_RENEGOTIATION = 2 ** 30;
+/** Otherwise OpenSSL compresses the client certificate in every handshake, which costs more than all the rest of it. */
+const SSL_OP_NO_TX_CERTIFICATE_COMPRESSION = 2 ** 32;
+const SSL_OP_NO_RX_CERTIFICATE_COMPRESSION = 2 ** 33;
+
+/** Bytes OpenSSL reads ahead: two full records. More leaves the cache, less costs system calls (measured). */
+export const TLS_READ_AHEAD_BYTES = 33_000;
+
+/** In order of preference. */
+export const TLS_CIPHER_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
+
+/** The first is offered with a key; the post-quantum one serves peers that accept nothing else. */
+export const TLS_GROUPS = 'X25519:P-256:X25519MLKEM768';
+const TLS_GROUPS_BEFORE_3_5 = 'X25519:P-256';
+
+export interface TlsContextOptions extends Pem {
+  readonly side: 'client' | 'server';
+  /** OpenSSL names separated by colons. Default `TLS_CIPHER_SUITES`. */
+  readonly cipherSuites?: string;
+}
+
+/**
+ * Key, chain, roots and rules of one side (SSL_CTX): TLS 1.3 only, a verified peer certificate required, ALPN `h2`
+ * required, no tickets. Belongs to the thread that made it. Sessions hold what they need of it, so it may be freed as
+ * soon as no new ones are wanted.
+ */
+export class TlsContext {
+  readonly side: 'client' | 'server';
+  #address: number;
+
+  constructor(side: 'client' | 'server', address: number) {
+    this.side = side;
+    this.#address = address;
+  }
+
+  /** The SSL_CTX. Throws `AMBIT_TLS_CONTEXT` after `free`. */
+  get address(): number {
+    if (this.#address === 0) throw new AmbitError('AMBIT_TLS_CONTEXT', 'the TLS context was freed');
+    return this.#address;
+  }
+
+  get freed(): boolean {
+    return this.#address === 0;
+  }
+
+  /** Idempotent. */
+  free(): void {
+    if (this.#address === 0) return;
+    freeHandle(HANDLE_CONTEXT, this.#address);
+    this.#address = 0;
+  }
+}
+
+/** Throws `AMBIT_TLS_CONTEXT` that names the part that is not usable: chain, key, roots, or a mismatch of key and chain. */
+export function createTlsContext(options: TlsContextOptions): TlsContext {
+  const context = contextNew(tlsMethod());
+  if (context === 0) refuse('SSL_CTX_new');
+  try {
+    contextSetOptions(
+      context,
+      SSL_OP_NO_TICKET +
+        SSL_OP_NO_RENEGOTIATION +
+        SSL_OP_NO_TX_CERTIFICATE_COMPRESSION +
+        SSL_OP_NO_RX_CERTIFICATE_COMPRESSION,
+    );
+    contextControl(
+      context,
+      SSL_CTRL_MODE,
+      SSL_MODE_ENABLE_PARTIAL_WRITE |
+        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+        SSL_MODE_NO_AUTO_CHAIN |
+        SSL_MODE_RELEASE_BUFFERS,
+      0,
+    );
+    contextControl(context, SSL_CTRL_SET_SESS_CACHE_MODE, 0, 0);
+    contextControl(context, SSL_CTRL_SET_READ_AHEAD, 1, 0);
+    contextSetReadBuffer(context, TLS_READ_AHEAD_BYTES);
+    if (contextControl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_3_VERSION, 0) !== 1) refuse('TLS 1.3');
+    setCiphersAndGroups(context, options.cipherSuites ?? TLS_CIPHER_SUITES);
+    if (contextSetTickets(context, 0) !== 1) refuse('no tickets');
+    contextSetVerify(context, SSL_VERIFY_PEER_REQUIRED, 0);
+    installAlpn(context, options.side);
+    installKeyMaterial(context, options);
+  } catch (error) {
+    freeHandle(HANDLE_CONTEXT, context);
+    throw error;
+  }
+  return new TlsContext(options.side, context);
+}
+
+function setCiphersAndGroups(context: number, cipherSuites: string): void {
+  if (contextSetCiphers(context, cString(cipherSuites).address) !== 1) refuse(`cipher suites ${cipherSuites}`);
+  if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS).address) === 1) return;
+  takeOpensslError();
+  if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS_BEFORE_3_5).address) !== 1)
+    refuse(`groups ${TLS_GROUPS}`);
+}
+
+function refuse(part: string): never {
+  throw new AmbitError('AMBIT_TLS_CONTEXT', `${part}: ${takeOpensslError().text}`, { source: 'configuration' });
+}

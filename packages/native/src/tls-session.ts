@@ -1,0 +1,214 @@
+import { AmbitError } from '@ambit/core/errors';
+import { EAGAIN, ECONNRESET, EPIPE, SystemCallError } from './errno.ts';
+import { lastErrno, openssl } from './internal/library.ts';
+import { allocate, readPointer } from './memory.ts';
+import { takeOpensslError } from './openssl-error.ts';
+import { HANDLE_BIO, HANDLE_SESSION, freeHandle } from './openssl-handle.ts';
+import type { TlsContext } from './tls-context.ts';
+import { TlsError, tlsFailure } from './tls-failure.ts';
+
+const sslNew = openssl<(context: number) => number>('SSL_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
+const sslSetFd = openssl<(ssl: number, fd: number) => number>('SSL_set_fd', 'int', ['uintptr_t', 'int'], { result: 0 });
+const sslSetConnectState = openssl<(ssl: number) => number>('SSL_set_connect_state', 'void', ['uintptr_t'], {
+  releases: true,
+});
+const sslSetAcceptState = openssl<(ssl: number) => number>('SSL_set_accept_state', 'void', ['uintptr_t'], {
+  releases: true,
+});
+const sslDoHandshake = openssl<(ssl: number) => number>('SSL_do_handshake', 'int', ['uintptr_t']);
+const sslRead = openssl<(ssl: number, address: number, length: number) => number>('SSL_read', 'int', [
+  'uintptr_t',
+  'uintptr_t',
+  'int',
+]);
+const sslWrite = openssl<(ssl: number, address: number, length: number) => number>('SSL_write', 'int', [
+  'uintptr_t',
+  'uintptr_t',
+  'int',
+]);
+const sslGetError = openssl<(ssl: number, result: number) => number>('SSL_get_error', 'int', ['uintptr_t', 'int'], {
+  result: 5,
+});
+const sslHasPending = openssl<(ssl: number) => number>('SSL_has_pending', 'int', ['uintptr_t'], { result: 0 });
+const sslShutdown = openssl<(ssl: number) => number>('SSL_shutdown', 'int', ['uintptr_t']);
+const sslGetVerifyResult = openssl<(ssl: number) => number>('SSL_get_verify_result', 'int64_t', ['uintptr_t'], {
+  result: 1,
+});
+const sslGetAlpn = openssl<(ssl: number, name: number, length: number) => number>(
+  'SSL_get0_alpn_selected',
+  'void',
+  ['uintptr_t', 'uintptr_t', 'uintptr_t'],
+  {
+    releases: true,
+  },
+);
+const sslGetRbio = openssl<(ssl: number) => number>('SSL_get_rbio', 'uintptr_t', ['uintptr_t'], { result: 0 });
+const sslSetWbio = openssl<(ssl: number, bio: number) => number>('SSL_set0_wbio', 'void', ['uintptr_t', 'uintptr_t'], {
+  releases: true,
+});
+const bioUpRef = openssl<(bio: number) => number>('BIO_up_ref', 'int', ['uintptr_t'], { result: 0 });
+const bioNewPair = openssl<(first: number, firstSize: number, second: number, secondSize: number) => number>(
+  'BIO_new_bio_pair',
+  'int',
+  ['uintptr_t', 'uint64_t', 'uintptr_t', 'uint64_t'],
+  { result: 0 },
+);
+const bioNread0 = openssl<(bio: number, address: number) => number>('BIO_nread0', 'int', ['uintptr_t', 'uintptr_t']);
+const bioNread = openssl<(bio: number, address: number, length: number) => number>('BIO_nread', 'int', [
+  'uintptr_t',
+  'uintptr_t',
+  'int',
+]);
+
+const SSL_ERROR_WANT_READ = 2;
+const SSL_ERROR_WANT_WRITE = 3;
+const SSL_ERROR_SYSCALL = 5;
+const SSL_ERROR_ZERO_RETURN = 6;
+
+/** Results of `handshake`, `read` and `write` that are not byte counts. */
+export const TLS_DONE = 1;
+/** The peer ended the stream in good order (close_notify). */
+export const TLS_END = 0;
+export const TLS_WANTS_READ: number = -2;
+export const TLS_WANTS_WRITE: number = -3;
+/** Ask `lastFailure` for the reason, before any other call of this module. */
+export const TLS_FAILED: number = -1;
+
+const out = allocate(16);
+let failedErrno = 0;
+
+/** SSL_new over a connected, non-blocking descriptor that stays the caller's. Throws `AMBIT_TLS_SESSION`. */
+export function newSession(context: TlsContext, fd: number): number {
+  const ssl = sslNew(context.address);
+  if (ssl === 0) throw new AmbitError('AMBIT_TLS_SESSION', `SSL_new: ${takeOpensslError().text}`);
+  if (sslSetFd(ssl, fd) !== 1) {
+    freeHandle(HANDLE_SESSION, ssl);
+    throw new AmbitError('AMBIT_TLS_SESSION', `SSL_set_fd: ${takeOpensslError().text}`);
+  }
+  if (context.side === 'client') sslSetConnectState(ssl);
+  else sslSetAcceptState(ssl);
+  return ssl;
+}
+
+/** TLS_DONE, TLS_WANTS_READ, TLS_WANTS_WRITE or TLS_FAILED. Peer certificate and ALPN hold what the context demands when done. */
+export function handshake(ssl: number): number {
+  const result = sslDoHandshake(ssl);
+  return result === 1 ? TLS_DONE : outcome(ssl, result);
+}
+
+/** Decrypted bytes at `address`, at most one record (16 KiB) per call; or TLS_END, TLS_WANTS_READ, TLS_FAILED. */
+export function read(ssl: number, address: number, length: number): number {
+  const count = sslRead(ssl, address, length);
+  return count > 0 ? count : outcome(ssl, count);
+}
+
+/** Whether OpenSSL holds bytes it has read and not delivered: the descriptor will not tell of them. */
+export function hasPending(ssl: number): boolean {
+  return sslHasPending(ssl) === 1;
+}
+
+/** Bytes encrypted, or TLS_WANTS_WRITE, TLS_FAILED. */
+export function write(ssl: number, address: number, length: number): number {
+  const count = sslWrite(ssl, address, length);
+  return count > 0 ? count : outcome(ssl, count);
+}
+
+/** Writes close_notify where the session writes. Failure is of no consequence: the connection is closing. */
+export function sayGoodbye(ssl: number): void {
+  if (sslShutdown(ssl) < 0) takeOpensslError();
+}
+
+export function freeSession(ssl: number): void {
+  freeHandle(HANDLE_SESSION, ssl);
+}
+
+/** Why the last call returned TLS_FAILED. */
+export function lastFailure(ssl: number): AmbitError {
+  const errno = failedErrno;
+  failedErrno = 0;
+  if (errno === ECONNRESET || errno === EPIPE) return new TlsError('reset', 'peer', 'ECONNRESET');
+  if (errno !== 0 && errno !== EAGAIN) return new SystemCallError('recv', errno, 'TLS connection');
+  return tlsFailure(takeOpensslError(), sslGetVerifyResult(ssl));
+}
+
+/** The negotiated application protocol, '' when none was. */
+export function alpn(ssl: number): string {
+  sslGetAlpn(ssl, out.address, out.address + 8);
+  const length = out.bytes.readUInt32LE(8);
+  // One protocol is all that our contexts negotiate, so its length tells it apart from nothing.
+  return length === 2 ? 'h2' : '';
+}
+
+/**
+ * A pipe inside OpenSSL: a session writes records into it, and they are read in place and sent from there with one
+ * call for all. Compared with writing to the socket this saves a system call per record.
+ */
+export interface BioPair {
+  readonly writeEnd: number;
+  readonly readEnd: number;
+}
+
+/** `size` bytes of records fit into the pair. Throws `AMBIT_TLS_SESSION` when memory is out. */
+export function newBioPair(size: number): BioPair {
+  if (bioNewPair(out.address, size, out.address + 8, MINIMAL_PIPE) !== 1) {
+    throw new AmbitError('AMBIT_TLS_SESSION', `BIO_new_bio_pair: ${takeOpensslError().text}`);
+  }
+  return { writeEnd: readPointer(out.bytes, 0), readEnd: readPointer(out.bytes, 8) };
+}
+
+// The other direction of the pair is not used; OpenSSL reads 0 as "default of 17 KiB".
+const MINIMAL_PIPE = 64;
+
+/** Frees a pair that is attached to no session. */
+export function freeBioPair(pair: BioPair): void {
+  freeHandle(HANDLE_BIO, pair.writeEnd);
+  freeHandle(HANDLE_BIO, pair.readEnd);
+}
+
+/** Makes the session write into the pair. The pair stays the caller's. */
+export function attach(ssl: number, pair: BioPair): void {
+  if (bioUpRef(pair.writeEnd) !== 1) throw new AmbitError('AMBIT_TLS_SESSION', 'BIO_up_ref failed');
+  sslSetWbio(ssl, pair.writeEnd);
+}
+
+/** Makes the session write to its descriptor again. The pair must be empty. */
+export function detach(ssl: number): void {
+  const socketBio = sslGetRbio(ssl);
+  if (socketBio === 0 || bioUpRef(socketBio) !== 1)
+    throw new AmbitError('AMBIT_TLS_SESSION', 'the session has no socket');
+  sslSetWbio(ssl, socketBio);
+}
+
+/** Bytes that lie in one piece at `pairAddress()`, 0 when the pair is empty. */
+export function pairBytes(pair: BioPair): number {
+  const count = bioNread0(pair.readEnd, out.address);
+  return count > 0 ? count : 0;
+}
+
+/** Where the bytes of the last `pairBytes` lie. */
+export function pairAddress(): number {
+  return readPointer(out.bytes, 0);
+}
+
+/** Drops `count` bytes that were sent. */
+export function pairConsume(pair: BioPair, count: number): void {
+  bioNread(pair.readEnd, out.address, count);
+}
+
+function outcome(ssl: number, result: number): number {
+  const errno = lastErrno();
+  switch (sslGetError(ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+      return TLS_WANTS_READ;
+    case SSL_ERROR_WANT_WRITE:
+      return TLS_WANTS_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+      return TLS_END;
+    case SSL_ERROR_SYSCALL:
+      failedErrno = errno;
+      return TLS_FAILED;
+    default:
+      failedErrno = 0;
+      return TLS_FAILED;
+  }
+}

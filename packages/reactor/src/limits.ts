@@ -1,0 +1,44 @@
+/** Bytes one read can take: the loop's read buffer. Larger reads gain nothing (cache), measured. */
+export const READ_BUFFER_BYTES = 131_072;
+
+/** Bytes of one connection's output buffer. A connection whose buffer is full refuses more until the peer reads. */
+export const OUTPUT_BUFFER_BYTES = 262_144;
+
+/** Output buffers kept for reuse per loop; more are given back to the allocator. */
+export const OUTPUT_BUFFERS_KEPT = 64;
+
+/** Events taken from the kernel per turn. */
+export const EVENTS_PER_TURN = 512;
+
+/** The longest wait for events in milliseconds: the heartbeat, and how long a blocked loop can delay the end of the process. */
+export const LONGEST_WAIT_MS = 500;
+
+/** Messages from the main thread handled per turn, so that a flood of them cannot starve the sockets. */
+export const MESSAGES_PER_TURN = 64;
+
+/** Connections accepted per listener and turn, so that one busy listener cannot starve the others. */
+export const ACCEPTS_PER_TURN = 64;
+
+/** Milliseconds a listener rests when the process or the machine is out of descriptors or memory. */
+export const ACCEPT_PAUSE_MS = 50;
+
+/** Milliseconds for a TCP connect, as in the reference proxy. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Milliseconds from accept or connect to a finished TLS handshake. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Milliseconds an ended connection waits for the peer's end before it is closed. */
+export const LINGER_TIMEOUT_MS = 2_000;
+
+/** Bytes read from one connection per turn before the others get theirs. */
+export const READ_BYTES_PER_TURN = 524_288;
+
+/** Milliseconds after which an idle TLS connection gives its encryption buffer back (at most twice that). */
+export const PAIR_IDLE_MS = 1_000;
+
+/** Encryption buffers kept for reuse per loop. */
+export const PAIRS_KEPT = 32;
+
+/** Bytes of TLS records gathered before they are handed over: fewer, larger writes to the application, still in cache. */
+export const TLS_GATHER_BYTES = 65_536;

@@ -1,0 +1,105 @@
+import type { SocketAddress } from '@ambit/core/address';
+import type { AmbitError } from '@ambit/core/errors';
+import { EPOLLEXCLUSIVE, EPOLLIN } from '@ambit/native/epoll';
+import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '@ambit/native/errno';
+import { accept4, acceptedPeer, socketError } from '@ambit/native/socket';
+import { ACCEPTS_PER_TURN, ACCEPT_PAUSE_MS } from './limits.ts';
+import type { ReadinessHandler, Reactor } from './reactor.ts';
+import type { ReactorTimer } from './timer-wheel.ts';
+
+export interface ListenerHandler {
+  /** A connection, adopted by the reactor. When this throws, the connection is closed and the listener goes on. */
+  onAccept(fd: number, peer: SocketAddress): void;
+  /** Out of descriptors or memory: accepting pauses for `ACCEPT_PAUSE_MS`; connections wait in the backlog meanwhile. */
+  onAcceptPaused?(error: AmbitError): void;
+  /** The listener is of no use any more: it was shut down by whoever owns the descriptor, or is no listener. */
+  onListenerEnd?(error: AmbitError | undefined): void;
+}
+
+const EINVAL = 22;
+
+/**
+ * Accepts connections of a listening socket that several threads share (EPOLLEXCLUSIVE: each connection wakes one).
+ * The descriptor stays the property of whoever made it; `stop` only leaves off listening here.
+ */
+export class Listener implements ReadinessHandler {
+  readonly fd: number;
+  readonly #reactor: Reactor;
+  readonly #handler: ListenerHandler;
+  #pause: ReactorTimer | undefined;
+  #stopped = false;
+
+  constructor(reactor: Reactor, fd: number, handler: ListenerHandler) {
+    this.fd = fd;
+    this.#reactor = reactor;
+    this.#handler = handler;
+    reactor.register(fd, EPOLLIN | EPOLLEXCLUSIVE, this);
+  }
+
+  onReady(): void {
+    for (let count = 0; count < ACCEPTS_PER_TURN && !this.#stopped; count += 1) {
+      const connection = accept4(this.fd);
+      if (connection < 0) {
+        this.#refused(connection);
+        return;
+      }
+      this.#reactor.adopt(connection);
+      this.#handOver(connection);
+    }
+  }
+
+  destroy(): void {
+    this.stop();
+  }
+
+  /** Accepts no more on this thread. Idempotent. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#pause?.cancel();
+    this.#reactor.unregister(this.fd);
+  }
+
+  #handOver(connection: number): void {
+    try {
+      this.#handler.onAccept(connection, acceptedPeer());
+    } catch (error) {
+      this.#reactor.report(error);
+      this.#reactor.close(connection);
+    }
+  }
+
+  #refused(result: number): void {
+    switch (-result) {
+      case EAGAIN:
+      case ECONNABORTED:
+        return;
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        this.#rest(socketError('accept4', result, `listener ${this.fd}`));
+        return;
+      case EINVAL:
+        // shutdown() on a listening socket: the owner takes it out of service on all threads at once.
+        this.stop();
+        this.#handler.onListenerEnd?.(undefined);
+        return;
+      default:
+        // Errors of the connection that was to be accepted (accept(2)): the next one may be well.
+        if (TRANSIENT.has(-result)) return;
+        this.stop();
+        this.#handler.onListenerEnd?.(socketError('accept4', result, `listener ${this.fd}`));
+    }
+  }
+
+  /** Without a pause the loop would spin on a readiness that it cannot serve. */
+  #rest(error: AmbitError): void {
+    this.#reactor.modify(this.fd, 0);
+    this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#reactor.modify(this.fd, EPOLLIN | EPOLLEXCLUSIVE));
+    this.#handler.onAcceptPaused?.(error);
+  }
+}
+
+// ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM (a firewall).
+const TRANSIENT: ReadonlySet<number> = new Set([100, 71, 92, 112, 64, 113, 95, 101, 1]);

@@ -1,0 +1,84 @@
+import type { Memory } from '@ambit/native/memory';
+import { OUTPUT_BUFFER_BYTES } from './limits.ts';
+
+/** Lends output buffers; one per loop. */
+export interface BufferLender {
+  lend(): Memory;
+  giveBack(memory: Memory): void;
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * Bytes a connection has still to send. Writers call `room(n)`, write at `bytes[end]` and advance `end`. The memory is
+ * lent by the loop while there is something to send, so that an idle connection holds none: `bytes` and `address` may
+ * be different after every `room`.
+ */
+export class OutputBuffer {
+  bytes: Buffer = NOTHING;
+  address = 0;
+  /** First byte that is not sent yet. */
+  start = 0;
+  /** Where the next byte goes. */
+  end = 0;
+  /** True after `room` was refused and until the owner was told of new room. */
+  refused = false;
+  readonly #lender: BufferLender;
+  readonly #onUse: () => void;
+  #memory: Memory | undefined;
+  #used = false;
+
+  /** `onUse` is called once when the buffer gets into use after `settle`; the owner then arranges its flush. */
+  constructor(lender: BufferLender, onUse: () => void) {
+    this.#lender = lender;
+    this.#onUse = onUse;
+  }
+
+  /** Makes `count` bytes writable at `end`, or returns false: the connection is full, wait for room. */
+  room(count: number): boolean {
+    if (!this.#used) {
+      this.#used = true;
+      this.#onUse();
+    }
+    if (this.end + count <= this.bytes.length) return true;
+    return this.#make(count);
+  }
+
+  /** Bytes that `room` would grant now. */
+  get free(): number {
+    return OUTPUT_BUFFER_BYTES - (this.end - this.start);
+  }
+
+  /** Bytes waiting to be sent. */
+  get waiting(): number {
+    return this.end - this.start;
+  }
+
+  /** For the endpoint: everything is sent; gives the memory back. */
+  settle(): void {
+    this.#used = false;
+    this.start = 0;
+    this.end = 0;
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    this.#memory = undefined;
+    this.bytes = NOTHING;
+    this.address = 0;
+    this.#lender.giveBack(memory);
+  }
+
+  #make(count: number): boolean {
+    if (this.#memory === undefined) {
+      this.#memory = this.#lender.lend();
+      this.bytes = this.#memory.bytes;
+      this.address = this.#memory.address;
+    } else if (this.start > 0) {
+      this.bytes.copyWithin(0, this.start, this.end);
+      this.end -= this.start;
+      this.start = 0;
+    }
+    if (this.end + count <= this.bytes.length) return true;
+    this.refused = true;
+    return false;
+  }
+}

@@ -1,0 +1,152 @@
+import { type IpAddress, type SocketAddress, formatSocketAddress } from '@ambit/core/address';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import { EPOLLOUT } from '@ambit/native/epoll';
+import { EINPROGRESS, ETIMEDOUT } from '@ambit/native/errno';
+import { inNamespace } from '@ambit/native/namespace';
+import { bind, connect, openTcpSocket, socketError } from '@ambit/native/socket';
+import { familyOf } from '@ambit/native/socket-address';
+import {
+  type Keepalive,
+  setBindAddressNoPort,
+  setFreebind,
+  setKeepalive,
+  setMark,
+  setNoDelay,
+  setTransparent,
+  setUserTimeout,
+  takeError,
+} from '@ambit/native/socket-option';
+import { CONNECT_TIMEOUT_MS } from './limits.ts';
+import type { ReadinessHandler, Reactor } from './reactor.ts';
+import type { ReactorTimer } from './timer-wheel.ts';
+
+export interface TcpConnectOptions {
+  readonly destination: SocketAddress;
+  /** The network namespace the connection belongs to. Default: the thread's own. */
+  readonly namespace?: number;
+  /** SO_MARK. */
+  readonly mark?: number;
+  /** Makes the connection come from another address than the namespace's own (IP_TRANSPARENT and IP_FREEBIND). */
+  readonly source?: {
+    readonly ip: IpAddress;
+    /** False: connect with the own address when the foreign one cannot be bound. */
+    readonly required: boolean;
+  };
+  readonly keepalive?: Keepalive;
+  /** TCP_USER_TIMEOUT in milliseconds. */
+  readonly userTimeoutMs?: number;
+  /** Default `CONNECT_TIMEOUT_MS`. */
+  readonly timeoutMs?: number;
+}
+
+export interface TcpConnectHandler {
+  /** The connected descriptor, adopted by the reactor: register another handler for it, or close it. */
+  onConnected(fd: number): void;
+  /** `SystemCallError` of socket, setsockopt, bind, setns or connect (ETIMEDOUT also for our own timeout). */
+  onConnectFailed(error: AmbitError): void;
+}
+
+export interface PendingConnect {
+  /** Gives up; neither callback comes. Idempotent, and without effect when one came already. */
+  cancel(): void;
+}
+
+/** Connects without blocking. Both callbacks come in a later call of the loop, never from within this function. */
+export function connectTcp(reactor: Reactor, options: TcpConnectOptions, handler: TcpConnectHandler): PendingConnect {
+  return new TcpConnect(reactor, options, handler);
+}
+
+class TcpConnect implements ReadinessHandler, PendingConnect {
+  readonly #reactor: Reactor;
+  readonly #options: TcpConnectOptions;
+  readonly #handler: TcpConnectHandler;
+  readonly #timer: ReactorTimer | undefined;
+  #fd = -1;
+  #settled = false;
+
+  constructor(reactor: Reactor, options: TcpConnectOptions, handler: TcpConnectHandler) {
+    this.#reactor = reactor;
+    this.#options = options;
+    this.#handler = handler;
+    try {
+      this.#fd = options.namespace === undefined ? this.#start() : inNamespace(options.namespace, () => this.#start());
+      reactor.register(this.#fd, EPOLLOUT, this);
+    } catch (error) {
+      reactor.defer(() => this.#fail(asAmbitError(error)));
+      return;
+    }
+    this.#timer = reactor.after(options.timeoutMs ?? CONNECT_TIMEOUT_MS, () => this.#fail(this.#error(-ETIMEDOUT)));
+  }
+
+  onReady(): void {
+    if (this.#settled) {
+      // The owner of the descriptor has not registered a handler of its own yet.
+      this.#reactor.modify(this.#fd, 0);
+      return;
+    }
+    const errno = takeError(this.#fd);
+    if (errno !== 0) {
+      this.#fail(this.#error(-errno));
+      return;
+    }
+    this.#settled = true;
+    this.#timer?.cancel();
+    this.#handler.onConnected(this.#fd);
+  }
+
+  destroy(error: AmbitError): void {
+    this.#fail(error);
+  }
+
+  cancel(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#timer?.cancel();
+    if (this.#fd >= 0) this.#reactor.close(this.#fd);
+  }
+
+  #fail(error: AmbitError): void {
+    if (this.#settled) return;
+    this.cancel();
+    this.#handler.onConnectFailed(error);
+  }
+
+  #start(): number {
+    const { destination, mark, source, keepalive, userTimeoutMs } = this.#options;
+    const fd = openTcpSocket(familyOf(destination.ip));
+    this.#reactor.adopt(fd);
+    try {
+      setNoDelay(fd);
+      if (mark !== undefined) setMark(fd, mark);
+      if (keepalive !== undefined) setKeepalive(fd, keepalive);
+      if (userTimeoutMs !== undefined) setUserTimeout(fd, userTimeoutMs);
+      if (source !== undefined) this.#comeFrom(fd, source.ip, source.required);
+      const result = connect(fd, destination);
+      if (result < 0 && result !== -EINPROGRESS) throw this.#error(result);
+      return fd;
+    } catch (error) {
+      this.#reactor.close(fd);
+      throw error;
+    }
+  }
+
+  #comeFrom(fd: number, ip: IpAddress, required: boolean): void {
+    const family = familyOf(ip);
+    try {
+      setFreebind(fd, family);
+      setTransparent(fd, family);
+      setBindAddressNoPort(fd);
+      bind(fd, { ip, port: 0 });
+    } catch (error) {
+      if (required) throw error;
+    }
+  }
+
+  #error(result: number): AmbitError {
+    return socketError('connect', result, formatSocketAddress(this.#options.destination));
+  }
+}
+
+function asAmbitError(thrown: unknown): AmbitError {
+  return thrown instanceof AmbitError ? thrown : new AmbitError('AMBIT_CONNECT', messageOf(thrown), { cause: thrown });
+}

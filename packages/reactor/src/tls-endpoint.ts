@@ -1,0 +1,235 @@
+import type { AmbitError } from '@ambit/core/errors';
+import { EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
+import { EAGAIN } from '@ambit/native/errno';
+import { HANDLE_SESSION } from '@ambit/native/openssl-handle';
+import { type PeerCertificate, peerCertificate } from '@ambit/native/peer-certificate';
+import { send, socketError } from '@ambit/native/socket';
+import type { TlsContext } from '@ambit/native/tls-context';
+import { TlsError } from '@ambit/native/tls-failure';
+import {
+  TLS_DONE,
+  TLS_END,
+  TLS_WANTS_READ,
+  TLS_WANTS_WRITE,
+  alpn,
+  attach,
+  detach,
+  freeSession,
+  handshake,
+  hasPending,
+  lastFailure,
+  newSession,
+  pairAddress,
+  pairBytes,
+  pairConsume,
+  read,
+  sayGoodbye,
+  write,
+} from '@ambit/native/tls-session';
+import type { ByteEndpointHandler } from './endpoint.ts';
+import { HANDSHAKE_TIMEOUT_MS, READ_BUFFER_BYTES, READ_BYTES_PER_TURN, TLS_GATHER_BYTES } from './limits.ts';
+import { type LentPair, type PairHolder, PairPool } from './pair-pool.ts';
+import type { Reactor } from './reactor.ts';
+import { StreamEndpoint } from './stream-endpoint.ts';
+import type { ReactorTimer } from './timer-wheel.ts';
+
+export interface TlsEndpointOptions {
+  /** Milliseconds from now to the end of the handshake. Default `HANDSHAKE_TIMEOUT_MS`. */
+  readonly handshakeTimeoutMs?: number;
+}
+
+const RECORD_BYTES = 16_384;
+
+/**
+ * A TLS connection over a connected descriptor, client or server according to its context. `onOpen` comes when the
+ * handshake is done and the context's demands are met; `peer` then holds the peer's verified certificate, whose
+ * identity is the owner's to judge. Failures reach `onClose` as `TlsError`.
+ */
+export class TlsEndpoint extends StreamEndpoint implements PairHolder {
+  readonly #ssl: number;
+  readonly #slot: number;
+  readonly #pairs: PairPool;
+  readonly #handshakeTimer: ReactorTimer;
+  #peer: PeerCertificate | undefined;
+  #pair: LentPair | undefined;
+  #pairUsed = false;
+  /** Records in the pair that the kernel has not taken yet. */
+  #unsent = 0;
+  #unsentAddress = 0;
+
+  /** Takes an adopted, connected descriptor. Throws `AMBIT_TLS_SESSION`, `AMBIT_TLS_CONTEXT`; the descriptor is the caller's then. */
+  constructor(
+    reactor: Reactor,
+    fd: number,
+    context: TlsContext,
+    handler: ByteEndpointHandler,
+    options: TlsEndpointOptions = {},
+  ) {
+    super(reactor, fd, handler);
+    this.#pairs = PairPool.of(reactor);
+    this.#ssl = newSession(context, fd);
+    this.#slot = reactor.ledger.addObject(HANDLE_SESSION, this.#ssl);
+    const timeout = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
+    this.#handshakeTimer = reactor.after(timeout, () => this.destroy(new TlsError('timeout', 'us', `${timeout} ms`)));
+    // A client speaks first; its first flight goes out as soon as the descriptor is writable.
+    reactor.register(fd, context.side === 'client' ? EPOLLOUT : EPOLLIN, this);
+  }
+
+  /** The peer's certificate; undefined until `onOpen`. */
+  get peer(): PeerCertificate | undefined {
+    return this.#peer;
+  }
+
+  dropIdlePair(): void {
+    const pair = this.#pair;
+    const used = this.#pairUsed;
+    this.#pairUsed = false;
+    if (pair === undefined || used || pairBytes(pair) > 0) return;
+    detach(this.#ssl);
+    this.#returnPair(true);
+  }
+
+  protected override proceed(): void {
+    const step = handshake(this.#ssl);
+    if (step === TLS_WANTS_READ) {
+      this.reactor.modify(this.fd, EPOLLIN);
+      return;
+    }
+    if (step === TLS_WANTS_WRITE) {
+      this.reactor.modify(this.fd, EPOLLOUT);
+      return;
+    }
+    if (step !== TLS_DONE) {
+      this.abandon(
+        step === TLS_END ? new TlsError('truncated', 'peer', 'closed during the handshake') : lastFailure(this.#ssl),
+      );
+      return;
+    }
+    this.#handshakeTimer.cancel();
+    const refusal = this.#judge();
+    if (refusal !== undefined) {
+      sayGoodbye(this.#ssl);
+      this.abandon(refusal);
+      return;
+    }
+    this.open();
+    // What came with the peer's last flight lies in OpenSSL already.
+    if (this.canRead() && this.reading) this.pull();
+  }
+
+  protected override pull(): void {
+    const { address } = this.reactor.scratch;
+    let total = 0;
+    for (;;) {
+      let filled = 0;
+      let count = 0;
+      let more = false;
+      do {
+        count = read(this.#ssl, address + filled, READ_BUFFER_BYTES - filled);
+        if (count <= 0) break;
+        filled += count;
+        more = hasPending(this.#ssl);
+      } while (more && filled + RECORD_BYTES <= TLS_GATHER_BYTES);
+      // The reason has to be fetched before the handler makes other calls.
+      const failure = count === TLS_END || count > 0 || count === TLS_WANTS_READ ? undefined : lastFailure(this.#ssl);
+      if (filled > 0) this.deliver(0, filled);
+      if (!this.canRead()) return;
+      if (count <= 0) {
+        if (count === TLS_END) this.peerHasEnded();
+        else if (failure !== undefined) this.#broken(failure);
+        return;
+      }
+      if (!more || !this.reading) return;
+      total += filled;
+      if (total >= READ_BYTES_PER_TURN) {
+        this.readLater();
+        return;
+      }
+    }
+  }
+
+  protected override push(): void {
+    const { output } = this;
+    for (;;) {
+      if (this.#unsent > 0 && !this.#sendRecords()) return;
+      const waiting = output.waiting;
+      if (waiting === 0) break;
+      this.#pair ??= this.#takePair();
+      this.#pairUsed = true;
+      const count = write(this.#ssl, output.address + output.start, waiting);
+      if (count <= 0) {
+        this.destroy(count === TLS_END ? undefined : lastFailure(this.#ssl));
+        return;
+      }
+      output.start += count;
+      this.bytesSent += count;
+      // In one piece: the pair was empty before, and holds more than one output buffer.
+      this.#unsent = pairBytes(this.#pair);
+      this.#unsentAddress = pairAddress();
+    }
+    this.drained();
+  }
+
+  protected override farewell(): void {
+    sayGoodbye(this.#ssl);
+    this.#sendLast();
+  }
+
+  protected override release(): void {
+    this.#handshakeTimer.cancel();
+    this.reactor.ledger.removeObject(this.#slot);
+    freeSession(this.#ssl);
+    if (this.#pair !== undefined) this.#returnPair(pairBytes(this.#pair) === 0);
+  }
+
+  /** Sends the records of the last `write`; false when the kernel refused some or the connection broke. */
+  #sendRecords(): boolean {
+    const pair = this.#pair;
+    if (pair === undefined) return true;
+    const count = send(this.fd, this.#unsentAddress, this.#unsent);
+    if (count < 0 && count !== -EAGAIN) {
+      this.destroy(socketError('send', count, 'TLS connection'));
+      return false;
+    }
+    if (count > 0) {
+      pairConsume(pair, count);
+      this.#unsent -= count;
+      this.#unsentAddress += count;
+    }
+    if (this.#unsent === 0) return true;
+    this.setCongested(true);
+    return false;
+  }
+
+  /** The last words before a close, as far as the kernel takes them at once. */
+  #sendLast(): void {
+    if (this.#pair === undefined) return;
+    const length = pairBytes(this.#pair);
+    if (length > 0 && send(this.fd, pairAddress(), length) === length) pairConsume(this.#pair, length);
+  }
+
+  #takePair(): LentPair {
+    const pair = this.#pairs.lend(this);
+    attach(this.#ssl, pair);
+    return pair;
+  }
+
+  #returnPair(empty: boolean): void {
+    const pair = this.#pair;
+    if (pair === undefined) return;
+    this.#pair = undefined;
+    this.#pairs.giveBack(this, pair, empty);
+  }
+
+  #judge(): TlsError | undefined {
+    if (alpn(this.#ssl) !== 'h2') return new TlsError('no-alpn', 'us', 'the peer named no application protocol');
+    this.#peer = peerCertificate(this.#ssl);
+    return this.#peer === undefined ? new TlsError('no-certificate', 'us', 'no usable leaf') : undefined;
+  }
+
+  /** The connection failed while it was open: our alert, if OpenSSL wrote one, goes out before the end. */
+  #broken(error: AmbitError): void {
+    this.#sendLast();
+    this.abandon(error);
+  }
+}
