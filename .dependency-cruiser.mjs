@@ -7,14 +7,33 @@ const ARROWS = {
   http: { may: ['core'], why: 'Codecs are pure: bytes in, events out.' },
   hbone: { may: ['core', 'reactor', 'http'], why: 'Tunnels know sockets and frames, no mesh.' },
   capture: { may: ['core', 'native'], why: 'Redirection is text and its application, whoever asks for it.' },
-  zds: { may: ['core', 'proto', 'native', 'reactor'], why: 'Both ends of the node contract, ignorant of what is done with a pod.' },
+  zds: {
+    may: ['core', 'proto', 'native', 'reactor'],
+    why: 'Both ends of the node contract, ignorant of what is done with a pod.',
+  },
   identity: { may: ['core', 'proto'], why: 'Keys and certificates, ignorant of who uses them.' },
   xds: { may: ['core', 'proto'], why: 'The transport is agnostic of the resource type.' },
   mesh: { may: ['core', 'proto'], why: 'The model is pure, so that every component takes the same decision.' },
-  translation: { may: ['core', 'proto', 'mesh'], why: 'Pure, so that the controller and offline tools translate alike.' },
+  translation: {
+    may: ['core', 'proto', 'mesh'],
+    why: 'Pure, so that the controller and offline tools translate alike.',
+  },
   telemetry: { may: ['core'], why: 'Names and records; who counts is somewhere else.' },
   ztunnel: {
-    may: ['core', 'proto', 'native', 'reactor', 'http', 'hbone', 'capture', 'zds', 'identity', 'xds', 'mesh', 'telemetry'],
+    may: [
+      'core',
+      'proto',
+      'native',
+      'reactor',
+      'http',
+      'hbone',
+      'capture',
+      'zds',
+      'identity',
+      'xds',
+      'mesh',
+      'telemetry',
+    ],
     why: 'A program assembles mechanisms; it never imports another program.',
   },
   'istiod-lite': {
@@ -99,7 +118,8 @@ export default {
     },
     {
       name: 'pure-packages-do-no-io',
-      comment: 'Codecs, model and translation are functions of their input; that is what makes them testable and shared.',
+      comment:
+        'Codecs, model and translation are functions of their input; that is what makes them testable and shared.',
       severity: 'error',
       from: { path: '^packages/(http|mesh|translation)/src/', pathNot: TESTS },
       to: {
