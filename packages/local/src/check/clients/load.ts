@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { type Timer, systemClock } from '@ambit/core/clock';
 import { Held } from './held.ts';
@@ -106,7 +107,10 @@ export class Load {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const load = new Load(JSON.parse(process.argv[2] ?? '{}') as LoadOptions);
+  const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
+  // Resolved once: the load measures connections, not names.
+  const { address: host } = await lookup(options.host);
+  const load = new Load({ ...options, host });
   await load.start();
   console.log('ready');
   // The end of standard input ends the load; so does the death of whoever holds the other end.

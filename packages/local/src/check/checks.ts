@@ -1,0 +1,49 @@
+import type { Bench } from './bench.ts';
+import type { Check } from './check.ts';
+import { labelling, unlabelling } from './enrolment/labelling.ts';
+import { controllerAway } from './failure/controller.ts';
+import { proxyKilled } from './failure/proxy-killed.ts';
+import { renewal } from './failure/renewal.ts';
+import { proxyReplaced } from './failure/replaced.ts';
+import { threadKilled, threadStalled } from './failure/thread.ts';
+import { allowPrincipal } from './policy/allow-principal.ts';
+import { denyNamespace } from './policy/deny-namespace.ts';
+import { denyPort } from './policy/deny-port.ts';
+import { liveCut } from './policy/live-cut.ts';
+import { reasonHeader } from './policy/reason-header.ts';
+import { strict } from './policy/strict.ts';
+import { clientIdentity } from './wire/client-identity.ts';
+import { greeting } from './wire/greeting.ts';
+import { halfClose } from './wire/half-close.ts';
+import { linkCapture } from './wire/link-capture.ts';
+import { reset } from './wire/reset.ts';
+import { wrongManifests } from './wrong-input/manifests.ts';
+import { floods, stalledHandshakes, wrongCertificates, wrongRequests } from './wrong-input/peers.ts';
+
+/** All checks, in the order in which they run: what only looks before what breaks something. */
+export const CHECKS: readonly Check<Bench>[] = [
+  linkCapture,
+  clientIdentity,
+  greeting,
+  halfClose,
+  reset,
+  strict,
+  allowPrincipal,
+  denyNamespace,
+  denyPort,
+  reasonHeader,
+  liveCut,
+  labelling,
+  unlabelling,
+  wrongManifests,
+  wrongCertificates,
+  wrongRequests,
+  floods,
+  stalledHandshakes,
+  controllerAway,
+  proxyReplaced,
+  threadKilled,
+  threadStalled,
+  proxyKilled,
+  renewal,
+];
