@@ -1,0 +1,47 @@
+import { valueOf } from './labels.ts';
+import type { Namespace, Pod } from './objects.ts';
+
+/** Label of a Namespace or Pod that puts it into the mesh (`ambient`) or keeps it out (`none`); the Pod's beats the Namespace's. */
+export const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode';
+
+/** Annotation that whoever captures a pod writes (`enabled`) once its traffic is redirected. */
+export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
+
+export interface CaptureOptions {
+  /** Namespaces whose pods are never captured, whatever their labels. Default `kube-system`. */
+  readonly excludedNamespaces?: readonly string[];
+}
+
+export interface CaptureDecision {
+  readonly captured: boolean;
+  /** One phrase, for logs. */
+  readonly reason: string;
+}
+
+/** Whether the traffic of a pod should be redirected into the node's proxy, by Istio's default rules of enrolment. */
+export function captureOf(pod: Pod, namespace: Namespace | undefined, options: CaptureOptions = {}): CaptureDecision {
+  const { excludedNamespaces = ['kube-system'] } = options;
+  const own = valueOf(pod.metadata.labels, DATAPLANE_MODE_LABEL);
+  const inherited = valueOf(namespace?.metadata.labels, DATAPLANE_MODE_LABEL);
+  if (own === 'none') return { captured: false, reason: 'the pod opts out' };
+  if (own !== 'ambient' && inherited !== 'ambient')
+    return { captured: false, reason: 'neither pod nor namespace is labelled' };
+  if (pod.spec.hostNetwork === true) return { captured: false, reason: 'the pod uses the network of its node' };
+  if (valueOf(pod.metadata.annotations, 'sidecar.istio.io/status') !== undefined) {
+    return { captured: false, reason: 'the pod has a sidecar' };
+  }
+  if (excludedNamespaces.includes(pod.metadata.namespace))
+    return { captured: false, reason: 'the namespace is excluded' };
+  if (isTerminal(pod)) return { captured: false, reason: 'the pod has ended' };
+  return { captured: true, reason: own === 'ambient' ? 'the pod is labelled' : 'the namespace is labelled' };
+}
+
+/** Whether a pod speaks HBONE now: its traffic is redirected. */
+export function isCaptured(pod: Pod): boolean {
+  return pod.spec.hostNetwork !== true && valueOf(pod.metadata.annotations, REDIRECTION_ANNOTATION) === 'enabled';
+}
+
+/** Whether a pod has ended for good. */
+export function isTerminal(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}

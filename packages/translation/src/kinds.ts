@@ -1,0 +1,133 @@
+import type { ObjectKind } from './objects.ts';
+import { suggestionFor } from './schema/suggestion.ts';
+
+/** What is done with an object of some kind. */
+export type KindHandling =
+  | { readonly handling: 'read'; readonly kind: ObjectKind; readonly scope: 'cluster' | 'namespace' }
+  /** `consequence`: `none` when the mesh has no interest in it, `not honoured` when a cluster would act on it. */
+  | { readonly handling: 'ignored'; readonly consequence: 'none' | 'not honoured'; readonly reason: string }
+  | { readonly handling: 'unknown'; readonly message: string; readonly cause?: string };
+
+const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster' | 'namespace' }[]>> = {
+  v1: [
+    { kind: 'Namespace', scope: 'cluster' },
+    { kind: 'Node', scope: 'cluster' },
+    { kind: 'Pod', scope: 'namespace' },
+    { kind: 'Service', scope: 'namespace' },
+    { kind: 'ServiceAccount', scope: 'namespace' },
+  ],
+  'apps/v1': [{ kind: 'Deployment', scope: 'namespace' }],
+  'discovery.k8s.io/v1': [{ kind: 'EndpointSlice', scope: 'namespace' }],
+  'security.istio.io/v1': [
+    { kind: 'AuthorizationPolicy', scope: 'namespace' },
+    { kind: 'PeerAuthentication', scope: 'namespace' },
+  ],
+  'security.istio.io/v1beta1': [
+    { kind: 'AuthorizationPolicy', scope: 'namespace' },
+    { kind: 'PeerAuthentication', scope: 'namespace' },
+  ],
+};
+
+const PODS = 'no pods are made of it; only Pod and Deployment run here';
+const WAYPOINT = 'waypoints are not served, so nothing enforces it';
+
+/** Kinds per API group that are taken and have no effect on the mesh. */
+const HARMLESS: Readonly<Record<string, string>> = {
+  '': 'ConfigMap Event LimitRange PersistentVolume PersistentVolumeClaim PodTemplate ResourceQuota Secret',
+  'admissionregistration.k8s.io':
+    'MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration',
+  'apiextensions.k8s.io': 'CustomResourceDefinition',
+  'apiregistration.k8s.io': 'APIService',
+  apps: 'ControllerRevision',
+  autoscaling: 'HorizontalPodAutoscaler',
+  'certificates.k8s.io': 'CertificateSigningRequest ClusterTrustBundle',
+  'coordination.k8s.io': 'Lease',
+  policy: 'PodDisruptionBudget',
+  'rbac.authorization.k8s.io': 'ClusterRole ClusterRoleBinding Role RoleBinding',
+  'scheduling.k8s.io': 'PriorityClass',
+  'storage.k8s.io': 'CSIDriver CSINode StorageClass VolumeAttachment',
+};
+
+/** Kinds per API group on which a cluster would act and this controller does not, and why. */
+const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '': { Endpoints: 'write an EndpointSlice instead', ReplicationController: PODS },
+  apps: { 'DaemonSet ReplicaSet StatefulSet': PODS },
+  batch: { 'CronJob Job': PODS },
+  'extensions.istio.io': { 'TrafficExtension WasmPlugin': WAYPOINT },
+  'gateway.networking.k8s.io': {
+    'BackendTLSPolicy GRPCRoute Gateway GatewayClass HTTPRoute ReferenceGrant TCPRoute TLSRoute UDPRoute': WAYPOINT,
+  },
+  'networking.istio.io': {
+    'DestinationRule EnvoyFilter Gateway ProxyConfig Sidecar VirtualService': WAYPOINT,
+    'ServiceEntry WorkloadEntry WorkloadGroup': 'hosts outside the cluster are not published',
+  },
+  'networking.k8s.io': {
+    'Ingress IngressClass': 'no ingress is served',
+    NetworkPolicy: 'the network below the mesh enforces it, not the controller',
+  },
+  'security.istio.io': { RequestAuthentication: WAYPOINT },
+  'telemetry.istio.io': { Telemetry: 'telemetry is not configurable by objects' },
+};
+
+/** What is done with objects of an API version and kind, as a manifest names them. */
+export function handlingOf(apiVersion: string, kind: string): KindHandling {
+  const read = Object.hasOwn(READ, apiVersion) ? READ[apiVersion]?.find((entry) => entry.kind === kind) : undefined;
+  if (read !== undefined) return { handling: 'read', ...read };
+  const slash = apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  if (kindsIn(HARMLESS, group).includes(kind)) {
+    return { handling: 'ignored', consequence: 'none', reason: 'has no effect on the mesh' };
+  }
+  for (const [kinds, reason] of Object.entries(Object.hasOwn(NOT_HONOURED, group) ? (NOT_HONOURED[group] ?? {}) : {})) {
+    if (kinds.split(' ').includes(kind)) return { handling: 'ignored', consequence: 'not honoured', reason };
+  }
+  return handlingOfUnknown(apiVersion, group, kind);
+}
+
+function handlingOfUnknown(apiVersion: string, group: string, kind: string): KindHandling {
+  const versions = Object.keys(READ).filter((version) => groupOf(version) === group);
+  const otherVersion = versions.find((version) => READ[version]?.some((entry) => entry.kind === kind) === true);
+  if (otherVersion !== undefined) {
+    return {
+      handling: 'unknown',
+      message: `no ${kind} of version ${apiVersion} is known`,
+      cause: `write apiVersion: ${otherVersion}`,
+    };
+  }
+  const everywhere = Object.entries(READ).find(([, entries]) => entries.some((entry) => entry.kind === kind));
+  if (everywhere !== undefined) {
+    return {
+      handling: 'unknown',
+      message: `no ${kind} of version ${apiVersion} is known`,
+      cause: `write apiVersion: ${everywhere[0]}`,
+    };
+  }
+  const known = kindsOfGroup(group);
+  if (known.length === 0) {
+    return { handling: 'ignored', consequence: 'not honoured', reason: `the API group ${group} is not known` };
+  }
+  const suggestion = suggestionFor(kind, known);
+  const cause = suggestion === undefined ? {} : { cause: `did you mean ${suggestion}?` };
+  return { handling: 'unknown', message: `${apiVersion} has no kind ${kind}`, ...cause };
+}
+
+function kindsOfGroup(group: string): string[] {
+  return [
+    ...Object.entries(READ).flatMap(([version, entries]) =>
+      groupOf(version) === group ? entries.map(({ kind }) => kind) : [],
+    ),
+    ...kindsIn(HARMLESS, group),
+    ...Object.keys(Object.hasOwn(NOT_HONOURED, group) ? (NOT_HONOURED[group] ?? {}) : {}).flatMap((kinds) =>
+      kinds.split(' '),
+    ),
+  ];
+}
+
+function kindsIn(table: Readonly<Record<string, string>>, group: string): string[] {
+  return Object.hasOwn(table, group) ? (table[group] ?? '').split(' ') : [];
+}
+
+function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? '' : apiVersion.slice(0, slash);
+}

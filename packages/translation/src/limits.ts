@@ -1,0 +1,20 @@
+/** Bytes of one manifest file. Ten of the largest objects that a Kubernetes API server stores. */
+export const MAX_FILE_BYTES = 15_728_640;
+
+/** Bytes of one object as written. The API server's default limit for a request to its store (1.5 MiB). */
+export const MAX_OBJECT_BYTES = 1_572_864;
+
+/** YAML nodes of one file after aliases are followed, so that a few lines of nested aliases cannot become millions. */
+export const MAX_NODES_PER_FILE = 1_000_000;
+
+/** Levels of nesting inside one document; Kubernetes objects need less than 30. */
+export const MAX_DEPTH = 64;
+
+/** Problems reported for one file; a file with more is as wrong, and the report stays readable. */
+export const MAX_PROBLEMS_PER_FILE = 50;
+
+/** Bytes of all annotations of one object, keys and values (as in Kubernetes). */
+export const MAX_ANNOTATION_BYTES = 262_144;
+
+/** Characters of foreign text that a message quotes. */
+export const MAX_QUOTED_CHARACTERS = 120;

@@ -1,0 +1,56 @@
+import type { Findings } from './check.ts';
+import { entryOf, type Located } from '../manifest/located.ts';
+import type { ManifestObject } from '../objects.ts';
+import { checkAuthorizationPolicy, checkPeerAuthentication } from './security-relations.ts';
+import { checkDeployment, checkEndpointSlice, checkPodSpec, checkService } from './workload-relations.ts';
+
+/** Reports at the value that a path of keys and indexes leads to, or at the nearest one above it. */
+export type ReportAt = (path: readonly (number | string)[], message: string, cause?: string) => void;
+
+/** What no single field can tell: fields that need or exclude each other. */
+export function checkRelations(object: ManifestObject, root: Located, findings: Findings): void {
+  const report: ReportAt = (path, message, cause) => {
+    findings.report(nearest(root, path).position, textOfPath(path), message, cause);
+  };
+  switch (object.kind) {
+    case 'AuthorizationPolicy':
+      checkAuthorizationPolicy(object, report);
+      break;
+    case 'Deployment':
+      checkDeployment(object, report);
+      break;
+    case 'EndpointSlice':
+      checkEndpointSlice(object, report);
+      break;
+    case 'PeerAuthentication':
+      checkPeerAuthentication(object, report);
+      break;
+    case 'Pod':
+      checkPodSpec(object.spec, ['spec'], report);
+      break;
+    case 'Service':
+      checkService(object, report);
+      break;
+    case 'Namespace':
+    case 'Node':
+    case 'ServiceAccount':
+      break;
+  }
+}
+
+function nearest(root: Located, path: readonly (number | string)[]): Located {
+  let node = root;
+  for (const step of path) {
+    const next = typeof step === 'number' ? (node.kind === 'list' ? node.items[step] : undefined) : entryOf(node, step);
+    if (next === undefined) break;
+    node = next;
+  }
+  return node;
+}
+
+function textOfPath(path: readonly (number | string)[]): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`;
+    return text === '' ? step : `${text}.${step}`;
+  }, '');
+}

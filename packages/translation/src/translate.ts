@@ -1,0 +1,132 @@
+import { create } from '@bufbuild/protobuf';
+import { parseIp } from '@ambit/core/address';
+import type { Authorization } from '@ambit/proto/authorization';
+import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
+import { selects, valueOf } from './labels.ts';
+import type { Model } from './model.ts';
+import { type AuthorizationPolicy, objectName, type Pod } from './objects.ts';
+import { convertAuthorizationPolicy } from './translate/authorization-policy.ts';
+import type { Condition } from './translate/condition.ts';
+import { Membership } from './translate/membership.ts';
+import { MutualTls } from './translate/peer-authentication.ts';
+import { convertService, isPublished, serviceKey } from './translate/service.ts';
+import type { TranslationSettings } from './translate/settings.ts';
+import { Waypoints } from './translate/waypoint.ts';
+import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './translate/workload.ts';
+
+/** What a model means for node proxies. Maps are in order of names. */
+export interface Translation {
+  /** Workloads by uid, Services by `namespace/hostname`. */
+  readonly addresses: ReadonlyMap<string, Address>;
+  /** By `namespace/name`. */
+  readonly authorizations: ReadonlyMap<string, Authorization>;
+  readonly conditions: readonly Condition[];
+}
+
+/** Translates a whole model. Pure: the same model and settings give the same result. */
+export function translate(model: Model, settings: TranslationSettings): Translation {
+  const rootNamespace = model.namespaces.get(settings.rootNamespace);
+  const network = valueOf(rootNamespace?.metadata.labels, NETWORK_LABEL) ?? settings.network;
+  const mutualTls = new MutualTls(model.peerAuthentications.values(), settings);
+  const policies = [...model.authorizationPolicies.values()].map((policy) =>
+    convertAuthorizationPolicy(policy, settings),
+  );
+  const selecting = new SelectingPolicies(
+    [...model.authorizationPolicies.values()].filter((_, index) => policies[index]?.authorization !== undefined),
+    settings,
+  );
+  const membership = new Membership(model, settings);
+  const waypoints = new Waypoints(model, settings);
+  const conditions: Condition[] = [];
+  const addresses = new Map<string, Address>();
+
+  for (const service of model.services.values()) {
+    if (!isPublished(service)) continue;
+    const binding = waypoints.ofService(service);
+    if (binding !== undefined) conditions.push(binding.condition);
+    const namespace = model.namespaces.get(service.metadata.namespace);
+    const converted = convertService(service, { settings, network, namespace, waypoint: binding?.address });
+    addresses.set(serviceKey(service, settings), addressOfService(converted));
+  }
+
+  for (const pod of model.pods.values()) {
+    const binding = waypoints.ofPod(pod);
+    if (binding !== undefined) conditions.push(binding.condition);
+    if (!isPublishedPod(pod)) continue;
+    const workload = convertPod(pod, {
+      settings,
+      network,
+      node: model.nodes.get(pod.spec.nodeName ?? ''),
+      services: membership.ofPod(pod),
+      policies: [...selecting.namesFor(pod), ...mutualTls.policiesOf(pod)],
+      waypoint: binding?.address,
+    });
+    addresses.set(workload.uid, addressOfWorkload(workload));
+  }
+
+  for (const slice of model.endpointSlices.values()) {
+    const service = membership.serviceOf(slice);
+    if (service === undefined || slice.addressType === 'FQDN') continue;
+    const services = membership.ofSlice(slice, service);
+    for (const endpoint of slice.endpoints) {
+      if (endpoint.targetRef?.kind === 'Pod') continue;
+      for (const text of endpoint.addresses) {
+        const address = parseIp(text);
+        if (address === undefined) continue;
+        const workload = convertEndpoint(slice, endpoint, address, { settings, network, services });
+        addresses.set(workload.uid, addressOfWorkload(workload));
+      }
+    }
+  }
+
+  const authorizations = [
+    ...policies.flatMap(({ authorization }) => authorization ?? []),
+    ...mutualTls.authorizations(),
+  ];
+  return {
+    addresses: sorted(addresses),
+    authorizations: sorted(new Map(authorizations.map((authorization) => [objectName(authorization), authorization]))),
+    conditions: [
+      ...policies.map(({ condition }) => condition),
+      ...mutualTls.conditions(),
+      ...waypoints.conditions(),
+      ...conditions,
+      ...membership.conditions(),
+    ],
+  };
+}
+
+/** Policies with a selector, by the namespace whose pods they select; those of the root namespace select everywhere. */
+class SelectingPolicies {
+  readonly #byNamespace = new Map<string, AuthorizationPolicy[]>();
+  readonly #rootNamespace: string;
+
+  constructor(policies: readonly AuthorizationPolicy[], settings: TranslationSettings) {
+    this.#rootNamespace = settings.rootNamespace;
+    for (const policy of policies) {
+      if (policy.spec.selector === undefined) continue;
+      const { namespace } = policy.metadata;
+      this.#byNamespace.set(namespace, [...(this.#byNamespace.get(namespace) ?? []), policy]);
+    }
+  }
+
+  namesFor({ metadata }: Pod): string[] {
+    return [...new Set([metadata.namespace, this.#rootNamespace])]
+      .flatMap((namespace) => this.#byNamespace.get(namespace) ?? [])
+      .filter(({ spec }) => selects(spec.selector?.matchLabels ?? {}, metadata.labels))
+      .map((policy) => objectName(policy.metadata))
+      .sort();
+  }
+}
+
+function addressOfService(value: WireService): Address {
+  return create(AddressSchema, { type: { case: 'service', value } });
+}
+
+function addressOfWorkload(value: Workload): Address {
+  return create(AddressSchema, { type: { case: 'workload', value } });
+}
+
+function sorted<T>(map: ReadonlyMap<string, T>): Map<string, T> {
+  return new Map([...map].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

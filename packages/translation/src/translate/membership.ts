@@ -1,0 +1,126 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { PortListSchema } from '@ambit/proto/workload';
+import { selects, valueOf } from '../labels.ts';
+import type { Model } from '../model.ts';
+import { type EndpointSlice, objectName, type Pod, type Service } from '../objects.ts';
+import { type Condition, conditionOf } from './condition.ts';
+import { isPublished, serviceKey, tcpPorts } from './service.ts';
+import type { TranslationSettings } from './settings.ts';
+
+/** Ports per `namespace/hostname`: what a workload serves. */
+export type ServicePorts = Record<string, MessageInitShape<typeof PortListSchema>>;
+
+/** Label of an EndpointSlice that names its Service. */
+const SERVICE_NAME = 'kubernetes.io/service-name';
+
+/** Which Services a pod or a bare endpoint serves, and on which of its ports. */
+export class Membership {
+  readonly #settings: TranslationSettings;
+  readonly #model: Model;
+  readonly #selecting = new Map<string, Service[]>();
+  /** Slices that name a pod, of Services without selector, by `namespace/pod`. */
+  readonly #slicesOfPod = new Map<string, { slice: EndpointSlice; service: Service }[]>();
+  /** Ports that a Service points to by a name which a pod does not have: `service key, port` to the pods. */
+  readonly #missing = new Map<Service, Map<string, string[]>>();
+
+  constructor(model: Model, settings: TranslationSettings) {
+    this.#model = model;
+    this.#settings = settings;
+    for (const service of model.services.values()) {
+      if (!isPublished(service) || !hasSelector(service)) continue;
+      const { namespace } = service.metadata;
+      this.#selecting.set(namespace, [...(this.#selecting.get(namespace) ?? []), service]);
+    }
+    for (const slice of model.endpointSlices.values()) this.#indexSlice(slice);
+  }
+
+  /** The Service that a slice belongs to, when it is published. */
+  serviceOf(slice: EndpointSlice): Service | undefined {
+    const name = valueOf(slice.metadata.labels, SERVICE_NAME);
+    const service = name === undefined ? undefined : this.#model.services.get(`${slice.metadata.namespace}/${name}`);
+    return service !== undefined && isPublished(service) ? service : undefined;
+  }
+
+  ofPod(pod: Pod): ServicePorts {
+    const result: ServicePorts = {};
+    for (const service of this.#selecting.get(pod.metadata.namespace) ?? []) {
+      if (!selects(service.spec.selector ?? {}, pod.metadata.labels)) continue;
+      result[serviceKey(service, this.#settings)] = { ports: this.#portsOfPod(service, pod) };
+    }
+    for (const { slice, service } of this.#slicesOfPod.get(objectName(pod.metadata)) ?? []) {
+      const key = serviceKey(service, this.#settings);
+      const ports = [...(result[key]?.ports ?? []), ...portsOfSlice(slice, service)];
+      result[key] = {
+        ports: ports.filter((port, index) => ports.findIndex((other) => samePort(port, other)) === index),
+      };
+    }
+    return result;
+  }
+
+  ofSlice(slice: EndpointSlice, service: Service): ServicePorts {
+    return { [serviceKey(service, this.#settings)]: { ports: portsOfSlice(slice, service) } };
+  }
+
+  /** Call after `ofPod` was asked for every pod. */
+  conditions(): Condition[] {
+    return [...this.#missing].flatMap(([service, ports]) =>
+      [...ports].map(([port, pods]) => {
+        const message = `no container port is called ${port} in ${pods.slice(0, 5).join(', ')}${pods.length > 5 ? ` and ${pods.length - 5} more` : ''}`;
+        return conditionOf(service, 'PortsResolved', 'False', 'PortNotFound', message);
+      }),
+    );
+  }
+
+  #portsOfPod(service: Service, pod: Pod): { servicePort: number; targetPort: number }[] {
+    return tcpPorts(service).flatMap(({ port, targetPort = port }) => {
+      const number = typeof targetPort === 'string' ? namedPort(pod, targetPort) : targetPort;
+      if (number !== undefined) return [{ servicePort: port, targetPort: number }];
+      const missing = this.#missing.get(service) ?? new Map<string, string[]>();
+      missing.set(String(targetPort), [...(missing.get(String(targetPort)) ?? []), pod.metadata.name]);
+      this.#missing.set(service, missing);
+      return [];
+    });
+  }
+
+  #indexSlice(slice: EndpointSlice): void {
+    const service = this.serviceOf(slice);
+    // The pods of a Service with a selector are found by it.
+    if (service === undefined || hasSelector(service)) return;
+    for (const { targetRef } of slice.endpoints) {
+      if (targetRef?.kind !== 'Pod' || targetRef.name === undefined) continue;
+      const pod = `${targetRef.namespace ?? slice.metadata.namespace}/${targetRef.name}`;
+      const known = this.#slicesOfPod.get(pod) ?? [];
+      if (!known.some((entry) => entry.slice === slice)) this.#slicesOfPod.set(pod, [...known, { slice, service }]);
+    }
+  }
+}
+
+function hasSelector({ spec }: Service): boolean {
+  return Object.keys(spec.selector ?? {}).length > 0;
+}
+
+/** The number of a named port: over the containers, then those init containers that keep running. */
+function namedPort({ spec }: Pod, name: string): number | undefined {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  for (const { ports = [] } of [...spec.containers, ...sidecars]) {
+    const port = ports.find((entry) => entry.name === name && (entry.protocol ?? 'TCP') === 'TCP');
+    if (port !== undefined) return port.containerPort;
+  }
+  return undefined;
+}
+
+/** A slice's ports joined with the Service's by name. */
+function portsOfSlice(slice: EndpointSlice, service: Service): { servicePort: number; targetPort: number }[] {
+  return (slice.ports ?? []).flatMap(({ name = '', port, protocol = 'TCP' }) => {
+    if (protocol !== 'TCP' || port === undefined) return [];
+    const match = tcpPorts(service).find((candidate) => (candidate.name ?? '') === name);
+    return match === undefined ? [] : [{ servicePort: match.port, targetPort: port }];
+  });
+}
+
+function samePort(
+  a: { servicePort?: number; targetPort?: number },
+  b: { servicePort?: number; targetPort?: number },
+): boolean {
+  return a.servicePort === b.servicePort && a.targetPort === b.targetPort;
+}

@@ -1,0 +1,138 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { Action, type Authorization, AuthorizationSchema, type MatchSchema, Scope } from '@ambit/proto/authorization';
+import { selects } from '../labels.ts';
+import { type MutualTlsMode, objectName, type PeerAuthentication, type Pod } from '../objects.ts';
+import { type Condition, conditionOf } from './condition.ts';
+import type { TranslationSettings } from './settings.ts';
+
+/** Name of the policy that refuses every peer without identity; underscores, so that no object can be called so. */
+export const STRICT_POLICY_NAME = 'istio_converted_static_strict';
+
+type MatchInit = MessageInitShape<typeof MatchSchema>;
+
+const WITHOUT_IDENTITY: MatchInit = { notPrincipals: [{ matchType: { case: 'presence', value: {} } }] };
+
+/**
+ * Mutual TLS by precedence: the policy that selects a workload, else that of its namespace, else that of the root
+ * namespace; the oldest within a level, by name among those of one age. UNSET inherits, DISABLE is PERMISSIVE.
+ */
+export class MutualTls {
+  readonly #settings: TranslationSettings;
+  readonly #all: readonly PeerAuthentication[];
+  readonly #selectorless = new Map<string, PeerAuthentication>();
+  readonly #selecting = new Map<string, PeerAuthentication[]>();
+  readonly #outranked = new Map<PeerAuthentication, PeerAuthentication>();
+
+  constructor(policies: Iterable<PeerAuthentication>, settings: TranslationSettings) {
+    this.#settings = settings;
+    this.#all = [...policies].sort(byAge);
+    for (const policy of this.#all) {
+      const { namespace } = policy.metadata;
+      if (hasSelector(policy)) {
+        this.#selecting.set(namespace, [...(this.#selecting.get(namespace) ?? []), policy]);
+        continue;
+      }
+      const older = this.#selectorless.get(namespace);
+      if (older === undefined) this.#selectorless.set(namespace, policy);
+      else this.#outranked.set(policy, older);
+    }
+  }
+
+  /** Names of the policies that a pod's workload lists because of PeerAuthentication. */
+  policiesOf(pod: Pod): string[] {
+    const { namespace, labels } = pod.metadata;
+    const [policy, ...younger] = (this.#selecting.get(namespace) ?? []).filter(({ spec }) =>
+      selects(spec.selector?.matchLabels ?? {}, labels),
+    );
+    for (const other of younger) if (policy !== undefined) this.#outranked.set(other, policy);
+    if (policy !== undefined && this.#exceptionsOf(policy).length > 0) {
+      return [`${namespace}/${convertedName(policy)}`];
+    }
+    const strict = policy === undefined ? this.#isStrictIn(namespace) : this.#isStrict(policy);
+    return strict ? [`${this.#settings.rootNamespace}/${STRICT_POLICY_NAME}`] : [];
+  }
+
+  /** What is sent to node proxies: the static strict policy once any PeerAuthentication exists, and those by port. */
+  authorizations(): Authorization[] {
+    if (this.#all.length === 0) return [];
+    const strict = denial(this.#settings.rootNamespace, STRICT_POLICY_NAME, WITHOUT_IDENTITY);
+    const byPort = this.#all.flatMap((policy) => {
+      const ports = this.#exceptionsOf(policy);
+      if (ports.length === 0) return [];
+      const field = this.#isStrict(policy) ? { notDestinationPorts: ports } : { destinationPorts: ports };
+      return [denial(policy.metadata.namespace, convertedName(policy), { ...WITHOUT_IDENTITY, ...field })];
+    });
+    return [strict, ...byPort];
+  }
+
+  /** Call after `policiesOf` was asked for every pod: only then is it known which policies meet on one. */
+  conditions(): Condition[] {
+    return this.#all.map((policy) => {
+      const winner = this.#outranked.get(policy);
+      return winner === undefined
+        ? conditionOf(policy, 'ZtunnelAccepted', 'True', 'Accepted', 'enforced by node proxies')
+        : conditionOf(
+            policy,
+            'ZtunnelAccepted',
+            'False',
+            'Conflicted',
+            `the older ${objectName(winner.metadata)} holds where both apply`,
+          );
+    });
+  }
+
+  /** Ports whose mode differs from that of the workload, ascending; only a policy with a selector can have any. */
+  #exceptionsOf(policy: PeerAuthentication): number[] {
+    if (!hasSelector(policy)) return [];
+    const strict = this.#isStrict(policy);
+    return Object.entries(policy.spec.portLevelMtls ?? {})
+      .filter(([, { mode = 'UNSET' }]) => mode !== 'UNSET' && isStrictMode(mode) !== strict)
+      .map(([port]) => Number(port))
+      .sort((a, b) => a - b);
+  }
+
+  #isStrict(policy: PeerAuthentication): boolean {
+    const mode = policy.spec.mtls?.mode ?? 'UNSET';
+    return mode === 'UNSET' ? this.#isStrictIn(policy.metadata.namespace) : isStrictMode(mode);
+  }
+
+  #isStrictIn(namespace: string): boolean {
+    for (const level of [namespace, this.#settings.rootNamespace]) {
+      const mode = this.#selectorless.get(level)?.spec.mtls?.mode ?? 'UNSET';
+      if (mode !== 'UNSET') return isStrictMode(mode);
+    }
+    return false;
+  }
+}
+
+function hasSelector({ spec }: PeerAuthentication): boolean {
+  return Object.keys(spec.selector?.matchLabels ?? {}).length > 0;
+}
+
+function isStrictMode(mode: MutualTlsMode): boolean {
+  return mode === 'STRICT';
+}
+
+function convertedName({ metadata }: PeerAuthentication): string {
+  return `converted_peer_authentication_${metadata.name}`;
+}
+
+function denial(namespace: string, name: string, match: MatchInit): Authorization {
+  return create(AuthorizationSchema, {
+    name,
+    namespace,
+    scope: Scope.WORKLOAD_SELECTOR,
+    action: Action.DENY,
+    rules: [{ clauses: [{ matches: [match] }] }],
+  });
+}
+
+function byAge(a: PeerAuthentication, b: PeerAuthentication): number {
+  const [first, second] = [ageOf(a), ageOf(b)];
+  if (first !== second) return first - second;
+  return objectName(a.metadata) < objectName(b.metadata) ? -1 : 1;
+}
+
+function ageOf({ metadata }: PeerAuthentication): number {
+  return metadata.creationTimestamp === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(metadata.creationTimestamp);
+}

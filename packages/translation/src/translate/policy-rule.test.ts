@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { convertRule, type RuleInit } from './policy-rule.ts';
+import type { PolicyRule } from '../objects.ts';
+
+interface Facts {
+  readonly namespace: string;
+  readonly port: number;
+  /** Whether what a node proxy cannot judge holds. */
+  readonly beyond: boolean;
+}
+
+/** The rule as its author means it, for the fields that the generator uses. */
+function holds({ from, to, when }: PolicyRule, { namespace, port, beyond }: Facts): boolean {
+  const source = (from ?? []).map(
+    ({ source: s }) =>
+      (s.namespaces?.includes(namespace) ?? true) &&
+      !(s.notNamespaces?.includes(namespace) ?? false) &&
+      (s.trustDomains === undefined || beyond),
+  );
+  const operation = (to ?? []).map(
+    ({ operation: o }) => (o.ports?.includes(String(port)) ?? true) && (o.methods === undefined || beyond),
+  );
+  const conditions = (when ?? []).map(({ key, values = [], notValues = [] }) => {
+    if (key !== 'destination.port') return beyond;
+    return (values.length === 0 || values.includes(String(port))) && !notValues.includes(String(port));
+  });
+  return (
+    (from === undefined || source.includes(true)) &&
+    (to === undefined || operation.includes(true)) &&
+    !conditions.includes(false)
+  );
+}
+
+/** What a node proxy makes of the converted rule: clauses AND, matches OR, fields AND, values OR. */
+function matches(rule: RuleInit | undefined, { namespace, port }: Facts): boolean {
+  if (rule === undefined) return false;
+  const names = (list: readonly { matchType?: { value?: unknown } }[] | undefined): unknown[] =>
+    (list ?? []).map(({ matchType }) => matchType?.value);
+  return (rule.clauses ?? []).every((clause) =>
+    (clause.matches ?? []).some((match) => {
+      const fields = [match.namespaces, match.notNamespaces, match.destinationPorts, match.notDestinationPorts];
+      // A proxy skips a match without fields, which then counts as none.
+      if (fields.every((field) => field === undefined || field.length === 0)) return false;
+      return (
+        (match.namespaces === undefined || names(match.namespaces).includes(namespace)) &&
+        !names(match.notNamespaces).includes(namespace) &&
+        (match.destinationPorts === undefined || match.destinationPorts.includes(port)) &&
+        !(match.notDestinationPorts ?? []).includes(port)
+      );
+    }),
+  );
+}
+
+const namespaces = fc.subarray(['a', 'b', 'c'], { minLength: 1 });
+const ports = fc.subarray(['1', '2'], { minLength: 1 });
+const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(value, { minLength: 1, maxLength: 3 });
+const sourceLists = fc.record(
+  { namespaces, notNamespaces: namespaces, trustDomains: fc.constant(['t']) },
+  { requiredKeys: [] },
+);
+const operationLists = fc.record({ ports, methods: fc.constant(['GET']) }, { requiredKeys: [] });
+const rule: fc.Arbitrary<PolicyRule> = fc.record(
+  {
+    from: some(sourceLists.filter((s) => Object.keys(s).length > 0).map((source) => ({ source }))),
+    to: some(operationLists.filter((o) => Object.keys(o).length > 0).map((operation) => ({ operation }))),
+    when: some(
+      fc.oneof(
+        fc.record({ key: fc.constant('destination.port'), values: ports, notValues: ports }),
+        fc.record({ key: fc.constant('destination.port'), notValues: ports }),
+        fc.record({ key: fc.constant('request.headers[x]'), values: fc.constant(['1']) }),
+      ),
+    ),
+  },
+  { requiredKeys: [] },
+);
+const facts: fc.Arbitrary<Facts> = fc.record({
+  namespace: fc.constantFrom('a', 'b', 'c', ''),
+  port: fc.constantFrom(1, 2, 3),
+  beyond: fc.boolean(),
+});
+
+describe('convertRule', () => {
+  it('never allows what the rule does not', () => {
+    fc.assert(
+      fc.property(rule, facts, (written, fact) => {
+        if (matches(convertRule(written, 'ALLOW', 'ns').rule, fact)) expect(holds(written, fact)).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('never fails to deny what the rule denies', () => {
+    fc.assert(
+      fc.property(rule, facts, (written, fact) => {
+        if (holds(written, fact)) expect(matches(convertRule(written, 'DENY', 'ns').rule, fact)).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is exact when everything can be judged', () => {
+    fc.assert(
+      fc.property(rule, facts, fc.constantFrom('ALLOW' as const, 'DENY' as const), (written, fact, action) => {
+        const converted = convertRule(written, action, 'ns');
+        if (converted.unsupported.length === 0) expect(matches(converted.rule, fact)).toBe(holds(written, fact));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,22 @@
+/** What the mesh is called and where its mesh-wide objects stand. */
+export interface TranslationSettings {
+  readonly clusterId: string;
+  /** Suffix of Service names. */
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  /** Namespace whose policies without selector hold for the whole mesh. */
+  readonly rootNamespace: string;
+  /** Network of pods that carry no label for it, when the root namespace carries none either. */
+  readonly network: string;
+  /** Whether policies in dry run are sent, for proxies that judge and do not enforce them. */
+  readonly sendDryRunPolicies: boolean;
+}
+
+export const DEFAULT_SETTINGS: TranslationSettings = {
+  clusterId: 'Kubernetes',
+  clusterDomain: 'cluster.local',
+  trustDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  network: '',
+  sendDryRunPolicies: false,
+};

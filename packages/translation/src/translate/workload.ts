@@ -1,0 +1,128 @@
+import { create } from '@bufbuild/protobuf';
+import { type IpAddress, ipToBytes, parseIp } from '@ambit/core/address';
+import {
+  type GatewayAddress,
+  NetworkMode,
+  TunnelProtocol,
+  type Workload,
+  WorkloadSchema,
+  WorkloadStatus,
+  WorkloadType,
+} from '@ambit/proto/workload';
+import { isCaptured, isTerminal } from '../enrolment.ts';
+import { valueOf } from '../labels.ts';
+import type { Endpoint, EndpointSlice, Node, Pod } from '../objects.ts';
+import type { ServicePorts } from './membership.ts';
+import type { TranslationSettings } from './settings.ts';
+import { workloadNamesOf } from './workload-name.ts';
+
+/** Label of a Pod or of the root namespace that names its network. */
+export const NETWORK_LABEL = 'topology.istio.io/network';
+
+/** ztunnel's default, which is left out on the wire. */
+const DEFAULT_TRUST_DOMAIN = 'cluster.local';
+
+export interface WorkloadContext {
+  readonly settings: TranslationSettings;
+  /** Network of what carries no label for it. */
+  readonly network: string;
+  readonly node: Node | undefined;
+  readonly services: ServicePorts;
+  /** Names of the policies that select the workload. */
+  readonly policies: readonly string[];
+  readonly waypoint: GatewayAddress | undefined;
+}
+
+/** Resource name of a pod. */
+export function podUid({ metadata }: Pod, settings: TranslationSettings): string {
+  return `${settings.clusterId}//Pod/${metadata.namespace}/${metadata.name}`;
+}
+
+/** Whether a pod is published: it has an address and has not ended. */
+export function isPublishedPod(pod: Pod): boolean {
+  return !isTerminal(pod) && podIps(pod).length > 0;
+}
+
+/** A published pod as a workload. */
+export function convertPod(pod: Pod, context: WorkloadContext): Workload {
+  const { metadata, spec } = pod;
+  const { settings, node, services, policies, waypoint } = context;
+  const nativeTunnel = valueOf(metadata.labels, 'networking.istio.io/tunnel') === 'http';
+  const names = workloadNamesOf(pod);
+  return create(WorkloadSchema, {
+    uid: podUid(pod, settings),
+    name: metadata.name,
+    namespace: metadata.namespace,
+    addresses: podIps(pod).map((ip) => ipToBytes(ip)),
+    network: valueOf(metadata.labels, NETWORK_LABEL) ?? context.network,
+    tunnelProtocol: nativeTunnel || isCaptured(pod) ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
+    nativeTunnel,
+    trustDomain: settings.trustDomain === DEFAULT_TRUST_DOMAIN ? '' : settings.trustDomain,
+    serviceAccount: serviceAccountOf(pod),
+    ...(waypoint === undefined ? {} : { waypoint }),
+    node: spec.nodeName ?? '',
+    canonicalName: names.canonicalName,
+    canonicalRevision: names.canonicalRevision,
+    workloadName: names.workloadName,
+    workloadType: WorkloadType.POD,
+    authorizationPolicies: [...policies],
+    status: isHealthy(pod) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
+    clusterId: settings.clusterId,
+    services,
+    ...localityOf(node),
+    networkMode: spec.hostNetwork === true ? NetworkMode.HOST_NETWORK : NetworkMode.STANDARD,
+  });
+}
+
+/** An endpoint that no pod stands behind: an address without identity, one workload per address. */
+export function convertEndpoint(
+  slice: EndpointSlice,
+  endpoint: Endpoint,
+  address: IpAddress,
+  context: Pick<WorkloadContext, 'network' | 'services' | 'settings'>,
+): Workload {
+  const { metadata } = slice;
+  const { settings, network, services } = context;
+  return create(WorkloadSchema, {
+    uid: `${settings.clusterId}/discovery.k8s.io/EndpointSlice/${metadata.namespace}/${metadata.name}/${address}`,
+    name: metadata.name,
+    namespace: metadata.namespace,
+    addresses: [ipToBytes(address)],
+    network,
+    tunnelProtocol: TunnelProtocol.NONE,
+    workloadName: metadata.name,
+    workloadType: WorkloadType.POD,
+    canonicalName: metadata.name,
+    canonicalRevision: 'latest',
+    status: endpoint.conditions?.ready === false ? WorkloadStatus.UNHEALTHY : WorkloadStatus.HEALTHY,
+    clusterId: settings.clusterId,
+    services,
+    // The address may be shared with something else, so no policy or identity may be found by it.
+    networkMode: NetworkMode.HOST_NETWORK,
+  });
+}
+
+/** The name of the ServiceAccount a pod runs as. */
+export function serviceAccountOf({ spec }: Pod): string {
+  return spec.serviceAccountName === undefined || spec.serviceAccountName === '' ? 'default' : spec.serviceAccountName;
+}
+
+function podIps({ status }: Pod): IpAddress[] {
+  const texts = [status?.podIP ?? '', ...(status?.podIPs ?? []).map(({ ip }) => ip)];
+  return [...new Set(texts.map((text) => parseIp(text)).filter((ip) => ip !== undefined))];
+}
+
+function isHealthy({ metadata, status }: Pod): boolean {
+  const ready = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
+  return ready && metadata.deletionTimestamp === undefined;
+}
+
+function localityOf(node: Node | undefined): { locality?: { region: string; zone: string; subzone: string } } {
+  const label = (key: string): string => valueOf(node?.metadata.labels, key) ?? '';
+  const locality = {
+    region: label('topology.kubernetes.io/region'),
+    zone: label('topology.kubernetes.io/zone'),
+    subzone: label('topology.istio.io/subzone'),
+  };
+  return locality.region === '' && locality.zone === '' && locality.subzone === '' ? {} : { locality };
+}
