@@ -1,0 +1,61 @@
+import {
+  CLIENT_HEADER_LIST_BYTES,
+  CONNECTION_WINDOW_BYTES,
+  MAX_CONCURRENT_STREAMS,
+  MAX_FRAME_BYTES,
+  SERVER_HEADER_LIST_BYTES,
+  STREAM_WINDOW_BYTES,
+} from '../limits.ts';
+import { FrameType, FRAME_HEADER_BYTES, Setting, writeFrameHeader, writeUint32 } from './frames.ts';
+
+export type Http2Role = 'client' | 'server';
+
+/** What this end takes. All sizes in octets. */
+export interface Http2Options {
+  readonly role: Http2Role;
+  /** Server: streams open at once. Default 200. */
+  readonly maxConcurrentStreams?: number;
+  /** Receive window of a stream. Default 4 MiB. */
+  readonly streamWindow?: number;
+  /** Receive window of the connection, at least 65,535. Default 16 MiB. */
+  readonly connectionWindow?: number;
+  /** Largest frame. Default 1 MiB. */
+  readonly maxFrameSize?: number;
+  /** Largest header list. Default 64 KiB for a server, 16 KiB for a client. */
+  readonly maxHeaderListSize?: number;
+  /** Huffman-code header strings that get shorter. Default false. */
+  readonly huffman?: boolean;
+}
+
+export type ResolvedOptions = Required<Http2Options>;
+
+export function resolveOptions(options: Http2Options): ResolvedOptions {
+  return {
+    role: options.role,
+    maxConcurrentStreams: options.maxConcurrentStreams ?? MAX_CONCURRENT_STREAMS,
+    streamWindow: options.streamWindow ?? STREAM_WINDOW_BYTES,
+    connectionWindow: options.connectionWindow ?? CONNECTION_WINDOW_BYTES,
+    maxFrameSize: options.maxFrameSize ?? MAX_FRAME_BYTES,
+    maxHeaderListSize:
+      options.maxHeaderListSize ?? (options.role === 'server' ? SERVER_HEADER_LIST_BYTES : CLIENT_HEADER_LIST_BYTES),
+    huffman: options.huffman ?? false,
+  };
+}
+
+/** The SETTINGS frame that says so. */
+export function settingsFrame(options: ResolvedOptions): Buffer {
+  const settings: [number, number][] = [
+    options.role === 'server' ? [Setting.maxConcurrentStreams, options.maxConcurrentStreams] : [Setting.enablePush, 0],
+    [Setting.initialWindowSize, options.streamWindow],
+    [Setting.maxFrameSize, options.maxFrameSize],
+    [Setting.maxHeaderListSize, options.maxHeaderListSize],
+  ];
+  const frame = Buffer.alloc(FRAME_HEADER_BYTES + settings.length * 6);
+  writeFrameHeader(frame, 0, settings.length * 6, FrameType.settings, 0, 0);
+  settings.forEach(([id, value], index) => {
+    const at = FRAME_HEADER_BYTES + index * 6;
+    frame[at + 1] = id;
+    writeUint32(frame, at + 2, value);
+  });
+  return frame;
+}

@@ -1,0 +1,163 @@
+/** Fields as name, value, name, value… in order of arrival, names in lower case, one character per octet. */
+export type FieldList = readonly string[];
+
+/** What the rules of HTTP/2 say about a header section beyond its octets. */
+export interface FieldFacts {
+  /** Why the section is malformed (RFC 9113 8.1.1); undefined when it is not. */
+  problem: string | undefined;
+  /** Declared Content-Length; -1 when there is none. */
+  contentLength: number;
+  /** Request: CONNECT. */
+  connect: boolean;
+  /** Response: the status code. */
+  status: number;
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const STATUS = /^[1-9][0-9]{2}$/;
+const DIGITS = /^[0-9]{1,15}$/;
+
+/** First value of `name`; undefined when it is absent. */
+export function fieldValue(fields: FieldList, name: string): string | undefined {
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    if (fields[at] === name) return fields[at + 1];
+  }
+  return undefined;
+}
+
+/** Judges a request's header section (RFC 9113 8.2.2, 8.3.1, 8.5) and fills `facts`. */
+export function checkRequest(fields: FieldList, facts: FieldFacts): void {
+  clear(facts);
+  let method: string | undefined;
+  let scheme: string | undefined;
+  let authority: string | undefined;
+  let path: string | undefined;
+  let host: string | undefined;
+  let regular = false;
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    const value = fields[at + 1] ?? '';
+    if (!name.startsWith(':')) {
+      regular = true;
+      if (name === 'host') {
+        if (host !== undefined && host !== value) return malformed(facts, 'two different Host fields');
+        host = value;
+      }
+      checkRegular(name, value, facts);
+      if (facts.problem !== undefined) return;
+      continue;
+    }
+    if (regular) return malformed(facts, `${name} stands behind a regular field`);
+    let previous: string | undefined;
+    switch (name) {
+      case ':method':
+        previous = method;
+        method = value;
+        break;
+      case ':scheme':
+        previous = scheme;
+        scheme = value;
+        break;
+      case ':authority':
+        previous = authority;
+        authority = value;
+        break;
+      case ':path':
+        previous = path;
+        path = value;
+        break;
+      default:
+        return malformed(facts, `${name} is not a pseudo-header of requests`);
+    }
+    if (previous !== undefined) return malformed(facts, `${name} is given twice`);
+  }
+  if (method === undefined || !TOKEN.test(method)) return malformed(facts, ':method is missing or not a token');
+  if (authority !== undefined && (authority.includes('@') || authority.includes(' '))) {
+    return malformed(facts, ':authority contains user information or a space');
+  }
+  if (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
+    return malformed(facts, 'Host and :authority differ');
+  }
+  if (method === 'CONNECT') {
+    facts.connect = true;
+    facts.contentLength = -1;
+    if (scheme !== undefined || path !== undefined) return malformed(facts, 'CONNECT with :scheme or :path');
+    if (authority === undefined || authority === '') return malformed(facts, 'CONNECT without :authority');
+    return;
+  }
+  if (scheme === undefined || scheme === '') return malformed(facts, ':scheme is missing');
+  if (path === undefined || path === '') return malformed(facts, ':path is missing or empty');
+  if (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) {
+    return malformed(facts, ':path does not begin with a slash');
+  }
+}
+
+/** Judges a response's header section (RFC 9113 8.3.2) and fills `facts`. */
+export function checkResponse(fields: FieldList, facts: FieldFacts): void {
+  clear(facts);
+  let status: string | undefined;
+  let regular = false;
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    const value = fields[at + 1] ?? '';
+    if (!name.startsWith(':')) {
+      regular = true;
+      checkRegular(name, value, facts);
+      if (facts.problem !== undefined) return;
+    } else if (name !== ':status' || status !== undefined || regular) {
+      return malformed(facts, `${name} is misplaced, repeated or not a pseudo-header of responses`);
+    } else {
+      status = value;
+    }
+  }
+  if (status === undefined || !STATUS.test(status)) return malformed(facts, ':status is missing or not a status code');
+  facts.status = Number(status);
+  // Switching protocols does not exist in HTTP/2 (RFC 9113 8.6).
+  if (facts.status === 101) malformed(facts, 'status 101');
+}
+
+/** Judges a trailer section (RFC 9113 8.1) and fills `facts`. */
+export function checkTrailers(fields: FieldList, facts: FieldFacts): void {
+  clear(facts);
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    if (name.startsWith(':')) return malformed(facts, `${name} in trailers`);
+    checkRegular(name, fields[at + 1] ?? '', facts);
+    if (facts.problem !== undefined) return;
+  }
+}
+
+/** Fields that speak of one connection are forbidden (RFC 9113 8.2.2). */
+function checkRegular(name: string, value: string, facts: FieldFacts): void {
+  switch (name) {
+    case 'connection':
+    case 'proxy-connection':
+    case 'keep-alive':
+    case 'transfer-encoding':
+    case 'upgrade':
+      return malformed(facts, `the field ${name} belongs to HTTP/1`);
+    case 'te':
+      if (value.toLowerCase() !== 'trailers') malformed(facts, 'the field te says something other than trailers');
+      return;
+    case 'content-length': {
+      const length = DIGITS.test(value) ? Number(value) : -1;
+      if (length < 0 || (facts.contentLength >= 0 && facts.contentLength !== length)) {
+        return malformed(facts, 'content-length is not a number or given twice');
+      }
+      facts.contentLength = length;
+      return;
+    }
+    default:
+  }
+}
+
+function clear(facts: FieldFacts): void {
+  facts.problem = undefined;
+  facts.contentLength = -1;
+  facts.connect = false;
+  facts.status = 0;
+}
+
+function malformed(facts: FieldFacts, problem: string): void {
+  facts.problem = problem;
+}
