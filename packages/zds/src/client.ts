@@ -1,0 +1,163 @@
+import type { Clock } from '@ambit/core/clock';
+import type { Drainable } from '@ambit/core/drain';
+import { close } from '@ambit/native/descriptor';
+import { type PodOwner, PodTable } from './client/pod-table.ts';
+import { ControlThread } from './control-thread.ts';
+import type { ZdsRequest } from './messages.ts';
+import type { FromClientThread, Problem, ToClientThread } from './thread-messages.ts';
+
+export type { PodOwner, RemovalReason } from './client/pod-table.ts';
+export type { PodInfo } from './messages.ts';
+
+/** How a proxy stands with its node agent. It can serve new pods while `connected`, `synced` and nothing is pending. */
+export interface ZdsState {
+  readonly connected: boolean;
+  /** The snapshot of the present connection, or of an earlier one while disconnected, is complete. */
+  readonly synced: boolean;
+  /** Pods that are known, served or not. */
+  readonly pods: number;
+  /** Uid -> why the pod is not served yet; it is tried again every five seconds. */
+  readonly pending: ReadonlyMap<string, string>;
+}
+
+export interface ZdsClientOptions {
+  /** Path of the agent's socket. It need not exist yet. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly owner: PodOwner;
+  readonly onState: (state: ZdsState) => void;
+  /** Lost connections, broken packets, pods that did not leave in good order. Nothing has to be done about them. */
+  readonly onProblem: (problem: Problem) => void;
+}
+
+/**
+ * The proxy's end of ZDS. It never gives up: after whatever fault it connects again, and pods are served meanwhile.
+ * (Istio's ztunnel exits on a protocol error.) A pod that cannot be served is acknowledged with the error and tried again.
+ */
+export class ZdsClient implements Drainable {
+  readonly #options: ZdsClientOptions;
+  readonly #table: PodTable;
+  readonly #thread: ControlThread<ToClientThread, FromClientThread>;
+  #connected = false;
+  #synced = false;
+  #inSnapshot = false;
+  #lastUnreachable = '';
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ZdsClientOptions) {
+    this.#options = options;
+    const report = ({ code, message }: Problem): void => options.onProblem({ code, message });
+    this.#table = new PodTable(options.owner, options.clock, () => this.#publish(), report);
+    this.#thread = new ControlThread(
+      { end: 'client', path: options.path },
+      (message: FromClientThread) => this.#receive(message),
+      (error) => {
+        this.#connected = false;
+        this.#publish();
+        report(error);
+      },
+    );
+  }
+
+  state(): ZdsState {
+    return { connected: this.#connected, synced: this.#synced, pods: this.#table.size, pending: this.#table.pending() };
+  }
+
+  /** Leaves the agent; its descriptors are closed, the owner is not told. */
+  close(): Promise<void> {
+    this.#closing ??= this.#thread.stop().then(() => this.#table.destroy());
+    return this.#closing;
+  }
+
+  destroy(): void {
+    void this.close();
+  }
+
+  #receive(message: FromClientThread): void {
+    switch (message.kind) {
+      case 'connected':
+        this.#connected = true;
+        this.#inSnapshot = true;
+        this.#lastUnreachable = '';
+        this.#table.beginSnapshot();
+        this.#publish();
+        return;
+      case 'request':
+        if (this.#closing === undefined) {
+          void this.#answer(message.connection, message.request, message.namespace);
+        } else if (message.namespace !== undefined) close(message.namespace);
+        return;
+      case 'disconnected':
+        this.#connected = false;
+        this.#publish();
+        this.#options.onProblem(message.problem);
+        return;
+      case 'unreachable':
+        // An agent that is away for long would otherwise fill the log with one and the same line.
+        if (message.problem.message !== this.#lastUnreachable) this.#options.onProblem(message.problem);
+        this.#lastUnreachable = message.problem.message;
+        return;
+      case 'problem':
+        this.#options.onProblem(message.problem);
+        return;
+    }
+  }
+
+  async #answer(connection: number, request: ZdsRequest, namespace: number | undefined): Promise<void> {
+    switch (request.kind) {
+      case 'add':
+        this.#acknowledge(connection, await this.#add(request, namespace));
+        return;
+      case 'remove':
+        this.#table.remove(request.uid);
+        this.#acknowledge(connection, '');
+        return;
+      case 'keep':
+        if (this.#inSnapshot) {
+          this.#table.keep(request.uid);
+          this.#acknowledge(connection, '');
+        } else this.#drop(connection, 'the agent sent Keep after its snapshot');
+        return;
+      case 'snapshotSent':
+        if (!this.#inSnapshot) {
+          this.#drop(connection, 'the agent ended its snapshot twice');
+          return;
+        }
+        this.#inSnapshot = false;
+        this.#synced = true;
+        this.#acknowledge(connection, '', true);
+        this.#table.endSnapshot();
+        this.#publish();
+        return;
+    }
+  }
+
+  async #add(request: ZdsRequest & { kind: 'add' }, namespace: number | undefined): Promise<string> {
+    const { uid, info } = request;
+    if (namespace === undefined) return this.#refuse(uid, 'no network namespace came with it');
+    if (info === undefined) {
+      close(namespace);
+      return this.#refuse(uid, 'it has no workload_info, so its identity is not known');
+    }
+    return await this.#table.add(uid, info, namespace);
+  }
+
+  /** A message that is whole but cannot be served concerns one pod; the connection, and all other pods, go on. */
+  #refuse(uid: string, why: string): string {
+    this.#table.keep(uid);
+    this.#options.onProblem({ code: 'AMBIT_ZDS_PROTOCOL', message: `the agent added pod ${uid}, but ${why}` });
+    return why;
+  }
+
+  #acknowledge(connection: number, error: string, endsSnapshot = false): void {
+    this.#thread.post({ kind: 'acknowledge', connection, error, endsSnapshot });
+  }
+
+  #drop(connection: number, message: string): void {
+    this.#thread.post({ kind: 'drop', connection, problem: { code: 'AMBIT_ZDS_PROTOCOL', message } });
+  }
+
+  #publish(): void {
+    if (this.#closing === undefined) this.#options.onState(this.state());
+  }
+}
