@@ -2,10 +2,10 @@ import { throwErrno } from './errno.ts';
 import { lastErrno, libc } from './internal/library.ts';
 import { cString } from './memory.ts';
 
-const closeCall = libc<(fd: number) => number>('close', 'int', ['int'], { releases: true });
+const closeCall = libc('close', 'int', ['int'], { releases: true });
 // open and fcntl are variadic in C; on Linux (x86-64 and arm64) integers travel in the same registers either way.
-const openCall = libc<(path: number, flags: number) => number>('open', 'int', ['uintptr_t', 'int']);
-const fcntl = libc<(fd: number, command: number, argument: number) => number>('fcntl', 'int', ['int', 'int', 'int']);
+const openCall = libc('open', 'int', ['uintptr_t', 'int']);
+const fcntl = libc('fcntl', 'int', ['int', 'int', 'int']);
 
 const O_RDONLY = 0;
 const O_CLOEXEC = 0o2000000;
@@ -19,8 +19,7 @@ const FD_CLOEXEC = 1;
  * that opened it.
  */
 export function openReadOnly(path: string): number {
-  const name = cString(path);
-  const fd = openCall(name.address, O_RDONLY | O_CLOEXEC);
+  const fd = openCall(cString(path), O_RDONLY | O_CLOEXEC);
   return fd < 0 ? throwErrno('open', path) : fd;
 }
 

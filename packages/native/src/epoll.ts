@@ -2,18 +2,9 @@ import { EINTR, throwErrno } from './errno.ts';
 import { lastErrno, libc } from './internal/library.ts';
 import { type Memory, allocate } from './memory.ts';
 
-const epollCreate1 = libc<(flags: number) => number>('epoll_create1', 'int', ['int']);
-const epollCtl = libc<(epoll: number, operation: number, fd: number, event: number) => number>('epoll_ctl', 'int', [
-  'int',
-  'int',
-  'int',
-  'uintptr_t',
-]);
-const epollWait = libc<(epoll: number, events: number, capacity: number, timeout: number) => number>(
-  'epoll_wait',
-  'int',
-  ['int', 'uintptr_t', 'int', 'int'],
-);
+const epollCreate1 = libc('epoll_create1', 'int', ['int']);
+const epollCtl = libc('epoll_ctl', 'int', ['int', 'int', 'int', 'uintptr_t']);
+const epollWait = libc('epoll_wait', 'int', ['int', 'uintptr_t', 'int', 'int']);
 
 export const EPOLLIN = 0x1;
 export const EPOLLOUT = 0x4;
@@ -22,6 +13,9 @@ export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
 /** One of the threads that share a descriptor is woken, not all; only with EPOLLIN | EPOLLOUT, cannot be modified. */
 export const EPOLLEXCLUSIVE = 0x1000_0000;
+
+/** Told when it happens, not as long as it lasts. */
+export const EPOLLET: number = 1 << 31;
 
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;

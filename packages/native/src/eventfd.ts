@@ -2,17 +2,9 @@ import { EAGAIN, throwErrno } from './errno.ts';
 import { lastErrno, libc } from './internal/library.ts';
 import { allocate } from './memory.ts';
 
-const eventfdCall = libc<(initial: number, flags: number) => number>('eventfd', 'int', ['uint32_t', 'int']);
-const writeCall = libc<(fd: number, address: number, length: number) => number>('write', 'int', [
-  'int',
-  'uintptr_t',
-  'int',
-]);
-const readCall = libc<(fd: number, address: number, length: number) => number>('read', 'int', [
-  'int',
-  'uintptr_t',
-  'int',
-]);
+const eventfdCall = libc('eventfd', 'int', ['uint32_t', 'int']);
+const writeCall = libc('write', 'int', ['int', 'uintptr_t', 'int']);
+const readCall = libc('read', 'int', ['int', 'uintptr_t', 'int']);
 
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 

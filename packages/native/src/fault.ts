@@ -12,7 +12,8 @@ interface PlannedFault {
   remaining: number;
 }
 
-type Call = (...args: number[]) => number;
+/** Any bound function; void ones return undefined. */
+export type NativeCall = (...args: number[]) => number | undefined;
 
 let armed = false;
 let planned: PlannedFault[] = [];
@@ -43,15 +44,15 @@ export function nativeCalls(): ReadonlyMap<string, number> {
 }
 
 /** Used where functions are bound: returns `call` itself when faults are off. */
-export function intercept<Signature extends Call>(
+export function intercept(
   name: string,
-  call: Signature,
+  call: NativeCall,
   failure: number,
   releases: boolean,
   setErrno: (errno: number) => void,
-): Signature {
+): NativeCall {
   if (!armed) return call;
-  const wrapped: Call = (...args) => {
+  return (...args) => {
     calls.set(name, (calls.get(name) ?? 0) + 1);
     const errno = strike(name);
     if (errno === 0) return call(...args);
@@ -59,7 +60,6 @@ export function intercept<Signature extends Call>(
     setErrno(errno);
     return failure;
   };
-  return wrapped as Signature;
 }
 
 /** The errno of the fault that strikes this call of `name`, 0 when none does. */

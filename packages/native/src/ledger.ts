@@ -1,12 +1,7 @@
 import { AmbitError } from '@ambit/core/errors';
 import { close } from './descriptor.ts';
+import { LEDGER_DESCRIPTORS, LEDGER_OBJECTS } from './limits.ts';
 import { type HandleKind, freeHandle } from './openssl-handle.ts';
-
-/** Descriptors have numbers below this; `raiseOpenFileLimit` raises RLIMIT_NOFILE to no more. */
-export const LEDGER_DESCRIPTORS = 1_048_576;
-
-/** OpenSSL objects one thread may hold at a time: one per TLS connection, one per certificate, two per busy connection. */
-export const LEDGER_OBJECTS = 262_144;
 
 // Words of the header.
 const CLOSED = 0;
@@ -51,6 +46,10 @@ export class Ledger {
     }
     this.#descriptors[fd] = 1;
     if (fd >= (this.#header[DESCRIPTORS_END] ?? 0)) this.#header[DESCRIPTORS_END] = fd + 1;
+  }
+
+  hasDescriptor(fd: number): boolean {
+    return this.#descriptors[fd] === 1;
   }
 
   /** To be called before the descriptor is closed: its number may belong to another thread right after. */

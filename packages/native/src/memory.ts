@@ -15,11 +15,18 @@ export function allocate(size: number): Memory {
   return { bytes, address: Number(koffi.address(bytes)) };
 }
 
-/** `text` as a NUL-terminated UTF-8 C string. */
-export function cString(text: string): Memory {
-  const memory = allocate(Buffer.byteLength(text) + 1);
-  memory.bytes.write(text);
-  return memory;
+let text: Memory = allocate(256);
+
+/**
+ * The address of `value` as a NUL-terminated UTF-8 C string, valid until the next call. The module holds the memory:
+ * a local object would be fair game for the collector as soon as only its address is in use.
+ */
+export function cString(value: string): number {
+  const length = Buffer.byteLength(value);
+  if (length >= text.bytes.length) text = allocate(length + 1);
+  text.bytes.write(value);
+  text.bytes[length] = 0;
+  return text.address;
 }
 
 /** The pointer stored at `offset`; user-space addresses are below 2^53. */

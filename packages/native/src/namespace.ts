@@ -3,11 +3,11 @@ import { openReadOnly } from './descriptor.ts';
 import { throwErrno } from './errno.ts';
 import { libc } from './internal/library.ts';
 
-const setns = libc<(fd: number, type: number) => number>('setns', 'int', ['int', 'int']);
-const unshare = libc<(flags: number) => number>('unshare', 'int', ['int']);
+const setns = libc('setns', 'int', ['int', 'int']);
+const unshare = libc('unshare', 'int', ['int']);
 
 // process.abort does not exist on worker threads.
-const abort = libc<() => number>('abort', 'void', []);
+const abort = libc('abort', 'void', []);
 
 const CLONE_NEWNET = 0x4000_0000;
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';

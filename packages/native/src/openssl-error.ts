@@ -1,30 +1,28 @@
 import { openssl } from './internal/library.ts';
 import { allocate } from './memory.ts';
 
-const errGetError = openssl<() => number>('ERR_get_error', 'uint64_t', [], { result: 0 });
-const errClearError = openssl<() => number>('ERR_clear_error', 'void', [], { releases: true });
-const errErrorString = openssl<(code: number, text: number, length: number) => number>(
-  'ERR_error_string_n',
-  'void',
-  ['uint64_t', 'uintptr_t', 'uint64_t'],
-  {
-    releases: true,
-  },
-);
+const errPeekLastError = openssl('ERR_peek_last_error', 'uint64_t', [], { result: 0 });
+const errClearError = openssl('ERR_clear_error', 'void', [], { releases: true });
+const errErrorString = openssl('ERR_error_string_n', 'void', ['uint64_t', 'uintptr_t', 'uint64_t'], {
+  releases: true,
+});
 
 const TEXT_BYTES = 256;
 const text = allocate(TEXT_BYTES);
 
 export interface OpensslError {
-  /** The reason number of the first error that was queued, e.g. SSL_R_NO_APPLICATION_PROTOCOL; 0 when none was. */
+  /** The reason number of the last error that was queued, e.g. SSL_R_NO_APPLICATION_PROTOCOL; 0 when none was. */
   readonly reason: number;
   /** OpenSSL's own words. */
   readonly text: string;
 }
 
-/** Takes the first error off this thread's OpenSSL queue and drops the others: the queue must be empty before the next call. */
+/**
+ * Empties this thread's OpenSSL error queue, as the next call demands, and returns the last error: the outermost layer's,
+ * where the first would be some detail (a signature that does not fit) of what went wrong.
+ */
 export function takeOpensslError(): OpensslError {
-  const code = errGetError();
+  const code = errPeekLastError();
   if (code === 0) return { reason: 0, text: 'no reason given' };
   errErrorString(code, text.address, TEXT_BYTES);
   errClearError();

@@ -1,8 +1,8 @@
 import { openssl } from './internal/library.ts';
 
-const sslFree = openssl<(ssl: number) => number>('SSL_free', 'void', ['uintptr_t'], { releases: true });
-const contextFree = openssl<(context: number) => number>('SSL_CTX_free', 'void', ['uintptr_t'], { releases: true });
-const bioFree = openssl<(bio: number) => number>('BIO_free', 'int', ['uintptr_t'], { releases: true, result: 0 });
+const sslFree = openssl('SSL_free', 'void', ['uintptr_t'], { releases: true });
+const contextFree = openssl('SSL_CTX_free', 'void', ['uintptr_t'], { releases: true });
+const bioFree = openssl('BIO_free', 'int', ['uintptr_t'], { releases: true, result: 0 });
 
 export const HANDLE_SESSION = 1;
 export const HANDLE_CONTEXT = 2;

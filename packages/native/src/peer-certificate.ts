@@ -1,18 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { openssl } from './internal/library.ts';
+import { PEER_CERTIFICATES_KEPT, PEER_CERTIFICATE_BYTES } from './limits.ts';
 import { allocate, writePointer } from './memory.ts';
 
-const getPeerCertificate = openssl<(ssl: number) => number>('SSL_get1_peer_certificate', 'uintptr_t', ['uintptr_t'], {
+const getPeerCertificate = openssl('SSL_get1_peer_certificate', 'uintptr_t', ['uintptr_t'], {
   result: 0,
 });
-const encodeX509 = openssl<(x509: number, out: number) => number>('i2d_X509', 'int', ['uintptr_t', 'uintptr_t']);
-const x509Free = openssl<(x509: number) => number>('X509_free', 'void', ['uintptr_t'], { releases: true });
-
-/** Certificates of peers that are remembered per thread, so that a peer that comes again is not parsed again. */
-export const PEER_CERTIFICATES_KEPT = 4096;
-
-/** Bytes of the largest leaf certificate that is looked at; a leaf of the mesh has about 1 KiB. */
-export const PEER_CERTIFICATE_BYTES = 16_384;
+const encodeX509 = openssl('i2d_X509', 'int', ['uintptr_t', 'uintptr_t']);
+const x509Free = openssl('X509_free', 'void', ['uintptr_t'], { releases: true });
 
 /** What the mesh wants to know of a peer's leaf certificate. */
 export interface PeerCertificate {

@@ -5,16 +5,8 @@ import { allocate } from './memory.ts';
 import { localAddress } from './socket.ts';
 import { AF_INET, type AddressFamily, SOCKET_ADDRESS_BYTES, readSocketAddress } from './socket-address.ts';
 
-const setsockopt = libc<(fd: number, level: number, option: number, value: number, length: number) => number>(
-  'setsockopt',
-  'int',
-  ['int', 'int', 'int', 'uintptr_t', 'int'],
-);
-const getsockopt = libc<(fd: number, level: number, option: number, value: number, length: number) => number>(
-  'getsockopt',
-  'int',
-  ['int', 'int', 'int', 'uintptr_t', 'uintptr_t'],
-);
+const setsockopt = libc('setsockopt', 'int', ['int', 'int', 'int', 'uintptr_t', 'int']);
+const getsockopt = libc('getsockopt', 'int', ['int', 'int', 'int', 'uintptr_t', 'uintptr_t']);
 
 // asm-generic/socket.h, linux/in.h, linux/in6.h, linux/tcp.h; the same on x86-64 and arm64.
 const SOL_SOCKET = 1;

@@ -4,48 +4,17 @@ import { lastErrno, libc } from './internal/library.ts';
 import { allocate } from './memory.ts';
 import { type AddressFamily, SOCKET_ADDRESS_BYTES, readSocketAddress, writeSocketAddress } from './socket-address.ts';
 
-const socket = libc<(family: number, type: number, protocol: number) => number>('socket', 'int', ['int', 'int', 'int']);
-const bindCall = libc<(fd: number, address: number, length: number) => number>('bind', 'int', [
-  'int',
-  'uintptr_t',
-  'int',
-]);
-const listenCall = libc<(fd: number, backlog: number) => number>('listen', 'int', ['int', 'int']);
-const accept4Call = libc<(fd: number, address: number, length: number, flags: number) => number>('accept4', 'int', [
-  'int',
-  'uintptr_t',
-  'uintptr_t',
-  'int',
-]);
-const connectCall = libc<(fd: number, address: number, length: number) => number>('connect', 'int', [
-  'int',
-  'uintptr_t',
-  'int',
-]);
-const getsockname = libc<(fd: number, address: number, length: number) => number>('getsockname', 'int', [
-  'int',
-  'uintptr_t',
-  'uintptr_t',
-]);
-const getpeername = libc<(fd: number, address: number, length: number) => number>('getpeername', 'int', [
-  'int',
-  'uintptr_t',
-  'uintptr_t',
-]);
+const socket = libc('socket', 'int', ['int', 'int', 'int']);
+const bindCall = libc('bind', 'int', ['int', 'uintptr_t', 'int']);
+const listenCall = libc('listen', 'int', ['int', 'int']);
+const accept4Call = libc('accept4', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']);
+const connectCall = libc('connect', 'int', ['int', 'uintptr_t', 'int']);
+const getsockname = libc('getsockname', 'int', ['int', 'uintptr_t', 'uintptr_t']);
+const getpeername = libc('getpeername', 'int', ['int', 'uintptr_t', 'uintptr_t']);
 // The result of recv and send is declared int: lengths stay below 2^31, and a 32-bit result is the cheapest to convert.
-const recvCall = libc<(fd: number, address: number, length: number, flags: number) => number>('recv', 'int', [
-  'int',
-  'uintptr_t',
-  'int',
-  'int',
-]);
-const sendCall = libc<(fd: number, address: number, length: number, flags: number) => number>('send', 'int', [
-  'int',
-  'uintptr_t',
-  'int',
-  'int',
-]);
-const shutdownCall = libc<(fd: number, how: number) => number>('shutdown', 'int', ['int', 'int']);
+const recvCall = libc('recv', 'int', ['int', 'uintptr_t', 'int', 'int']);
+const sendCall = libc('send', 'int', ['int', 'uintptr_t', 'int', 'int']);
+const shutdownCall = libc('shutdown', 'int', ['int', 'int']);
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;

@@ -2,50 +2,23 @@ import { AmbitError } from '@ambit/core/errors';
 import { installAlpn } from './internal/alpn.ts';
 import { openssl } from './internal/library.ts';
 import { type Pem, installKeyMaterial } from './internal/key-material.ts';
+import { TLS_READ_AHEAD_BYTES } from './limits.ts';
 import { cString } from './memory.ts';
 import { takeOpensslError } from './openssl-error.ts';
 import { HANDLE_CONTEXT, freeHandle } from './openssl-handle.ts';
 
-const tlsMethod = openssl<() => number>('TLS_method', 'uintptr_t', [], { result: 0 });
-const contextNew = openssl<(method: number) => number>('SSL_CTX_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
-const contextControl = openssl<(context: number, command: number, argument: number, pointer: number) => number>(
-  'SSL_CTX_ctrl',
-  'int64_t',
-  ['uintptr_t', 'int', 'int64_t', 'uintptr_t'],
-  { result: 0 },
-);
-const contextSetOptions = openssl<(context: number, options: number) => number>(
-  'SSL_CTX_set_options',
-  'uint64_t',
-  ['uintptr_t', 'uint64_t'],
-  {
-    releases: true,
-  },
-);
-const contextSetCiphers = openssl<(context: number, names: number) => number>(
-  'SSL_CTX_set_ciphersuites',
-  'int',
-  ['uintptr_t', 'uintptr_t'],
-  { result: 0 },
-);
-const contextSetTickets = openssl<(context: number, count: number) => number>(
-  'SSL_CTX_set_num_tickets',
-  'int',
-  ['uintptr_t', 'uint64_t'],
-  { result: 0 },
-);
-const contextSetVerify = openssl<(context: number, mode: number, callback: number) => number>(
-  'SSL_CTX_set_verify',
-  'void',
-  ['uintptr_t', 'int', 'uintptr_t'],
-  { releases: true },
-);
-const contextSetReadBuffer = openssl<(context: number, length: number) => number>(
-  'SSL_CTX_set_default_read_buffer_len',
-  'void',
-  ['uintptr_t', 'uint64_t'],
-  { releases: true },
-);
+const tlsMethod = openssl('TLS_method', 'uintptr_t', [], { result: 0 });
+const contextNew = openssl('SSL_CTX_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
+const contextControl = openssl('SSL_CTX_ctrl', 'int64_t', ['uintptr_t', 'int', 'int64_t', 'uintptr_t'], { result: 0 });
+const contextSetOptions = openssl('SSL_CTX_set_options', 'uint64_t', ['uintptr_t', 'uint64_t'], {
+  releases: true,
+});
+const contextSetCiphers = openssl('SSL_CTX_set_ciphersuites', 'int', ['uintptr_t', 'uintptr_t'], { result: 0 });
+const contextSetTickets = openssl('SSL_CTX_set_num_tickets', 'int', ['uintptr_t', 'uint64_t'], { result: 0 });
+const contextSetVerify = openssl('SSL_CTX_set_verify', 'void', ['uintptr_t', 'int', 'uintptr_t'], { releases: true });
+const contextSetReadBuffer = openssl('SSL_CTX_set_default_read_buffer_len', 'void', ['uintptr_t', 'uint64_t'], {
+  releases: true,
+});
 
 // openssl/ssl.h.
 const SSL_CTRL_MODE = 33;
@@ -55,7 +28,6 @@ const SSL_CTRL_SET_GROUPS_LIST = 92;
 const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 const TLS1_3_VERSION = 0x0304;
 const SSL_VERIFY_PEER_REQUIRED = 1 | 2;
-const SSL_MODE_ENABLE_PARTIAL_WRITE = 0x1;
 const SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x2;
 /** Without it OpenSSL builds our own chain anew from the roots in every handshake. */
 const SSL_MODE_NO_AUTO_CHAIN = 0x8;
@@ -66,9 +38,6 @@ const SSL_OP_NO_RENEGOTIATION = 2 ** 30;
 /** Otherwise OpenSSL compresses the client certificate in every handshake, which costs more than all the rest of it. */
 const SSL_OP_NO_TX_CERTIFICATE_COMPRESSION = 2 ** 32;
 const SSL_OP_NO_RX_CERTIFICATE_COMPRESSION = 2 ** 33;
-
-/** Bytes OpenSSL reads ahead: two full records. More leaves the cache, less costs system calls (measured). */
-export const TLS_READ_AHEAD_BYTES = 33_000;
 
 /** In order of preference. */
 export const TLS_CIPHER_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
@@ -130,10 +99,7 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
     contextControl(
       context,
       SSL_CTRL_MODE,
-      SSL_MODE_ENABLE_PARTIAL_WRITE |
-        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-        SSL_MODE_NO_AUTO_CHAIN |
-        SSL_MODE_RELEASE_BUFFERS,
+      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS,
       0,
     );
     contextControl(context, SSL_CTRL_SET_SESS_CACHE_MODE, 0, 0);
@@ -153,10 +119,10 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
 }
 
 function setCiphersAndGroups(context: number, cipherSuites: string): void {
-  if (contextSetCiphers(context, cString(cipherSuites).address) !== 1) refuse(`cipher suites ${cipherSuites}`);
-  if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS).address) === 1) return;
+  if (contextSetCiphers(context, cString(cipherSuites)) !== 1) refuse(`cipher suites ${cipherSuites}`);
+  if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS)) === 1) return;
   takeOpensslError();
-  if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS_BEFORE_3_5).address) !== 1)
+  if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS_BEFORE_3_5)) !== 1)
     refuse(`groups ${TLS_GROUPS}`);
 }
 

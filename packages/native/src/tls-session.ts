@@ -1,64 +1,44 @@
 import { AmbitError } from '@ambit/core/errors';
-import { EAGAIN, ECONNRESET, EPIPE, SystemCallError } from './errno.ts';
+import { ECONNRESET, EPIPE, SystemCallError, errnoName } from './errno.ts';
 import { lastErrno, openssl } from './internal/library.ts';
 import { allocate, readPointer } from './memory.ts';
-import { takeOpensslError } from './openssl-error.ts';
+import { type OpensslError, takeOpensslError } from './openssl-error.ts';
 import { HANDLE_BIO, HANDLE_SESSION, freeHandle } from './openssl-handle.ts';
 import type { TlsContext } from './tls-context.ts';
 import { TlsError, tlsFailure } from './tls-failure.ts';
 
-const sslNew = openssl<(context: number) => number>('SSL_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
-const sslSetFd = openssl<(ssl: number, fd: number) => number>('SSL_set_fd', 'int', ['uintptr_t', 'int'], { result: 0 });
-const sslSetConnectState = openssl<(ssl: number) => number>('SSL_set_connect_state', 'void', ['uintptr_t'], {
+const sslNew = openssl('SSL_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
+const sslSetFd = openssl('SSL_set_fd', 'int', ['uintptr_t', 'int'], { result: 0 });
+const sslSetConnectState = openssl('SSL_set_connect_state', 'void', ['uintptr_t'], {
   releases: true,
 });
-const sslSetAcceptState = openssl<(ssl: number) => number>('SSL_set_accept_state', 'void', ['uintptr_t'], {
+const sslSetAcceptState = openssl('SSL_set_accept_state', 'void', ['uintptr_t'], {
   releases: true,
 });
-const sslDoHandshake = openssl<(ssl: number) => number>('SSL_do_handshake', 'int', ['uintptr_t']);
-const sslRead = openssl<(ssl: number, address: number, length: number) => number>('SSL_read', 'int', [
-  'uintptr_t',
-  'uintptr_t',
-  'int',
-]);
-const sslWrite = openssl<(ssl: number, address: number, length: number) => number>('SSL_write', 'int', [
-  'uintptr_t',
-  'uintptr_t',
-  'int',
-]);
-const sslGetError = openssl<(ssl: number, result: number) => number>('SSL_get_error', 'int', ['uintptr_t', 'int'], {
+const sslDoHandshake = openssl('SSL_do_handshake', 'int', ['uintptr_t']);
+const sslRead = openssl('SSL_read', 'int', ['uintptr_t', 'uintptr_t', 'int']);
+const sslWrite = openssl('SSL_write', 'int', ['uintptr_t', 'uintptr_t', 'int']);
+const sslGetError = openssl('SSL_get_error', 'int', ['uintptr_t', 'int'], {
   result: 5,
 });
-const sslHasPending = openssl<(ssl: number) => number>('SSL_has_pending', 'int', ['uintptr_t'], { result: 0 });
-const sslShutdown = openssl<(ssl: number) => number>('SSL_shutdown', 'int', ['uintptr_t']);
-const sslGetVerifyResult = openssl<(ssl: number) => number>('SSL_get_verify_result', 'int64_t', ['uintptr_t'], {
+const sslHasPending = openssl('SSL_has_pending', 'int', ['uintptr_t'], { result: 0 });
+const sslShutdown = openssl('SSL_shutdown', 'int', ['uintptr_t']);
+const sslGetVerifyResult = openssl('SSL_get_verify_result', 'int64_t', ['uintptr_t'], {
   result: 1,
 });
-const sslGetAlpn = openssl<(ssl: number, name: number, length: number) => number>(
-  'SSL_get0_alpn_selected',
-  'void',
-  ['uintptr_t', 'uintptr_t', 'uintptr_t'],
-  {
-    releases: true,
-  },
-);
-const sslGetRbio = openssl<(ssl: number) => number>('SSL_get_rbio', 'uintptr_t', ['uintptr_t'], { result: 0 });
-const sslSetWbio = openssl<(ssl: number, bio: number) => number>('SSL_set0_wbio', 'void', ['uintptr_t', 'uintptr_t'], {
+const sslGetAlpn = openssl('SSL_get0_alpn_selected', 'void', ['uintptr_t', 'uintptr_t', 'uintptr_t'], {
   releases: true,
 });
-const bioUpRef = openssl<(bio: number) => number>('BIO_up_ref', 'int', ['uintptr_t'], { result: 0 });
-const bioNewPair = openssl<(first: number, firstSize: number, second: number, secondSize: number) => number>(
-  'BIO_new_bio_pair',
-  'int',
-  ['uintptr_t', 'uint64_t', 'uintptr_t', 'uint64_t'],
-  { result: 0 },
-);
-const bioNread0 = openssl<(bio: number, address: number) => number>('BIO_nread0', 'int', ['uintptr_t', 'uintptr_t']);
-const bioNread = openssl<(bio: number, address: number, length: number) => number>('BIO_nread', 'int', [
-  'uintptr_t',
-  'uintptr_t',
-  'int',
-]);
+const sslGetRbio = openssl('SSL_get_rbio', 'uintptr_t', ['uintptr_t'], { result: 0 });
+const sslSetWbio = openssl('SSL_set0_wbio', 'void', ['uintptr_t', 'uintptr_t'], {
+  releases: true,
+});
+const bioUpRef = openssl('BIO_up_ref', 'int', ['uintptr_t'], { result: 0 });
+const bioNewPair = openssl('BIO_new_bio_pair', 'int', ['uintptr_t', 'uint64_t', 'uintptr_t', 'uint64_t'], {
+  result: 0,
+});
+const bioNread0 = openssl('BIO_nread0', 'int', ['uintptr_t', 'uintptr_t']);
+const bioNread = openssl('BIO_nread', 'int', ['uintptr_t', 'uintptr_t', 'int']);
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
@@ -71,11 +51,12 @@ export const TLS_DONE = 1;
 export const TLS_END = 0;
 export const TLS_WANTS_READ: number = -2;
 export const TLS_WANTS_WRITE: number = -3;
-/** Ask `lastFailure` for the reason, before any other call of this module. */
+/** Ask `lastFailure` for the reason. */
 export const TLS_FAILED: number = -1;
 
 const out = allocate(16);
 let failedErrno = 0;
+let failedError: OpensslError = { reason: 0, text: '' };
 
 /** SSL_new over a connected, non-blocking descriptor that stays the caller's. Throws `AMBIT_TLS_SESSION`. */
 export function newSession(context: TlsContext, fd: number): number {
@@ -122,13 +103,11 @@ export function freeSession(ssl: number): void {
   freeHandle(HANDLE_SESSION, ssl);
 }
 
-/** Why the last call returned TLS_FAILED. */
+/** Why the last call that returned TLS_FAILED on this thread did so; `ssl` is its session. */
 export function lastFailure(ssl: number): AmbitError {
-  const errno = failedErrno;
-  failedErrno = 0;
-  if (errno === ECONNRESET || errno === EPIPE) return new TlsError('reset', 'peer', 'ECONNRESET');
-  if (errno !== 0 && errno !== EAGAIN) return new SystemCallError('recv', errno, 'TLS connection');
-  return tlsFailure(takeOpensslError(), sslGetVerifyResult(ssl));
+  if (failedErrno === ECONNRESET || failedErrno === EPIPE) return new TlsError('reset', 'peer', errnoName(failedErrno));
+  if (failedErrno !== 0) return new SystemCallError('recv', failedErrno, 'TLS connection');
+  return tlsFailure(failedError, sslGetVerifyResult(ssl));
 }
 
 /** The negotiated application protocol, '' when none was. */
@@ -197,18 +176,18 @@ export function pairConsume(pair: BioPair, count: number): void {
 
 function outcome(ssl: number, result: number): number {
   const errno = lastErrno();
-  switch (sslGetError(ssl, result)) {
+  const kind = sslGetError(ssl, result);
+  switch (kind) {
     case SSL_ERROR_WANT_READ:
       return TLS_WANTS_READ;
     case SSL_ERROR_WANT_WRITE:
       return TLS_WANTS_WRITE;
     case SSL_ERROR_ZERO_RETURN:
       return TLS_END;
-    case SSL_ERROR_SYSCALL:
-      failedErrno = errno;
-      return TLS_FAILED;
     default:
-      failedErrno = 0;
+      // Taken at once: the queue is the thread's, and a leftover would be read as the failure of another session.
+      failedError = takeOpensslError();
+      failedErrno = kind === SSL_ERROR_SYSCALL && failedError.reason === 0 ? errno : 0;
       return TLS_FAILED;
   }
 }

@@ -42,3 +42,12 @@ export const PAIRS_KEPT = 32;
 
 /** Bytes of TLS records gathered before they are handed over: fewer, larger writes to the application, still in cache. */
 export const TLS_GATHER_BYTES = 65_536;
+
+/** Bytes of the longest datagram that is received or sent: what IPv4 can carry. */
+export const DATAGRAM_BYTES = 65_535;
+
+/** Datagrams received per socket and turn. */
+export const DATAGRAMS_PER_TURN = 64;
+
+/** Packets that may wait for a unix-socket peer that does not read. */
+export const PACKETS_QUEUED = 1_024;

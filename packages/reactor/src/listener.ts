@@ -93,10 +93,12 @@ export class Listener implements ReadinessHandler {
     }
   }
 
-  /** Without a pause the loop would spin on a readiness that it cannot serve. */
+  /** Without a pause the loop would spin on a readiness that it cannot serve. An exclusive interest cannot be modified. */
   #rest(error: AmbitError): void {
-    this.#reactor.modify(this.fd, 0);
-    this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#reactor.modify(this.fd, EPOLLIN | EPOLLEXCLUSIVE));
+    this.#reactor.unregister(this.fd);
+    this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => {
+      this.#reactor.register(this.fd, EPOLLIN | EPOLLEXCLUSIVE, this);
+    });
     this.#handler.onAcceptPaused?.(error);
   }
 }

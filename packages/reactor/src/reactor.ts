@@ -2,7 +2,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { close } from '@ambit/native/descriptor';
-import { EPOLLIN, Epoll } from '@ambit/native/epoll';
+import { EPOLLET, EPOLLIN, Epoll } from '@ambit/native/epoll';
 import { takeEvent } from '@ambit/native/eventfd';
 import { Ledger } from '@ambit/native/ledger';
 import { type Memory, allocate } from '@ambit/native/memory';
@@ -87,8 +87,12 @@ export class Reactor {
     this.ledger.addDescriptor(fd);
   }
 
-  /** Closes an adopted descriptor and forgets its handler; events of it that are still queued are dropped. */
+  /**
+   * Closes an adopted descriptor and forgets its handler; events of it that are still queued are dropped. Does nothing
+   * with a descriptor that is not the loop's (any more).
+   */
   close(fd: number): void {
+    if (!this.ledger.hasDescriptor(fd)) return;
     this.#forget(fd);
     this.ledger.removeDescriptor(fd);
     close(fd);
@@ -96,13 +100,13 @@ export class Reactor {
 
   /** Gives up ownership of an adopted descriptor without closing it. */
   release(fd: number): void {
-    if (this.#handlers[fd] !== undefined) this.unregister(fd);
+    this.unregister(fd);
     this.ledger.removeDescriptor(fd);
   }
 
   /**
-   * Waits for `interest` (EPOLLIN, EPOLLOUT, or both; 0 = nothing for now, not even errors) on behalf of `handler`, which
-   * takes the place of the handler before it. Throws `AMBIT_SYSCALL`.
+   * Waits for `interest` on behalf of `handler`, which takes the place of the handler before it: EPOLLIN, EPOLLOUT, both,
+   * or 0 for errors and hang-ups only, told once. Throws `AMBIT_SYSCALL`.
    */
   register(fd: number, interest: number, handler: ReadinessHandler): void {
     if (this.#handlers[fd] !== undefined) {
@@ -117,7 +121,7 @@ export class Reactor {
     }
     const tag = this.#nextTag;
     this.#nextTag = (tag % 0x7fff_ffff) + 1;
-    if (interest !== 0) this.#epoll.add(fd, interest, tag);
+    this.#epoll.add(fd, watched(interest), tag);
     this.#handlers[fd] = handler;
     this.#tags[fd] = tag;
     this.#interests[fd] = interest;
@@ -125,18 +129,15 @@ export class Reactor {
 
   /** Changes the interest of a registered descriptor. */
   modify(fd: number, interest: number): void {
-    const before = this.#interests[fd] ?? 0;
-    if (before === interest) return;
-    // With interest 0 the kernel would go on reporting errors and hang-ups, in every turn.
-    if (interest === 0) this.#epoll.remove(fd);
-    else if (before === 0) this.#epoll.add(fd, interest, this.#tags[fd] ?? 0);
-    else this.#epoll.modify(fd, interest, this.#tags[fd] ?? 0);
+    if (this.#interests[fd] === interest) return;
+    this.#epoll.modify(fd, watched(interest), this.#tags[fd] ?? 0);
     this.#interests[fd] = interest;
   }
 
   /** Forgets a descriptor that stays open. */
   unregister(fd: number): void {
-    if ((this.#interests[fd] ?? 0) !== 0) this.#epoll.remove(fd);
+    if (this.#handlers[fd] === undefined) return;
+    this.#epoll.remove(fd);
     this.#forget(fd);
   }
 
@@ -206,6 +207,7 @@ export class Reactor {
   }
 
   #forget(fd: number): void {
+    if (fd >= this.#handlers.length) return;
     this.#handlers[fd] = undefined;
     this.#tags[fd] = 0;
     this.#interests[fd] = 0;
@@ -274,6 +276,11 @@ export class Reactor {
     this.#onError(error);
     this.#guard(() => owner.destroy(error));
   }
+}
+
+// Edge-triggered without events: the kernel always reports errors and hang-ups, and would repeat them in every turn.
+function watched(interest: number): number {
+  return interest === 0 ? EPOLLET : interest;
 }
 
 /** Empties the wake-up counter and notes that messages wait. */

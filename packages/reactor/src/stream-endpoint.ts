@@ -1,6 +1,7 @@
 import type { AmbitError } from '@ambit/core/errors';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
-import { setResetOnClose } from '@ambit/native/socket-option';
+import { EPOLLERR, EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
+import { ECONNRESET, SystemCallError } from '@ambit/native/errno';
+import { setResetOnClose, takeError } from '@ambit/native/socket-option';
 import type { ByteEndpoint, ByteEndpointHandler } from './endpoint.ts';
 import { lingerAndClose } from './linger.ts';
 import { OutputBuffer } from './output-buffer.ts';
@@ -93,7 +94,9 @@ export abstract class StreamEndpoint implements ByteEndpoint, ReadinessHandler, 
       return;
     }
     if ((events & EPOLLOUT) !== 0) this.flush();
-    if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0 && this.canRead() && this.reading) this.pull();
+    if (!this.canRead()) return;
+    if (this.reading && !this.peerEnded) this.pull();
+    else if ((events & EPOLLERR) !== 0) this.#lost();
   }
 
   flush(): void {
@@ -169,6 +172,12 @@ export abstract class StreamEndpoint implements ByteEndpoint, ReadinessHandler, 
     if (this.state === 'closed') return;
     const read = this.reading && !this.peerEnded ? EPOLLIN : 0;
     this.reactor.modify(this.fd, read | (this.#congested ? EPOLLOUT : 0));
+  }
+
+  /** An error while nobody reads: the peer reset the connection. */
+  #lost(): void {
+    const errno = takeError(this.fd);
+    this.destroy(new SystemCallError('recv', errno === 0 ? ECONNRESET : errno, 'connection'));
   }
 
   #finish(): void {

@@ -4,23 +4,18 @@ import { type Memory, allocate } from '../memory.ts';
 import { takeOpensslError } from '../openssl-error.ts';
 import { openssl } from './library.ts';
 
-const setProtocols = openssl<(context: number, list: number, length: number) => number>(
-  'SSL_CTX_set_alpn_protos',
-  'int',
-  ['uintptr_t', 'uintptr_t', 'uint32_t'],
-  { result: 1 },
-);
-const setSelect = openssl<(context: number, callback: number, user: number) => number>(
-  'SSL_CTX_set_alpn_select_cb',
-  'void',
-  ['uintptr_t', 'uintptr_t', 'uintptr_t'],
-  { releases: true },
-);
-const selectProtocol = openssl<
-  (out: number, outLength: number, server: number, serverLength: number, client: number, clientLength: number) => number
->('SSL_select_next_proto', 'int', ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uint32_t', 'uintptr_t', 'uint32_t'], {
-  result: 2,
+const setProtocols = openssl('SSL_CTX_set_alpn_protos', 'int', ['uintptr_t', 'uintptr_t', 'uint32_t'], { result: 1 });
+const setSelect = openssl('SSL_CTX_set_alpn_select_cb', 'void', ['uintptr_t', 'uintptr_t', 'uintptr_t'], {
+  releases: true,
 });
+const selectProtocol = openssl(
+  'SSL_select_next_proto',
+  'int',
+  ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uint32_t', 'uintptr_t', 'uint32_t'],
+  {
+    result: 2,
+  },
+);
 
 const OPENSSL_NPN_NEGOTIATED = 1;
 const SSL_TLSEXT_ERR_OK = 0;

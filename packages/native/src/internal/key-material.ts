@@ -4,60 +4,27 @@ import { allocate } from '../memory.ts';
 import { HANDLE_BIO, freeHandle } from '../openssl-handle.ts';
 import { takeOpensslError } from '../openssl-error.ts';
 
-const bioNewMemBuf = openssl<(address: number, length: number) => number>(
-  'BIO_new_mem_buf',
-  'uintptr_t',
-  ['uintptr_t', 'int'],
-  { result: 0 },
-);
-const readX509 = openssl<(bio: number, reuse: number, callback: number, user: number) => number>(
-  'PEM_read_bio_X509',
-  'uintptr_t',
-  ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uintptr_t'],
-  { result: 0 },
-);
-const readPrivateKey = openssl<(bio: number, reuse: number, callback: number, user: number) => number>(
+const bioNewMemBuf = openssl('BIO_new_mem_buf', 'uintptr_t', ['uintptr_t', 'int'], { result: 0 });
+const readX509 = openssl('PEM_read_bio_X509', 'uintptr_t', ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uintptr_t'], {
+  result: 0,
+});
+const readPrivateKey = openssl(
   'PEM_read_bio_PrivateKey',
   'uintptr_t',
   ['uintptr_t', 'uintptr_t', 'uintptr_t', 'uintptr_t'],
   { result: 0 },
 );
-const x509Free = openssl<(x509: number) => number>('X509_free', 'void', ['uintptr_t'], { releases: true });
-const keyFree = openssl<(key: number) => number>('EVP_PKEY_free', 'void', ['uintptr_t'], { releases: true });
-const useCertificate = openssl<(context: number, x509: number) => number>(
-  'SSL_CTX_use_certificate',
-  'int',
-  ['uintptr_t', 'uintptr_t'],
-  { result: 0 },
-);
-const useKey = openssl<(context: number, key: number) => number>(
-  'SSL_CTX_use_PrivateKey',
-  'int',
-  ['uintptr_t', 'uintptr_t'],
-  { result: 0 },
-);
-const checkKey = openssl<(context: number) => number>('SSL_CTX_check_private_key', 'int', ['uintptr_t'], { result: 0 });
-const contextControl = openssl<(context: number, command: number, argument: number, pointer: number) => number>(
-  'SSL_CTX_ctrl',
-  'int64_t',
-  ['uintptr_t', 'int', 'int64_t', 'uintptr_t'],
-  { result: 0 },
-);
-const certificateStore = openssl<(context: number) => number>('SSL_CTX_get_cert_store', 'uintptr_t', ['uintptr_t'], {
+const x509Free = openssl('X509_free', 'void', ['uintptr_t'], { releases: true });
+const keyFree = openssl('EVP_PKEY_free', 'void', ['uintptr_t'], { releases: true });
+const useCertificate = openssl('SSL_CTX_use_certificate', 'int', ['uintptr_t', 'uintptr_t'], { result: 0 });
+const useKey = openssl('SSL_CTX_use_PrivateKey', 'int', ['uintptr_t', 'uintptr_t'], { result: 0 });
+const checkKey = openssl('SSL_CTX_check_private_key', 'int', ['uintptr_t'], { result: 0 });
+const contextControl = openssl('SSL_CTX_ctrl', 'int64_t', ['uintptr_t', 'int', 'int64_t', 'uintptr_t'], { result: 0 });
+const certificateStore = openssl('SSL_CTX_get_cert_store', 'uintptr_t', ['uintptr_t'], {
   result: 0,
 });
-const storeAdd = openssl<(store: number, x509: number) => number>(
-  'X509_STORE_add_cert',
-  'int',
-  ['uintptr_t', 'uintptr_t'],
-  { result: 0 },
-);
-const storeSetFlags = openssl<(store: number, flags: number) => number>(
-  'X509_STORE_set_flags',
-  'int',
-  ['uintptr_t', 'uint64_t'],
-  { result: 0 },
-);
+const storeAdd = openssl('X509_STORE_add_cert', 'int', ['uintptr_t', 'uintptr_t'], { result: 0 });
+const storeSetFlags = openssl('X509_STORE_set_flags', 'int', ['uintptr_t', 'uint64_t'], { result: 0 });
 
 const SSL_CTRL_CHAIN_CERT = 89;
 const ADD_WITH_OWN_REFERENCE = 1;

@@ -1,6 +1,6 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { intercept } from '../fault.ts';
+import { type NativeCall, intercept } from '../fault.ts';
 
 /**
  * C types as koffi names them. Pointers travel as plain numbers (`pointer`): a number argument costs a tenth of a
@@ -20,24 +20,29 @@ export interface FailureShape {
 const runtime: LibraryHandle = koffi.load(null);
 let sharedOpenssl: LibraryHandle | undefined;
 
-/** Binds a libc function of the process. `Signature` is the caller's claim about it; the self-test proves it. */
-export function libc<Signature extends (...args: number[]) => number>(
+/** A bound function takes one number per C parameter. */
+export type Bound<Result extends CType, Parameters extends readonly CType[]> = (
+  ...args: { -readonly [Index in keyof Parameters]: number }
+) => Result extends 'void' ? undefined : number;
+
+/** Binds a libc function of the process. The parameter list is the caller's claim; the self-test and the tests prove it. */
+export function libc<Result extends CType, const Parameters extends readonly CType[]>(
   name: string,
-  result: CType,
-  parameters: readonly CType[],
+  result: Result,
+  parameters: Parameters,
   failure: FailureShape = {},
-): Signature {
-  return bind(runtime, name, result, parameters, failure);
+): Bound<Result, Parameters> {
+  return bind(runtime, name, result, parameters, failure) as Bound<Result, Parameters>;
 }
 
 /** Binds an OpenSSL function: the runtime's own, or `libssl.so.3` when the runtime does not export it. */
-export function openssl<Signature extends (...args: number[]) => number>(
+export function openssl<Result extends CType, const Parameters extends readonly CType[]>(
   name: string,
-  result: CType,
-  parameters: readonly CType[],
+  result: Result,
+  parameters: Parameters,
   failure: FailureShape = {},
-): Signature {
-  return bind(opensslLibrary(), name, result, parameters, failure);
+): Bound<Result, Parameters> {
+  return bind(opensslLibrary(), name, result, parameters, failure) as Bound<Result, Parameters>;
 }
 
 /** The value of `errno` after a failed libc call; read it before anything else is called. */
@@ -50,16 +55,16 @@ export function opensslOrigin(): 'runtime' | 'libssl.so.3' {
   return opensslLibrary() === runtime ? 'runtime' : 'libssl.so.3';
 }
 
-function bind<Signature extends (...args: number[]) => number>(
+function bind(
   library: LibraryHandle,
   name: string,
   result: CType,
   parameters: readonly CType[],
   failure: FailureShape,
-): Signature {
-  let call: Signature;
+): NativeCall {
+  let call: NativeCall;
   try {
-    call = library.func(name, result, [...parameters]) as unknown as Signature;
+    call = library.func(name, result, [...parameters]) as NativeCall;
   } catch (error) {
     throw new AmbitError(
       'AMBIT_NATIVE_SYMBOL',

@@ -1,0 +1,20 @@
+/** Descriptors have numbers below this: one byte each in the ledger. `raiseOpenFileLimit` raises RLIMIT_NOFILE to no more. */
+export const LEDGER_DESCRIPTORS = 1_048_576;
+
+/** OpenSSL objects one thread may hold: one per TLS connection, one per certificate, two per busy connection. */
+export const LEDGER_OBJECTS = 262_144;
+
+/** Bytes OpenSSL reads ahead: two full records. More leaves the cache, less costs system calls (measured). */
+export const TLS_READ_AHEAD_BYTES = 33_000;
+
+/** Certificates of peers that are remembered per thread, so that a peer that comes again is not parsed again. */
+export const PEER_CERTIFICATES_KEPT = 4_096;
+
+/** Bytes of the largest leaf certificate that is looked at; a leaf of the mesh has about 1 KiB. */
+export const PEER_CERTIFICATE_BYTES = 16_384;
+
+/** Connections the kernel holds that nobody has accepted yet; it caps this at net.core.somaxconn. */
+export const LISTEN_BACKLOG = 1_024;
+
+/** Descriptors one unix-socket packet can carry: the kernel's SCM_MAX_FD. */
+export const DESCRIPTORS_PER_PACKET = 253;
