@@ -76,6 +76,13 @@ export class CaClient implements CertificateSource, Drainable {
     return client;
   }
 
+  /** A broken connection would wait by gRPC's own schedule, up to minutes; the next request makes one of its own. */
+  #dropConnection(client: Client): void {
+    if (this.#connection?.client !== client) return;
+    this.#connection = undefined;
+    client.close();
+  }
+
   #call(
     client: Client,
     request: IstioCertificateRequest,
@@ -93,6 +100,7 @@ export class CaClient implements CertificateSource, Drainable {
         metadata,
         (error, response) => {
           signal.removeEventListener('abort', cancel);
+          if (error?.code === status.UNAVAILABLE) this.#dropConnection(client);
           if (error !== null) reject(caError(error, uri, this.#options.address));
           else if (response === undefined)
             reject(new AmbitError('AMBIT_CA_UNAVAILABLE', `empty answer of the CA for ${uri}`));
