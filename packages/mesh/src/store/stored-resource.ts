@@ -51,6 +51,11 @@ export class StoredResource<Keys, Model> {
     return this.#model !== undefined;
   }
 
+  /** Whether its bytes are still part of the batch in which it came. */
+  get sharesBatch(): boolean {
+    return this.#memory !== undefined;
+  }
+
   version(): string {
     return this.#bytes.toString('utf8', this.#versionStart, this.#keysStart);
   }
