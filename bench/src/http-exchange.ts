@@ -1,0 +1,45 @@
+import { type Memory, allocate } from '@ambit/native/memory';
+
+/** Body of the answer, in bytes: what one small request to a service returns. */
+const BODY_BYTES = 1024;
+
+const END_OF_HEAD = '\r\n\r\n';
+
+const head = ['HTTP/1.1 200 OK', 'Content-Type: text/plain', `Content-Length: ${BODY_BYTES}`].join('\r\n');
+
+/** Every answer of the echo server is these bytes, so that neither side spends time on parsing. */
+export const RESPONSE: Memory = memoryOf(`${head}${END_OF_HEAD}${'x'.repeat(BODY_BYTES)}`);
+
+/** The request on a connection that is kept. */
+export const REQUEST: Memory = memoryOf(requestText('Accept: */*'));
+
+/** The request on a connection that is used once. */
+export const LAST_REQUEST: Memory = memoryOf(requestText('Connection: close'));
+
+/** True when the bytes begin an answer with status 200. */
+export function isSuccess(bytes: Buffer, start: number): boolean {
+  // "HTTP/1.1 200": the digits are at 9, 10 and 11.
+  return bytes[start + 9] === 0x32 && bytes[start + 10] === 0x30 && bytes[start + 11] === 0x30;
+}
+
+/** Requests that end in `bytes[start..end)`; requests of the generator arrive whole. */
+export function countRequests(bytes: Buffer, start: number, end: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(END_OF_HEAD, start); at >= 0 && at + 4 <= end; at = bytes.indexOf(END_OF_HEAD, at + 4)) {
+    count += 1;
+  }
+  return count;
+}
+
+function requestText(last: string): string {
+  return (
+    ['GET /bench HTTP/1.1', 'Host: echo.bench.svc.cluster.local', 'User-Agent: ambit-bench/1', last].join('\r\n') +
+    END_OF_HEAD
+  );
+}
+
+function memoryOf(text: string): Memory {
+  const memory = allocate(Buffer.byteLength(text));
+  memory.bytes.write(text, 'latin1');
+  return memory;
+}

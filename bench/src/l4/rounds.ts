@@ -1,0 +1,59 @@
+import type { Observation } from '../result/report.ts';
+import { orderOfRound } from '../result/statistics.ts';
+import { type Durations, type Findings, measureCold, measureWarm } from './shapes.ts';
+import type { Subject } from './stand.ts';
+
+export interface RoundsOptions {
+  readonly subjects: readonly Subject[];
+  readonly rounds: number;
+  readonly durations: Durations;
+}
+
+/** The subject without proxies; what others add in latency is counted from it. */
+export const BASELINE = 'direct';
+
+const ADDED = ['p50_c1', 'p50_r3200'] as const;
+
+export interface RoundsResult {
+  readonly observations: Observation[];
+  /** What the baseline found in each round, its own latencies among it. */
+  readonly baseline: Findings[];
+}
+
+/** Runs every subject once per round, in reversed order every other round, each with fresh processes. */
+export async function runRounds(options: RoundsOptions): Promise<RoundsResult> {
+  const observations: Observation[] = [];
+  const baseline: Findings[] = [];
+  for (let round = 0; round < options.rounds; round += 1) {
+    const findings = new Map<string, Findings>();
+    for (const subject of orderOfRound(options.subjects, round)) {
+      console.error(`round ${round + 1} of ${options.rounds}: ${subject.name}`);
+      findings.set(subject.name, await measureSubject(subject, options.durations));
+    }
+    observations.push(...observationsOf(findings));
+    baseline.push(findings.get(BASELINE) ?? {});
+  }
+  return { observations, baseline };
+}
+
+/** Latencies become what a subject adds to the baseline of the same round; the baseline itself adds none. */
+export function observationsOf(findings: ReadonlyMap<string, Findings>): Observation[] {
+  const baseline = findings.get(BASELINE);
+  return [...findings].flatMap(([subject, found]) =>
+    Object.entries(found).flatMap(([name, value]) => {
+      const measure = name as Observation['measure'];
+      const added = ADDED.find((one) => one === measure);
+      if (added === undefined) return [{ measure, subject, value }];
+      const without = baseline?.[added];
+      return without === undefined || subject === BASELINE ? [] : [{ measure, subject, value: value - without }];
+    }),
+  );
+}
+
+async function measureSubject(subject: Subject, durations: Durations): Promise<Findings> {
+  const warm = await subject.start({ cold: false });
+  const findings = await measureWarm(warm, durations).finally(() => warm.close());
+  if (warm.proxies.length === 0) return findings;
+  const cold = await subject.start({ cold: true });
+  return { ...findings, ...(await measureCold(cold, durations).finally(() => cold.close())) };
+}

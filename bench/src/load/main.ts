@@ -1,0 +1,71 @@
+/**
+ * `main.js SHAPE --target IP:PORT [options]`: the load generator, one loop on the main thread. Prints one line of JSON.
+ * Shapes: `keep-alive` (--connections, --rate), `new` (--parallel), `bulk`, and `hold` (--connections), which prints
+ * `{"held": N}` and keeps the connections until its standard input ends.
+ */
+import { readSync, writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { parseSocketAddress } from '@ambit/core/address';
+import { systemClock } from '@ambit/core/clock';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import { raiseOpenFileLimit } from '@ambit/native/process';
+import { Reactor } from '@ambit/reactor/reactor';
+import { BulkLoad } from './bulk.ts';
+import { holdConnections } from './hold.ts';
+import { KeepAliveLoad } from './keep-alive.ts';
+import { NewConnectionLoad } from './new-connections.ts';
+
+function run(): object {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      target: { type: 'string', default: '' },
+      connections: { type: 'string', default: '1' },
+      rate: { type: 'string', default: '0' },
+      parallel: { type: 'string', default: '16' },
+      warmUp: { type: 'string', default: '500' },
+      measure: { type: 'string', default: '2000' },
+      watch: { type: 'string', default: '' },
+    },
+  });
+  const target = parseSocketAddress(values.target);
+  if (target === undefined) throw new AmbitError('AMBIT_BENCH_TARGET', `--target ${values.target} is not IP:PORT`);
+  const common = {
+    target,
+    warmUpMs: Number(values.warmUp),
+    measureMs: Number(values.measure),
+    watch: values.watch === '' ? [] : values.watch.split(',').map(Number),
+  };
+  const reactor = new Reactor({
+    clock: systemClock,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const connections = Number(values.connections);
+  const shape = positionals[0] ?? '';
+  switch (shape) {
+    case 'keep-alive':
+      return new KeepAliveLoad(reactor, { ...common, connections, rate: Number(values.rate) }).run();
+    case 'new':
+      return new NewConnectionLoad(reactor, { ...common, parallel: Number(values.parallel) }).run();
+    case 'bulk':
+      return new BulkLoad(reactor, common).run();
+    case 'hold':
+      holdConnections(reactor, { target, connections });
+      writeSync(1, `${JSON.stringify({ held: connections })}\n`);
+      readSync(0, Buffer.alloc(1));
+      return {};
+    default:
+      throw new AmbitError('AMBIT_BENCH_SHAPE', `unknown shape ${JSON.stringify(shape)}`);
+  }
+}
+
+raiseOpenFileLimit();
+try {
+  writeSync(1, `${JSON.stringify(run())}\n`);
+  process.exit(0);
+} catch (error) {
+  console.error(messageOf(error));
+  process.exit(1);
+}

@@ -1,0 +1,66 @@
+import { EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
+import { EAGAIN } from '@ambit/native/errno';
+import { recv, send } from '@ambit/native/socket';
+import { setNoDelay } from '@ambit/native/socket-option';
+import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
+import { Listener } from '@ambit/reactor/listener';
+import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
+import { RESPONSE, countRequests } from '../http-exchange.ts';
+
+/** Answers every request with `RESPONSE`, at once and from one buffer. */
+export function serveEcho(reactor: Reactor, listener: number): Listener {
+  return new Listener(reactor, listener, {
+    onAccept: (fd) => {
+      setNoDelay(fd);
+      reactor.register(fd, EPOLLIN, new EchoConnection(reactor, fd));
+    },
+  });
+}
+
+class EchoConnection implements ReadinessHandler {
+  readonly #reactor: Reactor;
+  readonly #fd: number;
+  /** Answer bytes that the kernel has not taken yet. */
+  #owed = 0;
+
+  constructor(reactor: Reactor, fd: number) {
+    this.#reactor = reactor;
+    this.#fd = fd;
+  }
+
+  onReady(): void {
+    if (this.#owed > 0) {
+      this.#pay();
+      return;
+    }
+    const { scratch } = this.#reactor;
+    const count = recv(this.#fd, scratch.address, READ_BUFFER_BYTES);
+    if (count === -EAGAIN) return;
+    if (count <= 0) {
+      this.destroy();
+      return;
+    }
+    this.#owed = countRequests(scratch.bytes, 0, count) * RESPONSE.bytes.length;
+    this.#pay();
+  }
+
+  destroy(): void {
+    this.#reactor.close(this.#fd);
+  }
+
+  #pay(): void {
+    const whole = RESPONSE.bytes.length;
+    while (this.#owed > 0) {
+      const left = this.#owed % whole === 0 ? whole : this.#owed % whole;
+      const count = send(this.#fd, RESPONSE.address + whole - left, left);
+      if (count > 0) {
+        this.#owed -= count;
+        continue;
+      }
+      if (count === -EAGAIN) this.#reactor.modify(this.#fd, EPOLLOUT);
+      else this.destroy();
+      return;
+    }
+    this.#reactor.modify(this.#fd, EPOLLIN);
+  }
+}

@@ -1,0 +1,23 @@
+/** `main.js IP:PORT[=sink] ...`: the servers of the benchmark, all on one loop. Says `listening` when they are up. */
+import { writeSync } from 'node:fs';
+import { parseSocketAddress } from '@ambit/core/address';
+import { systemClock } from '@ambit/core/clock';
+import { AmbitError } from '@ambit/core/errors';
+import { openTcpListener } from '@ambit/native/listening-socket';
+import { raiseOpenFileLimit } from '@ambit/native/process';
+import { Reactor } from '@ambit/reactor/reactor';
+import { serveEcho } from './echo-server.ts';
+import { serveSink } from './sink-server.ts';
+
+raiseOpenFileLimit();
+const reactor = new Reactor({ clock: systemClock, onError: (error) => console.error(error.message) });
+for (const argument of process.argv.slice(2)) {
+  const [text = '', kind = 'echo'] = argument.split('=');
+  const address = parseSocketAddress(text);
+  if (address === undefined) throw new AmbitError('AMBIT_BENCH_ADDRESS', `${text} is not IP:PORT`);
+  const listener = openTcpListener({ address, reusePort: true, backlog: 4096 });
+  if (kind === 'sink') serveSink(reactor, listener);
+  else serveEcho(reactor, listener);
+}
+writeSync(1, 'listening\n');
+reactor.run();
