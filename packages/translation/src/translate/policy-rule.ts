@@ -1,10 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { parseCidr } from '@ambit/core/cidr';
-import type { ClauseSchema, MatchSchema, RuleSchema } from '@ambit/proto/authorization';
+import type { ClauseSchema, Match, MatchSchema, RuleSchema } from '@ambit/proto/authorization';
 import type { OperationField, PolicyRule, RuleCondition, RuleOperation, RuleSource, SourceField } from '../objects.ts';
 import { stringMatchOf } from './string-match.ts';
 
-type MatchInit = MessageInitShape<typeof MatchSchema>;
+type MatchInit = Exclude<MessageInitShape<typeof MatchSchema>, Match>;
 type ClauseInit = MessageInitShape<typeof ClauseSchema>;
 export type RuleInit = MessageInitShape<typeof RuleSchema>;
 

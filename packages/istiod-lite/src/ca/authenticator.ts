@@ -1,0 +1,53 @@
+import type { Clock } from '@ambit/core/clock';
+import { AmbitError } from '@ambit/core/errors';
+import { REFUSALS_PER_ADDRESS_BURST, REFUSALS_PER_ADDRESS_PER_SECOND } from '../limits.ts';
+import { RateLimit } from './rate-limit.ts';
+import { type Caller, type TokenTrust, verifyServiceAccountToken } from './service-account-token.ts';
+
+/** Tells callers by their bearer token; there is no other way. Addresses whose calls keep being refused are refused unseen. */
+export class Authenticator {
+  readonly #trust: TokenTrust;
+  readonly #clock: Clock;
+  readonly #refusals: RateLimit;
+
+  constructor(trust: TokenTrust, clock: Clock) {
+    this.#trust = trust;
+    this.#clock = clock;
+    this.#refusals = new RateLimit(
+      { burst: REFUSALS_PER_ADDRESS_BURST, perSecond: REFUSALS_PER_ADDRESS_PER_SECOND },
+      clock,
+    );
+  }
+
+  /**
+   * The caller behind the `authorization` headers of a call from an IP address. Throws `AMBIT_TOKEN_REFUSED` or, for an
+   * address with too many refusals, `AMBIT_TOO_MANY_REFUSALS`; the reasons are for the log.
+   */
+  authenticate(headers: readonly (Buffer | string)[], address: string): Caller {
+    if (!this.#refusals.hasRoom(address)) {
+      throw new AmbitError('AMBIT_TOO_MANY_REFUSALS', `calls from ${address} were refused too often`, {
+        source: 'peer',
+      });
+    }
+    try {
+      const [header] = headers;
+      if (headers.length !== 1 || typeof header !== 'string' || !/^bearer /i.test(header)) {
+        throw new AmbitError('AMBIT_TOKEN_REFUSED', 'the call carries no bearer token', { source: 'peer' });
+      }
+      return verifyServiceAccountToken(header.slice('bearer '.length).trim(), this.#trust, this.#clock.wallTime());
+    } catch (error) {
+      this.#refusals.take(address);
+      throw error;
+    }
+  }
+
+  /** Counts a refusal for another reason than the token. */
+  countRefusal(address: string): void {
+    this.#refusals.take(address);
+  }
+}
+
+/** The IP address of a gRPC peer (`10.0.0.1:1234`, `[::1]:1234`). */
+export function addressOfPeer(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}

@@ -1,0 +1,169 @@
+import { create } from '@bufbuild/protobuf';
+import type { Clock } from '@ambit/core/clock';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import type { Logger } from '@ambit/core/log';
+import { formatSpiffeId, parseSpiffeId, sameSpiffeId } from '@ambit/core/spiffe';
+import {
+  type IstioCertificateRequest,
+  type IstioCertificateResponse,
+  IstioCertificateResponseSchema,
+} from '@ambit/proto/ca';
+import { type handleUnaryCall, type Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
+import {
+  CERTIFICATES_PER_NODE_BURST,
+  CERTIFICATES_PER_NODE_PER_SECOND,
+  MAX_WAITING_REQUESTS,
+  POD_WAIT_MS,
+} from '../limits.ts';
+import type { Counters } from '../serve/counters.ts';
+import { addressOfPeer, type Authenticator } from './authenticator.ts';
+import type { CertificateAuthority, IssuedCertificate } from './authority.ts';
+import { readCertificateRequest } from './certificate-request.ts';
+import {
+  authorizeIdentity,
+  type Authorization,
+  impersonatedIdentity,
+  type NodeAuthorizationSettings,
+  type PodDirectory,
+} from './node-authorization.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { Caller } from './service-account-token.ts';
+
+/** Pods that are known now, and word of when that changes. */
+export interface WatchedPods extends PodDirectory {
+  /** Resolves at the next change, or after `milliseconds`. */
+  changed(milliseconds: number): Promise<void>;
+}
+
+export interface IssuerParts {
+  readonly authority: CertificateAuthority;
+  readonly authenticator: Authenticator;
+  readonly pods: WatchedPods;
+  readonly settings: NodeAuthorizationSettings;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+type CreateCertificate = handleUnaryCall<IstioCertificateRequest, IstioCertificateResponse>;
+
+/** What a caller is told of a refusal: nothing that helps to guess. */
+const ANSWERS: ReadonlyMap<string, { readonly code: status; readonly details: string }> = new Map([
+  ['AMBIT_CALLER_REFUSED', { code: status.PERMISSION_DENIED, details: 'not authorized' }],
+  ['AMBIT_CSR_REFUSED', { code: status.INVALID_ARGUMENT, details: 'the certificate request is not acceptable' }],
+  ['AMBIT_TOKEN_REFUSED', { code: status.UNAUTHENTICATED, details: 'not authenticated' }],
+  ['AMBIT_TOO_MANY_CERTIFICATES', { code: status.RESOURCE_EXHAUSTED, details: 'too many requests' }],
+  ['AMBIT_TOO_MANY_REFUSALS', { code: status.RESOURCE_EXHAUSTED, details: 'too many requests' }],
+]);
+const FAILED = { code: status.UNAVAILABLE, details: 'the certificate could not be issued' };
+
+/**
+ * `CreateCertificate`: authenticates the caller, checks the request, authorises the identity against the pods of the
+ * caller's node, issues. A pod that is not known yet is waited for a little.
+ */
+export class CertificateIssuer {
+  readonly #parts: IssuerParts;
+  readonly #perNode: RateLimit;
+  #waiting = 0;
+
+  constructor(parts: IssuerParts) {
+    this.#parts = parts;
+    this.#perNode = new RateLimit(
+      { burst: CERTIFICATES_PER_NODE_BURST, perSecond: CERTIFICATES_PER_NODE_PER_SECOND },
+      parts.clock,
+    );
+  }
+
+  /** The gRPC handler. */
+  readonly handle: CreateCertificate = (call, callback) => {
+    const address = addressOfPeer(call.getPeer());
+    this.#create(call, address).then(
+      (response) => callback(null, response),
+      (error: unknown) => {
+        const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
+        this.#parts.counters.count('citadel_server_refusal_count', { code });
+        this.#parts.log.warn({ code, address, reason: messageOf(error) }, 'no certificate is issued');
+        callback(ANSWERS.get(code) ?? FAILED);
+      },
+    );
+  };
+
+  async #create(
+    { request, metadata }: ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>,
+    address: string,
+  ): Promise<IstioCertificateResponse> {
+    this.#parts.counters.count('citadel_server_csr_count');
+    const caller = this.#parts.authenticator.authenticate(headersOf(metadata), address);
+    if (!this.#perNode.take(caller.nodeName)) {
+      throw new AmbitError('AMBIT_TOO_MANY_CERTIFICATES', `node ${caller.nodeName} asks for too many certificates`, {
+        source: 'peer',
+      });
+    }
+    try {
+      const issued = await this.#issue(request, caller);
+      return create(IstioCertificateResponseSchema, { certChain: [...issued.chain] });
+    } catch (error) {
+      if (error instanceof AmbitError && error.code === 'AMBIT_CALLER_REFUSED')
+        this.#parts.authenticator.countRefusal(address);
+      throw error;
+    }
+  }
+
+  async #issue(request: IstioCertificateRequest, caller: Caller): Promise<IssuedCertificate> {
+    const impersonated = impersonatedIdentity(request.metadata, parseSpiffeId);
+    const wanted = await readCertificateRequest(request.csr);
+    const allowed = await this.#authorize(() =>
+      authorizeIdentity(caller, impersonated, this.#parts.pods, this.#parts.settings),
+    );
+    if (!allowed.allowed)
+      throw new AmbitError('AMBIT_CALLER_REFUSED', allowed.reason, { source: 'peer', retryable: allowed.mayChange });
+    if (!sameSpiffeId(wanted.identity, allowed.identity)) {
+      const names = `${formatSpiffeId(wanted.identity)}, but ${formatSpiffeId(allowed.identity)} is allowed`;
+      throw new AmbitError('AMBIT_CALLER_REFUSED', `the certificate request names ${names}`, { source: 'peer' });
+    }
+    const issued = await this.#parts.authority.issue(wanted, ttlOf(request.validityDuration));
+    this.#parts.counters.count('citadel_server_success_cert_issuance_count');
+    const { serialNumber, notAfter } = issued;
+    this.#parts.log.info(
+      {
+        identity: formatSpiffeId(wanted.identity),
+        node: caller.nodeName,
+        serialNumber,
+        notAfter: new Date(notAfter).toISOString(),
+      },
+      'certificate issued',
+    );
+    return issued;
+  }
+
+  /** Asks again at each change while a refusal may still change. */
+  async #authorize(ask: () => Authorization): Promise<Authorization> {
+    const { clock, pods } = this.#parts;
+    const deadline = clock.now() + POD_WAIT_MS;
+    let answer = ask();
+    if (answer.allowed || !answer.mayChange || this.#waiting >= MAX_WAITING_REQUESTS) return answer;
+    this.#waiting++;
+    try {
+      while (!answer.allowed && answer.mayChange && clock.now() < deadline) {
+        await pods.changed(deadline - clock.now());
+        answer = ask();
+      }
+      return answer;
+    } finally {
+      this.#waiting--;
+    }
+  }
+}
+
+function headersOf(metadata: Metadata): readonly (Buffer | string)[] {
+  return metadata.get('authorization');
+}
+
+/** A thousand years; the authority sets the real bound. */
+const MAX_SECONDS = 31_536_000_000n;
+
+/** Milliseconds of a validity in seconds; undefined when none or nonsense is asked for. */
+function ttlOf(seconds: bigint): number | undefined {
+  if (seconds <= 0n) return undefined;
+  return Number(seconds > MAX_SECONDS ? MAX_SECONDS : seconds) * 1_000;
+}

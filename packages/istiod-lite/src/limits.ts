@@ -1,0 +1,62 @@
+/** Bytes of a certificate request; a P-256 request with one URI takes about 400. */
+export const MAX_CSR_BYTES = 16_384;
+
+/** Bytes of a bearer token; bound ServiceAccount tokens take about 1,200. */
+export const MAX_TOKEN_BYTES = 8_192;
+
+/** How far the clock of a token's issuer may be ahead of or behind ours, milliseconds. */
+export const TOKEN_SKEW_MS = 10_000;
+
+/** How far in the past a certificate begins, milliseconds, so that peers whose clock is behind accept it at once. */
+export const BACKDATE_MS = 60_000;
+
+/** Shortest lifetime of a certificate, milliseconds; a request for less gets this. */
+export const MIN_CERTIFICATE_TTL_MS = 10_000;
+
+/** Lifetime of a self-signed root, milliseconds (ten years, as in Istio). */
+export const ROOT_LIFETIME_MS = 315_360_000_000;
+
+/** Lifetime of the controller's own server certificate, milliseconds; it is renewed at half of it. */
+export const SERVER_CERTIFICATE_TTL_MS = 86_400_000;
+
+/** How long a request waits for its pod to become known, milliseconds: a proxy often hears of a pod before the controller does. */
+export const POD_WAIT_MS = 2_000;
+
+/** Requests that may wait for their pods at the same time; further ones are refused at once. */
+export const MAX_WAITING_REQUESTS = 1_000;
+
+/** Certificates a node may ask for at once, and per second from then on: a full node (250 pods) starting, twice over. */
+export const CERTIFICATES_PER_NODE_BURST = 500;
+export const CERTIFICATES_PER_NODE_PER_SECOND = 50;
+
+/** Refused calls that an address may make at once, and per second from then on, before its calls are refused unseen. */
+export const REFUSALS_PER_ADDRESS_BURST = 100;
+export const REFUSALS_PER_ADDRESS_PER_SECOND = 5;
+
+/** Keys (nodes, addresses) a rate limit remembers; the one unused for longest is forgotten first. */
+export const MAX_RATE_LIMIT_KEYS = 10_000;
+
+/** Bytes of one message from a client: 100,000 resource versions sent on reconnect take about 10 MiB. */
+export const MAX_REQUEST_BYTES = 33_554_432;
+
+/** Megabytes that one client connection may make the server buffer. */
+export const MAX_SESSION_MEGABYTES = 64;
+
+/** Streams one client connection may have open; a proxy needs one for ADS and eight for certificates. */
+export const MAX_STREAMS_PER_CONNECTION = 100;
+
+/** How long events of the file system are gathered before a scan, milliseconds. */
+export const SCAN_DELAY_MS = 10;
+
+/** How long a file must look the same before it is read, milliseconds, so that nobody reads half of a write. */
+export const SETTLE_MS = 30;
+
+/** How often directories are scanned without being told, milliseconds; the second where the system tells nothing. */
+export const POLL_MS = 1_000;
+export const POLL_UNWATCHED_MS = 100;
+
+/** Files read from one directory; further ones, by name, are reported and left out. */
+export const MAX_FILES_PER_DIRECTORY = 10_000;
+
+/** How long open streams may take to end when the controller stops, milliseconds. */
+export const STOP_DEADLINE_MS = 3_000;

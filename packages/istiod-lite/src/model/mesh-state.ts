@@ -1,0 +1,121 @@
+import type { Clock } from '@ambit/core/clock';
+import type { Logger } from '@ambit/core/log';
+import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest/problem';
+import { type BuiltModel, buildModel, type Model } from '@ambit/translation/model';
+import type { Pod } from '@ambit/translation/objects';
+import { translate, type Translation } from '@ambit/translation/translate';
+import { type Condition, isComplaint } from '@ambit/translation/translate/condition';
+import type { TranslationSettings } from '@ambit/translation/translate/settings';
+import type { WatchedPods } from '../ca/issue.ts';
+import type { Counters } from '../serve/counters.ts';
+import type { Configuration } from '../watch/config-directory.ts';
+
+/** Takes what is to be served. */
+export type Publish = (translation: Translation) => void;
+
+export interface MeshStateParts {
+  readonly settings: TranslationSettings;
+  readonly publish: Publish;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * The mesh as it is configured now: merges the configuration's files into one model, translates it, publishes the
+ * result, and says once of everything that is not honoured as asked.
+ */
+export class MeshState implements WatchedPods {
+  readonly #parts: MeshStateParts;
+  #model: Model | undefined;
+  #translation: Translation | undefined;
+  #problems: readonly ManifestProblem[] = [];
+  #notHonoured: readonly string[] = [];
+  #podsOnNode = new Map<string, Pod[]>();
+  #told = new Set<string>();
+  #waiting = new Set<() => void>();
+
+  constructor(parts: MeshStateParts) {
+    this.#parts = parts;
+  }
+
+  /** Undefined until a configuration was taken. */
+  get translation(): Translation | undefined {
+    return this.#translation;
+  }
+
+  /** Files and objects that are wrong now. */
+  get problems(): readonly ManifestProblem[] {
+    return this.#problems;
+  }
+
+  /** Objects that are taken and not honoured as a cluster with Istio would, one line each. */
+  get notHonoured(): readonly string[] {
+    return this.#notHonoured;
+  }
+
+  apply(configuration: Configuration): void {
+    const built = buildModel(configuration.sources);
+    const translation = translate(built.model, this.#parts.settings);
+    this.#model = built.model;
+    this.#translation = translation;
+    this.#problems = [...configuration.problems, ...built.problems];
+    this.#podsOnNode = podsByNode(built.model);
+    this.#tell(configuration, built, translation.conditions.filter(isComplaint));
+    this.#parts.counters.count('ambit_config_reloads_total');
+    this.#parts.publish(translation);
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const resume of waiting) resume();
+  }
+
+  pod(name: string): Pod | undefined {
+    return this.#model?.pods.get(name);
+  }
+
+  podsOnNode(node: string): readonly Pod[] {
+    return this.#podsOnNode.get(node) ?? [];
+  }
+
+  changed(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const resume = (): void => {
+        timer.cancel();
+        this.#waiting.delete(resume);
+        resolve();
+      };
+      const timer = this.#parts.clock.setTimeout(resume, milliseconds, { background: true });
+      this.#waiting.add(resume);
+    });
+  }
+
+  /** Logs what is new among the complaints; what was said stays said until it is gone. */
+  #tell(configuration: Configuration, built: BuiltModel, complaints: readonly Condition[]): void {
+    const ignored = configuration.sources
+      .flatMap(({ decoded }) => decoded.ignored)
+      .filter(({ consequence }) => consequence === 'not honoured')
+      .map(({ file, position, object, reason }) => `${file}:${position.line}: ${object}: ${reason}`);
+    const conditions = complaints.map(({ kind, name, type, status, reason, message }) => {
+      const origin = built.origins.get(`${kind} ${name}`);
+      const place = origin === undefined ? '' : `${origin.file}:${origin.position.line}: `;
+      return `${place}${kind} ${name}: ${type}=${status} ${reason}: ${message}`;
+    });
+    const duplicates = built.problems.map((problem) => formatProblem(problem));
+    this.#notHonoured = [...conditions, ...ignored];
+    const now = new Set([...duplicates, ...this.#notHonoured]);
+    for (const line of now) if (!this.#told.has(line)) this.#parts.log.warn(`not honoured as written: ${line}`);
+    this.#told = now;
+  }
+}
+
+function podsByNode(model: Model): Map<string, Pod[]> {
+  const result = new Map<string, Pod[]>();
+  for (const pod of model.pods.values()) {
+    const node = pod.spec.nodeName ?? '';
+    if (node === '') continue;
+    const known = result.get(node);
+    if (known === undefined) result.set(node, [pod]);
+    else known.push(pod);
+  }
+  return result;
+}

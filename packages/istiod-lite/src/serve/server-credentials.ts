@@ -1,0 +1,105 @@
+import type { Clock, Timer } from '@ambit/core/clock';
+import type { Drainable } from '@ambit/core/drain';
+import { messageOf } from '@ambit/core/errors';
+import type { Logger } from '@ambit/core/log';
+import type { SpiffeId } from '@ambit/core/spiffe';
+import { ServerCredentials } from '@grpc/grpc-js';
+import type { CertificateAuthority } from '../ca/authority.ts';
+import { SERVER_CERTIFICATE_TTL_MS } from '../limits.ts';
+
+/** TLS 1.3 credentials of a gRPC server whose certificate can be exchanged while it serves. */
+class ExchangeableCredentials extends ServerCredentials {
+  constructor(certificate: { readonly chainPem: string; readonly privateKeyPem: string }) {
+    super({ requestCert: false, minVersion: 'TLSv1.3' }, contextOf(certificate));
+  }
+
+  exchange(certificate: { readonly chainPem: string; readonly privateKeyPem: string }): void {
+    this.updateSecureContextOptions(contextOf(certificate));
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+function contextOf({ chainPem, privateKeyPem }: { readonly chainPem: string; readonly privateKeyPem: string }): {
+  cert: string;
+  key: string;
+} {
+  return { cert: chainPem, key: privateKeyPem };
+}
+
+export interface ServerCertificateParts {
+  readonly authority: CertificateAuthority;
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  readonly identity: SpiffeId;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The controller's own certificate: issued by its authority at start and again at half of its life. */
+export class ServerCertificate implements Drainable {
+  readonly credentials: ServerCredentials;
+  readonly #parts: ServerCertificateParts;
+  readonly #exchange: (certificate: { chainPem: string; privateKeyPem: string }) => void;
+  #timer: Timer | undefined;
+
+  private constructor(
+    parts: ServerCertificateParts,
+    certificate: { chainPem: string; privateKeyPem: string; notAfter: number },
+  ) {
+    const credentials = new ExchangeableCredentials(certificate);
+    this.credentials = credentials;
+    this.#exchange = (next) => credentials.exchange(next);
+    this.#parts = parts;
+    this.#renewBefore(certificate.notAfter);
+  }
+
+  static async issue(parts: ServerCertificateParts): Promise<ServerCertificate> {
+    return new ServerCertificate(parts, await issueOnce(parts));
+  }
+
+  close(): Promise<void> {
+    this.destroy();
+    return Promise.resolve();
+  }
+
+  destroy(): void {
+    this.#timer?.cancel();
+  }
+
+  #renewBefore(notAfter: number): void {
+    const half = Math.max((notAfter - this.#parts.clock.wallTime()) / 2, MIN_RENEWAL_MS);
+    this.#timer = this.#parts.clock.setTimeout(
+      () => {
+        issueOnce(this.#parts).then(
+          (next) => {
+            this.#exchange(next);
+            this.#renewBefore(next.notAfter);
+          },
+          (error: unknown) => {
+            this.#parts.log.error(
+              { reason: messageOf(error) },
+              "the controller's own certificate is not renewed; trying again",
+            );
+            this.#renewBefore(notAfter);
+          },
+        );
+      },
+      half,
+      { background: true },
+    );
+  }
+}
+
+/** Between two attempts, milliseconds. */
+const MIN_RENEWAL_MS = 10_000;
+
+function issueOnce({
+  authority,
+  names,
+  identity,
+}: ServerCertificateParts): Promise<{ chainPem: string; privateKeyPem: string; notAfter: number }> {
+  return authority.issueServer(names, identity, SERVER_CERTIFICATE_TTL_MS);
+}
