@@ -6,7 +6,7 @@ import { authorizationPolicy } from '../policies.ts';
 const GUESTS = '{from: [{source: {namespaces: ["check-guests"]}}]}';
 
 /** Wrong text, and what the complaint has to name. */
-const WRONG = [
+export const WRONG: readonly { readonly what: string; readonly rule: string; readonly names: string }[] = [
   { what: 'an unknown field', rule: '{form: [{source: {namespaces: ["check-guests"]}}]}', names: 'form' },
   { what: 'a bad CIDR', rule: '{from: [{source: {ipBlocks: ["10.0.0.0/33"]}}]}', names: '10.0.0.0/33' },
   { what: 'port 70000', rule: '{to: [{operation: {ports: ["70000"]}}]}', names: '70000' },
