@@ -2,6 +2,7 @@ import { ipToBytes } from '@ambit/core/address';
 import { AuthorizationSchema, MatchSchema } from '@ambit/proto/authorization';
 import { AddressSchema, ServiceSchema, WorkloadSchema } from '@ambit/proto/workload';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MeshStore } from '../mesh-store.ts';
@@ -313,7 +314,7 @@ describe('a policy on its way to a thread', () => {
   it('is refused when it has a condition that this version does not know', () => {
     const store = new MeshStore();
     const narrow = create(MatchSchema, { destinationPorts: [8080] });
-    narrow.$unknown = [{ no: 99, wireType: 0, data: Uint8Array.of(1) }];
+    narrow.$unknown = [{ no: 99, wireType: WireType.Varint, data: Uint8Array.of(1) }];
     const rejected = send(store, authorization(oneMatch(narrow)));
     expect(rejected[0]?.reason).toMatch(/matches\[0\]: field number 99 is not known/);
     expect(allowed(store)).toBe(false);

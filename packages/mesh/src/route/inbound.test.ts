@@ -9,10 +9,10 @@ const POD = workload('cart-1', { addresses: [IP], services: endpointOf(CART) });
 
 function route(
   authority: string,
-  own: Workload | undefined = POD,
+  own: Workload = POD,
   mesh: TestMesh = { services: [CART] },
 ): InboundRoute {
-  const store = storeOf({ ...mesh, workloads: [...(mesh.workloads ?? []), ...(own === undefined ? [] : [own])] });
+  const store = storeOf({ ...mesh, workloads: [...(mesh.workloads ?? []), own] });
   return routeInbound(store, own, { localIp: IP, authority });
 }
 
