@@ -94,7 +94,7 @@ export abstract class StreamEndpoint implements ByteEndpoint, ReadinessHandler, 
       return;
     }
     if ((events & EPOLLOUT) !== 0) this.flush();
-    if (!this.canRead()) return;
+    if ((events & ~EPOLLOUT) === 0 || !this.canRead()) return;
     if (this.reading && !this.peerEnded) this.pull();
     else if ((events & EPOLLERR) !== 0) this.#lost();
   }
