@@ -1,0 +1,121 @@
+import type { Clock } from '@ambit/core/clock';
+import { messageOf } from '@ambit/core/errors';
+import { LoopControl } from '@ambit/reactor/loop-channel';
+import { Worker } from 'node:worker_threads';
+import type { Config } from '../config.ts';
+import type { Command, Report, ThreadStart } from '../messages.ts';
+
+/** Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
+
+/** What loading the modules of a thread may take on a busy machine, milliseconds. */
+const START_ALLOWANCE = 10_000;
+
+export interface DataThreadOptions {
+  readonly index: number;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly module: URL;
+  readonly onReport: (report: Report) => void;
+}
+
+/** One worker thread with the line to its loop. */
+export class DataThread {
+  /** Resolves when the thread turns its loop; also when it ends before that. */
+  readonly ready: Promise<void>;
+  /** Resolves with the reason when the thread has ended, for whatever reason. */
+  readonly ended: Promise<string>;
+  /** The highest generation of resources that the thread reported as applied. */
+  applied = 0;
+
+  readonly #options: DataThreadOptions;
+  readonly #worker: Worker;
+  readonly #loop: LoopControl;
+  readonly #asked = new Map<number, (report: Report | undefined) => void>();
+  #lastTurns = 0;
+  #lastTurnAt: number;
+  #turning = false;
+  #over = false;
+
+  constructor(options: DataThreadOptions) {
+    this.#options = options;
+    this.#lastTurnAt = options.clock.now();
+    const ready = Promise.withResolvers<undefined>();
+    const ended = Promise.withResolvers<string>();
+    this.ready = ready.promise;
+    this.ended = ended.promise;
+    this.#loop = new LoopControl((message) => {
+      const report = message as Report;
+      if (report.kind === 'ready') {
+        this.#turning = true;
+        ready.resolve(undefined);
+      }
+      this.#receive(report);
+    });
+    const start: ThreadStart = { index: options.index, config: options.config, channel: this.#loop.channel };
+    this.#worker = new Worker(options.module, {
+      workerData: start,
+      transferList: [this.#loop.channel.port],
+      resourceLimits: RESOURCE_LIMITS,
+      name: `data-${options.index}`,
+    });
+    let failure: string | undefined;
+    this.#worker.on('error', (error) => {
+      failure = messageOf(error);
+    });
+    this.#worker.on('exit', (code) => {
+      this.#over = true;
+      for (const answer of this.#asked.values()) answer(undefined);
+      this.#asked.clear();
+      ready.resolve(undefined);
+      ended.resolve(failure ?? `exit code ${code}`);
+    });
+  }
+
+  send(command: Command): void {
+    if (!this.#over) this.#loop.post(command);
+  }
+
+  /** Sends a command that has a ticket and resolves with its answer; undefined when the thread ends before it. */
+  ask(command: Command): Promise<Report | undefined> {
+    if (this.#over || !('ticket' in command)) return Promise.resolve(undefined);
+    const { promise, resolve } = Promise.withResolvers<Report | undefined>();
+    this.#asked.set(command.ticket, resolve);
+    this.send(command);
+    return promise;
+  }
+
+  /** Milliseconds since the loop was last seen to turn; until its first turn, what it is late beyond the allowance. */
+  heartbeatAge(): number {
+    const turns = this.#loop.turns();
+    const now = this.#options.clock.now();
+    if (turns !== this.#lastTurns) {
+      this.#lastTurns = turns;
+      this.#lastTurnAt = now;
+    }
+    return Math.max(0, now - this.#lastTurnAt - (this.#turning ? 0 : START_ALLOWANCE));
+  }
+
+  /** Lets the loop finish its turn and end. */
+  stop(): void {
+    this.#loop.stop();
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /** Closes what the ended thread left open; how many handles that were. */
+  reclaim(): number {
+    return this.#loop.reap();
+  }
+
+  #receive(report: Report): void {
+    if (report.kind === 'applied') this.applied = Math.max(this.applied, report.generation);
+    if ('ticket' in report) {
+      this.#asked.get(report.ticket)?.(report);
+      this.#asked.delete(report.ticket);
+    }
+    this.#options.onReport(report);
+  }
+}

@@ -1,0 +1,164 @@
+import type { Clock, Timer } from '@ambit/core/clock';
+import type { Logger } from '@ambit/core/log';
+import { siblingModule } from '@ambit/core/sibling-module';
+import type { Config } from '../config.ts';
+import { STALL_AFTER } from '../limits.ts';
+import type { Command, Report } from '../messages.ts';
+import { DataThread } from './data-thread.ts';
+
+/** How often the heartbeats are read, milliseconds. */
+const WATCH_INTERVAL = 250;
+
+export interface DataThreadsOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Everything that a new thread has to know to serve like the others. */
+  readonly state: () => Iterable<Command>;
+  readonly onReport: (thread: number, report: Report) => void;
+  /** Called when a thread has died or stalled and before its successor starts. */
+  readonly onReplaced: (thread: number, reason: string) => void;
+}
+
+/**
+ * The data threads of this process: starts them, speaks to all of them, and replaces one that died or stalled.
+ * Listeners belong to the control side, so that connections wait in their queues while a thread is replaced.
+ */
+export class DataThreads {
+  readonly #options: DataThreadsOptions;
+  readonly #threads: DataThread[] = [];
+  readonly #awaiting = new Set<{ generation: number; resolve: (value: undefined) => void }>();
+  #ticket = 0;
+  #watch: Timer | undefined;
+  #stopping = false;
+  readonly #replacing = new Set<number>();
+
+  constructor(options: DataThreadsOptions) {
+    this.#options = options;
+  }
+
+  /** Starts every thread and resolves when all of them turn their loops. */
+  async start(): Promise<void> {
+    const { config } = this.#options;
+    const starting = Array.from({ length: config.dataThreads }, (_, index) => this.#spawn(index));
+    await Promise.all(starting.map((thread) => thread.ready));
+    this.#scheduleWatch();
+  }
+
+  /** Tells every thread. */
+  broadcast(command: Command): void {
+    for (const thread of this.#threads) thread.send(command);
+  }
+
+  /**
+   * Asks every thread and resolves with their answers. A thread that dies meanwhile has no answer: its successor
+   * starts from the state of the control side, in which the command is already reflected.
+   */
+  async ask(command: (ticket: number) => Command): Promise<Report[]> {
+    return (await this.askEach(command)).map(({ report }) => report);
+  }
+
+  /** As `ask`, with the thread that each answer is from. */
+  async askEach(command: (ticket: number) => Command): Promise<{ thread: number; report: Report }[]> {
+    const answers = await Promise.all(
+      this.#threads.map(async (data, thread) => ({ thread, report: await data.ask(command(++this.#ticket)) })),
+    );
+    return answers.flatMap(({ thread, report }) => (report === undefined ? [] : [{ thread, report }]));
+  }
+
+  /** Milliseconds since each thread last turned its loop. */
+  heartbeatAges(): number[] {
+    return this.#threads.map((thread) => thread.heartbeatAge());
+  }
+
+  /** Resolves when every thread works by the resources of this generation or a later one. */
+  async applied(generation: number): Promise<void> {
+    if (this.#threads.every((thread) => thread.applied >= generation)) return;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.#awaiting.add({ generation, resolve });
+    await promise;
+  }
+
+  /** Ends a thread as a crash would. A fault for tests. */
+  terminate(index: number): void {
+    void this.#threads[index]?.terminate();
+  }
+
+  stall(index: number, milliseconds: number): void {
+    this.#threads[index]?.send({ kind: 'stall', milliseconds });
+  }
+
+  get count(): number {
+    return this.#threads.length;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#watch?.cancel();
+    for (const thread of this.#threads) thread.stop();
+    await Promise.all(this.#threads.map((thread) => thread.ended));
+  }
+
+  #spawn(index: number): DataThread {
+    const thread = new DataThread({
+      index,
+      config: this.#options.config,
+      clock: this.#options.clock,
+      module: siblingModule(import.meta.url, '../worker'),
+      onReport: (report) => {
+        if (report.kind === 'applied') this.#settleApplied();
+        this.#options.onReport(index, report);
+      },
+    });
+    this.#threads[index] = thread;
+    for (const command of this.#options.state()) thread.send(command);
+    void thread.ended.then((reason) => {
+      this.#replace(index, thread, `it ended (${reason})`);
+    });
+    return thread;
+  }
+
+  #settleApplied(): void {
+    const lowest = Math.min(...this.#threads.map((thread) => thread.applied));
+    for (const waiting of this.#awaiting) {
+      if (waiting.generation > lowest) continue;
+      this.#awaiting.delete(waiting);
+      waiting.resolve(undefined);
+    }
+  }
+
+  #scheduleWatch(): void {
+    this.#watch = this.#options.clock.setTimeout(
+      () => {
+        for (const [index, thread] of this.#threads.entries()) {
+          if (thread.heartbeatAge() > STALL_AFTER) void this.#cutStalled(index, thread);
+        }
+        if (!this.#stopping) this.#scheduleWatch();
+      },
+      WATCH_INTERVAL,
+      { background: true },
+    );
+  }
+
+  async #cutStalled(index: number, thread: DataThread): Promise<void> {
+    if (this.#replacing.has(index)) return;
+    this.#replacing.add(index);
+    this.#options.log.error(
+      { thread: index, milliseconds: Math.round(thread.heartbeatAge()) },
+      'a data thread does not turn its loop and is ended',
+    );
+    await thread.terminate();
+    this.#replacing.delete(index);
+  }
+
+  #replace(index: number, thread: DataThread, reason: string): void {
+    if (this.#stopping || this.#threads[index] !== thread) return;
+    const closed = thread.reclaim();
+    this.#options.log.error(
+      { thread: index, reason, closed },
+      'a data thread is replaced; what it left open was closed',
+    );
+    this.#options.onReplaced(index, reason);
+    this.#spawn(index);
+  }
+}

@@ -1,0 +1,39 @@
+import type { SocketAddress } from '@ambit/core/address';
+import type { AmbitError } from '@ambit/core/errors';
+import type { TunnelObserver } from '@ambit/hbone/observer';
+import type { RelayOutcome } from '@ambit/hbone/tunnel';
+import type { NodePlace } from '@ambit/mesh/client';
+import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
+import type { MeshStore } from '@ambit/mesh/mesh-store';
+import type { Keepalive } from '@ambit/native/socket-option';
+import type { Reactor } from '@ambit/reactor/reactor';
+import type { Config } from '../config.ts';
+import type { TraceContexts } from '@ambit/telemetry/trace-context';
+import type { AccessLog } from './access-log.ts';
+import type { Credentials } from './credentials.ts';
+import type { Judge } from './judge.ts';
+import type { ThreadMetrics } from './thread-metrics.ts';
+
+/** What all pods and connections of one data thread share. */
+export interface DataThreadContext {
+  readonly config: Config;
+  readonly reactor: Reactor;
+  readonly store: MeshStore;
+  readonly choice: Choice;
+  readonly credentials: Credentials;
+  readonly judge: Judge;
+  readonly metrics: ThreadMetrics;
+  readonly accessLog: AccessLog;
+  readonly traces: TraceContexts;
+  /** Milliseconds since the epoch, for the access log. */
+  readonly wallTime: () => number;
+  readonly place: NodePlace;
+  /** The own trust domain and its aliases. */
+  readonly trustDomains: ReadonlySet<string>;
+  readonly keepalive: Keepalive;
+  /** Where queries go that the model does not answer; undefined when there is no resolver. */
+  readonly dnsUpstream: SocketAddress | undefined;
+  readonly tunnelObserver: TunnelObserver;
+  /** Copies bytes between an application's connection `a` and another connection; the result cuts both. */
+  readonly relayPlain: (a: number, b: number, onEnd: (outcome: RelayOutcome) => void) => (error: AmbitError) => void;
+}

@@ -1,0 +1,179 @@
+import type { SocketAddress } from '@ambit/core/address';
+import { AmbitError } from '@ambit/core/errors';
+import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
+import { formatBaggage } from '@ambit/hbone/baggage';
+import { HbonePool } from '@ambit/hbone/pool';
+import { HboneServer } from '@ambit/hbone/server';
+import type { IncomingTunnel } from '@ambit/hbone/tunnel';
+import { type Client, createClient } from '@ambit/mesh/client';
+import type { Workload } from '@ambit/mesh/workload';
+import { originalDestination, setKeepalive, setNoDelay, setResetOnClose } from '@ambit/native/socket-option';
+import { Listener } from '@ambit/reactor/listener';
+import type { LiveConnection, Pod, PodInfo } from '../messages.ts';
+import { ConnectionRecord } from './connection-record.ts';
+import type { DataThreadContext } from './context.ts';
+import { DnsServer } from './dns-server.ts';
+import { InboundConnection } from './inbound.ts';
+import { OutboundConnection } from './outbound.ts';
+import { PlaintextConnection } from './plaintext.ts';
+
+/** Anything that moves bytes for a pod and can be ended. */
+export interface LiveTransfer {
+  cut(error: AmbitError): void;
+  describe(): LiveConnection;
+}
+
+/** One pod of the node on one data thread: its listeners, its identity, its tunnels and its connections. */
+export class ServedPod {
+  readonly pod: Pod;
+  readonly info: PodInfo;
+  readonly principal: string;
+  readonly identity: SpiffeId;
+  readonly thread: DataThreadContext;
+  readonly pool: HbonePool;
+  readonly transfers: Set<LiveTransfer> = new Set();
+  readonly #server: HboneServer;
+  readonly #listeners: Listener[] = [];
+  readonly #dns: DnsServer | undefined;
+  #workload: Workload | undefined;
+  #client: Client | undefined;
+  #baggage: string | undefined;
+
+  constructor(thread: DataThreadContext, pod: Pod) {
+    this.thread = thread;
+    this.pod = pod;
+    this.info = pod.info;
+    this.identity = {
+      trustDomain: thread.config.trustDomain,
+      namespace: pod.info.namespace,
+      serviceAccount: pod.info.serviceAccount,
+    };
+    this.principal = formatSpiffeId(this.identity);
+    this.pool = new HbonePool(thread.reactor, {
+      mark: thread.config.packetMark,
+      maxStreams: thread.config.maxStreams,
+      idleMs: thread.config.poolIdle,
+      keepalive: thread.keepalive,
+      observer: thread.tunnelObserver,
+    });
+    this.#server = new HboneServer(thread.reactor, {
+      context: () => thread.credentials.get(this.principal)?.server,
+      trustDomains: thread.trustDomains,
+      onTunnel: (tunnel, localIp) => {
+        InboundConnection.serve(this, tunnel, localIp);
+      },
+      observer: thread.tunnelObserver,
+    });
+    const { outbound, plaintext, hbone } = pod.listeners;
+    this.#listen(outbound, (fd, peer) => {
+      this.#acceptOutbound(fd, peer);
+    });
+    this.#listen(plaintext, (fd, peer) => {
+      this.#acceptPlaintext(fd, peer);
+    });
+    this.#listen(hbone, (fd, peer) => {
+      setNoDelay(fd);
+      this.#server.accept(fd, peer);
+    });
+    this.#dns = pod.listeners.dnsUdp.length === 0 ? undefined : new DnsServer(this);
+  }
+
+  /** The pod as the controller describes it; undefined while it does not. */
+  workload(): Workload | undefined {
+    const { namespace, name, serviceAccount } = this.pod.info;
+    return this.thread.store.findOwn(namespace, name, serviceAccount);
+  }
+
+  /** Where this pod stands, for routing; made anew when the controller describes it differently. */
+  client(): Client {
+    const workload = this.workload();
+    if (this.#client === undefined || workload !== this.#workload) this.#describe(workload);
+    return this.#client ?? createClient(this.identity, [], workload, this.thread.place);
+  }
+
+  /** What this pod says about itself in tunnels. */
+  baggage(): string {
+    this.client();
+    return this.#baggage ?? '';
+  }
+
+  /** Takes nothing new. What runs goes on; peers are told to open new tunnels elsewhere. */
+  close(): void {
+    for (const listener of this.#listeners) listener.stop();
+    this.#dns?.destroy();
+    this.#server.drain();
+    this.pool.drain();
+  }
+
+  /** True when nothing is left of it. */
+  get idle(): boolean {
+    return this.transfers.size === 0;
+  }
+
+  /** Cuts what is left. */
+  destroy(error: AmbitError): void {
+    this.close();
+    for (const transfer of [...this.transfers]) transfer.cut(error);
+    this.#server.destroy();
+    this.pool.destroy();
+  }
+
+  recordRefusedTunnel(tunnel: IncomingTunnel, error: AmbitError): void {
+    new ConnectionRecord(this, {
+      reporter: 'destination',
+      source: tunnel.peer.address,
+      destination: undefined,
+      nextHop: undefined,
+      authority: tunnel.authority,
+      peerPrincipal: tunnel.peer.principal,
+      peerWorkload: this.thread.store.findWorkload(this.thread.store.network, tunnel.peer.address.ip),
+      service: undefined,
+      traceId: undefined,
+      decision: undefined,
+      startedAt: this.thread.reactor.now,
+    }).fail(error);
+  }
+
+  #describe(workload: Workload | undefined): void {
+    const { clusterId } = this.thread.config;
+    this.#workload = workload;
+    this.#client = createClient(this.identity, workload?.addresses ?? [], workload, this.thread.place);
+    this.#baggage = formatBaggage({
+      cluster: workload?.clusterId ?? clusterId,
+      namespace: this.pod.info.namespace,
+      workloadType: workload?.workloadType ?? 'pod',
+      workloadName: workload?.workloadName ?? this.pod.info.name,
+      serviceName: workload?.canonicalName ?? '',
+      serviceVersion: workload?.canonicalRevision ?? '',
+      region: workload?.locality.region ?? '',
+      zone: workload?.locality.zone ?? '',
+    });
+  }
+
+  #listen(fd: number, onAccept: (fd: number, peer: SocketAddress) => void): void {
+    this.#listeners.push(new Listener(this.thread.reactor, fd, { onAccept }));
+  }
+
+  #acceptOutbound(fd: number, peer: SocketAddress): void {
+    const destination = this.#prepare(fd);
+    if (destination !== undefined) new OutboundConnection(this, fd, peer, destination).start();
+  }
+
+  #acceptPlaintext(fd: number, peer: SocketAddress): void {
+    const destination = this.#prepare(fd);
+    if (destination !== undefined) new PlaintextConnection(this, fd, peer, destination).start();
+  }
+
+  /** Where an accepted connection was going; undefined when its client is gone already. */
+  #prepare(fd: number): SocketAddress | undefined {
+    try {
+      setNoDelay(fd);
+      setKeepalive(fd, this.thread.keepalive);
+      return originalDestination(fd);
+    } catch {
+      setResetOnClose(fd);
+      this.thread.reactor.close(fd);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** How long a connection waits for its pod's certificate, milliseconds. */
+export const CERTIFICATE_WAIT = 10_000;
+
+/** How long the start of a pod waits for its certificate, milliseconds; less than the node agent waits for an answer. */
+export const CERTIFICATE_HEAD_START = 4_000;
+
+/** How long a connection waits for a policy that is named but has not arrived, milliseconds; then it is denied. */
+export const PENDING_POLICY_WAIT = 2_000;
+
+/** How long a TCP connection to an application or a peer may take, milliseconds. */
+export const CONNECT_TIMEOUT = 10_000;
+
+/** How many endpoints are tried for one connection before it fails. */
+export const CONNECT_ATTEMPTS = 3;
+
+/** How long all attempts for one connection may take together, milliseconds. */
+export const CONNECT_BUDGET = 15_000;
+
+/** Connections that wait in one data thread for a certificate or a policy. Further ones are refused. */
+export const MAX_WAITING = 4_096;
+
+/** Length of a listener's queue. The kernel caps it at net.core.somaxconn of the pod. */
+export const LISTEN_BACKLOG = 4_096;
+
+/** A data thread that has not turned its loop for this long is replaced, milliseconds. The loop turns every 500 ms at the latest. */
+export const STALL_AFTER = 2_000;
+
+/** Time a data thread may spend on applying resources in one turn, milliseconds. */
+export const APPLY_BUDGET = 1;
+
+/** Access-log lines that one data thread holds before it drops and counts. */
+export const LOG_QUEUE = 10_000;
+
+/** Queries to upstream resolvers that one data thread has open. Further ones are answered SERVFAIL. */
+export const DNS_UPSTREAM_QUERIES = 1_024;
+
+/** How long an upstream resolver may take, milliseconds. */
+export const DNS_UPSTREAM_TIMEOUT = 5_000;
+
+/** How long an idle DNS connection over TCP is kept, milliseconds. */
+export const DNS_TCP_IDLE = 5_000;

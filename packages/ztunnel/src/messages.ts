@@ -1,0 +1,80 @@
+import type { Certificate } from '@ambit/identity/certificate';
+import type { ResourceBatch } from '@ambit/mesh/resource/batch';
+import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
+import type { LoopChannel } from '@ambit/reactor/loop-channel';
+import type { Config } from './config.ts';
+
+/** What the node agent says about a pod; the identity of everything that the pod does. */
+export interface PodInfo {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+/** The listening descriptors of a pod. The control side owns them; data threads only watch them. */
+export interface PodListeners {
+  readonly outbound: number;
+  readonly plaintext: number;
+  readonly hbone: number;
+  /** Empty when the DNS proxy is off. One entry for each address family. */
+  readonly dnsUdp: readonly number[];
+  readonly dnsTcp: readonly number[];
+}
+
+export interface Pod {
+  readonly info: PodInfo;
+  /** Network namespace of the pod. */
+  readonly namespace: number;
+  readonly listeners: PodListeners;
+}
+
+/** From the control side to a data thread. */
+export type Command =
+  | { readonly kind: 'resources'; readonly batch: ResourceBatch }
+  | { readonly kind: 'certificate'; readonly certificate: Certificate }
+  | { readonly kind: 'forget-certificate'; readonly identity: string }
+  | { readonly kind: 'add-pod'; readonly pod: Pod; readonly ticket: number }
+  /** Stop accepting for a pod, say GOAWAY, let connections finish; cut what is left after `deadline` milliseconds (undefined: never). */
+  | {
+      readonly kind: 'remove-pod';
+      readonly uid: string;
+      readonly deadline: number | undefined;
+      readonly ticket: number;
+    }
+  | { readonly kind: 'drain'; readonly deadline: number; readonly ticket: number }
+  | { readonly kind: 'scrape'; readonly ticket: number }
+  | { readonly kind: 'connections'; readonly ticket: number }
+  /** Keeps the loop busy. A fault for tests. */
+  | { readonly kind: 'stall'; readonly milliseconds: number };
+
+/** One live connection, as shown by the admin listener. */
+export interface LiveConnection {
+  readonly direction: 'inbound' | 'outbound';
+  readonly src: string;
+  readonly originalDst: string;
+  readonly actualDst: string;
+  readonly protocol: 'HBONE' | 'TCP';
+}
+
+/** From a data thread to the control side. `ticket` is that of the command it answers. */
+export type Report =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'applied'; readonly generation: number }
+  | { readonly kind: 'done'; readonly ticket: number; readonly error?: string }
+  | { readonly kind: 'scraped'; readonly ticket: number; readonly counters: MetricsSnapshot }
+  | {
+      readonly kind: 'listed';
+      readonly ticket: number;
+      readonly connections: Readonly<Record<string, readonly LiveConnection[]>>;
+    }
+  /** Finished access-log lines, and how many were dropped since the last report. */
+  | { readonly kind: 'log'; readonly text: string; readonly dropped: number }
+  | { readonly kind: 'fault'; readonly message: string };
+
+/** What a data thread is started with. */
+export interface ThreadStart {
+  readonly index: number;
+  readonly config: Config;
+  readonly channel: LoopChannel;
+}

@@ -1,0 +1,80 @@
+// A data thread: one synchronous loop that owns connections. Nothing in it waits, promises do not resolve in it.
+import { systemClock } from '@ambit/core/clock';
+import type { RelayOutcome } from '@ambit/hbone/tunnel';
+import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
+import { MeshStore } from '@ambit/mesh/mesh-store';
+import { TcpRelay } from '@ambit/reactor/relay';
+import { Reactor } from '@ambit/reactor/reactor';
+import { TraceContexts } from '@ambit/telemetry/trace-context';
+import { randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+import { AccessLog } from './data/access-log.ts';
+import type { DataThreadContext } from './data/context.ts';
+import { Credentials } from './data/credentials.ts';
+import { DataPlane } from './data/data-plane.ts';
+import { upstreamResolver } from './data/dns-forwarder.ts';
+import { Judge } from './data/judge.ts';
+import { ThreadMetrics } from './data/thread-metrics.ts';
+import type { Command, Report, ThreadStart } from './messages.ts';
+
+const { config, channel } = workerData as ThreadStart;
+
+// The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
+const reactor: Reactor = new Reactor({
+  clock: systemClock,
+  channel,
+  onError: (error) => {
+    const report: Report = { kind: 'fault', message: `${error.code}: ${error.message}` };
+    reactor.post(report);
+  },
+  onMessage: (message) => {
+    dataPlane.handle(message as Command);
+  },
+});
+
+// The mesh as the controller describes it; what routes and judges every connection.
+const store = new MeshStore({ network: config.network, clusterDomain: config.clusterDomain });
+const metrics = new ThreadMetrics(() => reactor.now);
+const accessLog = new AccessLog(reactor);
+
+const context: DataThreadContext = {
+  config,
+  reactor,
+  store,
+  choice: { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() },
+  credentials: new Credentials(),
+  judge: new Judge(reactor, store),
+  metrics,
+  accessLog,
+  traces: new TraceContexts(randomFillSync),
+  wallTime: () => systemClock.wallTime(),
+  place: { network: config.network, cluster: config.clusterId, node: config.nodeName },
+  trustDomains: new Set([config.trustDomain, ...config.trustDomainAliases]),
+  keepalive: { idle: 180, interval: 180, probes: 9 },
+  dnsUpstream: upstreamResolver(config.dnsUpstream, resolvConf()),
+  tunnelObserver: metrics.tunnelObserver,
+  relayPlain: (a, b, onEnd) => {
+    const relay = new TcpRelay(reactor, a, b, (bytesFromApplication, bytesToApplication, error) => {
+      const outcome: RelayOutcome = { bytesFromApplication, bytesToApplication, error };
+      onEnd(outcome);
+    });
+    return (error) => {
+      relay.destroy(error);
+    };
+  },
+};
+
+const dataPlane = new DataPlane(context);
+const ready: Report = { kind: 'ready' };
+reactor.post(ready);
+reactor.run();
+reactor.dispose();
+
+function resolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch {
+    return '';
+  }
+}
