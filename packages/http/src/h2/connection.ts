@@ -106,6 +106,11 @@ export class Http2Connection<Owner> {
     return this.#sendSide.outputFull || this.#output.backlogged;
   }
 
+  /** No stream can send content now: the connection's window is closed, or the sink is full. */
+  get sendBlocked(): boolean {
+    return this.#sendSide.windowClosed || this.wantsOutput;
+  }
+
   /** Where the octets that `reserveData` gave are to be written in `sink.bytes`. */
   get reservedAt(): number {
     return this.#sendSide.reservedAt;
@@ -213,6 +218,7 @@ export class Http2Connection<Owner> {
   resetStream(stream: Http2Stream<Owner>, errorCode: number): void {
     if (stream.closed || this.ended) return;
     this.#output.number(FrameType.resetStream, stream.id, errorCode);
+    this.#floods.earnIdleFrames();
     this.#table.remove(stream, 'reset-by-us');
     this.#checkOutput();
   }
@@ -264,6 +270,12 @@ export class Http2Connection<Owner> {
     this.#writeGoAway(Math.min(this.#table.highestPeerId, this.#table.lastAccepted), errorCode, debug);
     this.#table.ended = true;
     this.#output.drain();
+    this.#output.clear();
+  }
+
+  /** The transport is gone: as `close`, but nothing is written. */
+  abort(): void {
+    this.#table.ended = true;
     this.#output.clear();
   }
 

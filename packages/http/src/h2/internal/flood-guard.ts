@@ -1,5 +1,6 @@
 import {
   IDLE_FRAME_LIMIT,
+  IDLE_FRAMES_EARNED,
   PING_LIMIT,
   RESET_LIMIT,
   SETTINGS_LIMIT,
@@ -45,6 +46,11 @@ export class FloodGuard {
   /** A frame that carries nothing. */
   idleFrame(): void {
     if (!this.#idle.spend(this.#clock.now)) throw calm('too many frames that carry nothing');
+  }
+
+  /** We reset a stream: what the peer had sent on it already is no fault of the peer. */
+  earnIdleFrames(): void {
+    this.#idle.earn(IDLE_FRAMES_EARNED);
   }
 
   windowUpdate(): void {

@@ -57,6 +57,11 @@ export class SendSide<Owner> {
     return this.#peer.initialWindowSize;
   }
 
+  /** The peer takes no content on any stream. */
+  get windowClosed(): boolean {
+    return this.#window <= 0;
+  }
+
   sendHead(stream: Http2Stream<Owner>, fields: FieldList | StaticBlock, endStream: boolean): void {
     stream.headersSent = true;
     this.#floods.earnWindowUpdates();

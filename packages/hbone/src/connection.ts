@@ -1,0 +1,271 @@
+import type { SocketAddress } from '@ambit/core/address';
+import { AmbitError } from '@ambit/core/errors';
+import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
+import { Http2Connection } from '@ambit/http/h2/connection';
+import type { Http2Role } from '@ambit/http/h2/connection-options';
+import type { Http2ConnectionError } from '@ambit/http/h2/errors';
+import { ErrorCode } from '@ambit/http/h2/frames';
+import type { Http2Handler } from '@ambit/http/h2/handler';
+import type { FieldList } from '@ambit/http/h2/message-fields';
+import type { Http2Stream } from '@ambit/http/h2/stream';
+import type { TlsContext } from '@ambit/native/tls-context';
+import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
+import type { Reactor } from '@ambit/reactor/reactor';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import { TlsEndpoint } from '@ambit/reactor/tls-endpoint';
+import { HANDSHAKE_TIMEOUT_MS, HELD_BYTES_CREDITED, PING_INTERVAL_MS, PING_TIMEOUT_MS } from './limits.ts';
+import type { TunnelPeer } from './tunnel.ts';
+
+/** What hangs on a stream: a tunnel before its answer, the relay after it. */
+export interface StreamOwner {
+  /** Client: the final response head. */
+  onResponse(fields: FieldList, endStream: boolean): void;
+  /** Content `bytes[start, end)`, at `address + start` for native calls; to be given back through `delivered`, or `held` and `unheld`. */
+  onData(bytes: Buffer, address: number, start: number, end: number, endStream: boolean): void;
+  /** The stream is over. */
+  onStreamReset(errorCode: number): void;
+  onWritable(): void;
+  /** The connection is over, and the stream with it. */
+  onConnectionLost(error: AmbitError): void;
+}
+
+export interface ConnectionTimes {
+  /** Milliseconds of silence before a PING. Default `PING_INTERVAL_MS`. */
+  readonly pingIntervalMs?: number;
+  /** Milliseconds of silence after a PING that end the connection. Default `PING_TIMEOUT_MS`. */
+  readonly pingTimeoutMs?: number;
+  /** Milliseconds for the TLS handshake. Default `HANDSHAKE_TIMEOUT_MS`. */
+  readonly handshakeTimeoutMs?: number;
+}
+
+/**
+ * One HBONE connection, either side: HTTP/2 over mutual TLS over a descriptor. Judges the peer's identity before the first
+ * frame, asks for signs of life, and tells every stream when it ends.
+ */
+export abstract class HboneConnection implements ByteEndpointHandler, Http2Handler<StreamOwner> {
+  readonly reactor: Reactor;
+  readonly address: SocketAddress;
+  readonly http: Http2Connection<StreamOwner>;
+  readonly endpoint: TlsEndpoint;
+  /** Milliseconds of the loop when the connection was begun. */
+  readonly begunAt: number;
+  readonly #times: ConnectionTimes;
+  #peer: TunnelPeer | undefined;
+  /** Native address of the bytes that are being read. */
+  #inputAddress = 0;
+  /** Bytes that wait for slow applications. */
+  #held = 0;
+  /** Those of all bytes that waited whose share of the connection's window was not given back yet. */
+  #unpaid = 0;
+  #pingTimer: ReactorTimer | undefined;
+  #pingedAt = -1;
+  #bytesAtPing = 0;
+  #over = false;
+
+  /** Takes a connected, adopted descriptor. Throws `AMBIT_TLS_CONTEXT`, `AMBIT_TLS_SESSION`; the descriptor is the caller's then. */
+  protected constructor(
+    reactor: Reactor,
+    fd: number,
+    context: TlsContext,
+    role: Http2Role,
+    address: SocketAddress,
+    times: ConnectionTimes,
+  ) {
+    this.reactor = reactor;
+    this.address = address;
+    this.begunAt = reactor.now;
+    this.#times = times;
+    this.endpoint = new TlsEndpoint(reactor, fd, context, this, {
+      handshakeTimeoutMs: times.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+    });
+    this.http = new Http2Connection<StreamOwner>(this.endpoint.output, this, reactor, { role });
+  }
+
+  /** The peer's identity, or why the connection is not wanted. */
+  protected abstract judgePeer(): SpiffeId | AmbitError;
+  /** TLS and identity are settled; frames may be written. */
+  protected abstract onReady(peer: TunnelPeer): void;
+  /** The connection is over; called once, after its streams were told. */
+  protected abstract onOver(error: AmbitError | undefined): void;
+
+  /** Undefined until the handshake is done and the identity accepted. */
+  get peer(): TunnelPeer | undefined {
+    return this.#peer;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Streams that are open. */
+  get load(): number {
+    return this.http.streams.size;
+  }
+
+  /** Takes no new streams, lets the open ones end, then closes. Idempotent. */
+  drain(): void {
+    if (this.#over) return;
+    if (this.#peer === undefined) this.endpoint.destroy();
+    else this.http.drain();
+  }
+
+  /** Ends everything now. Idempotent. */
+  destroy(error?: AmbitError): void {
+    this.endpoint.destroy(error, error !== undefined);
+  }
+
+  /** `size` received bytes have left for the application. */
+  delivered(stream: Http2Stream<StreamOwner>, size: number): void {
+    this.http.release(stream, size);
+  }
+
+  /** `size` received bytes wait for their application. */
+  held(size: number): void {
+    this.#held += size;
+    this.#unpaid += size;
+    this.#payWindow();
+  }
+
+  /** `size` bytes that waited have left, or their tunnel is over. */
+  unheld(stream: Http2Stream<StreamOwner>, size: number): void {
+    this.#held -= size;
+    this.http.releaseStream(stream, size);
+    this.#payWindow();
+  }
+
+  onOpen(): void {
+    const identity = this.judgePeer();
+    if (identity instanceof AmbitError) {
+      this.endpoint.destroy(identity, true);
+      return;
+    }
+    const peer: TunnelPeer = { identity, principal: formatSpiffeId(identity), address: this.address };
+    this.#peer = peer;
+    this.http.start();
+    this.#awaitSilence();
+    this.onReady(peer);
+  }
+
+  onBytes(bytes: Buffer, address: number, start: number, end: number): void {
+    this.#inputAddress = address;
+    this.http.receive(bytes, start, end);
+  }
+
+  onEnd(): void {
+    this.endpoint.end();
+  }
+
+  onRoom(): void {
+    this.http.outputDrained();
+  }
+
+  onClose(error: AmbitError | undefined): void {
+    this.#end(error);
+  }
+
+  onError(error: Http2ConnectionError): void {
+    // The GOAWAY that says why still has to leave.
+    this.#end(error);
+    this.endpoint.end();
+  }
+
+  onDrained(): void {
+    this.endpoint.end();
+  }
+
+  onPong(): void {
+    this.#pingedAt = -1;
+  }
+
+  abstract onHeaders(stream: Http2Stream<StreamOwner>, fields: FieldList, endStream: boolean): void;
+  abstract onSettings(): void;
+  abstract onGoAway(lastStreamId: number, errorCode: number, debug: string): void;
+  abstract onStreamClosed(stream: Http2Stream<StreamOwner>): void;
+
+  onInformational(): void {
+    // Interim responses mean nothing to a tunnel.
+  }
+
+  onTrailers(stream: Http2Stream<StreamOwner>): void {
+    // A tunnel carries bytes only; trailers are no more than its end (RFC 9113 8.5).
+    stream.owner?.onData(NOTHING, 0, 0, 0, true);
+  }
+
+  onData(stream: Http2Stream<StreamOwner>, bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    const owner = stream.owner;
+    if (owner === undefined) this.http.release(stream, end - start);
+    else owner.onData(bytes, this.#inputAddress, start, end, endStream);
+  }
+
+  onReset(stream: Http2Stream<StreamOwner>, errorCode: number): void {
+    stream.owner?.onStreamReset(errorCode);
+  }
+
+  onWritable(stream: Http2Stream<StreamOwner>): void {
+    stream.owner?.onWritable();
+  }
+
+  /** Gives the connection's window back for all but the waiting bytes beyond `HELD_BYTES_CREDITED`. */
+  #payWindow(): void {
+    const due = this.#unpaid - Math.max(0, this.#held - HELD_BYTES_CREDITED);
+    if (due <= 0) return;
+    this.#unpaid -= due;
+    this.http.releaseConnection(due);
+  }
+
+  #awaitSilence(): void {
+    this.#bytesAtPing = this.endpoint.bytesReceived;
+    this.#pingTimer = this.reactor.after(this.#times.pingIntervalMs ?? PING_INTERVAL_MS, () => {
+      this.#checkLife();
+    });
+  }
+
+  /** Bytes of any kind are a sign of life; only silence is asked about. */
+  #checkLife(): void {
+    const now = this.reactor.now;
+    if (this.endpoint.bytesReceived !== this.#bytesAtPing) {
+      this.#pingedAt = -1;
+    } else if (this.#pingedAt < 0) {
+      this.#pingedAt = now;
+      this.http.ping();
+    } else if (now - this.#pingedAt >= (this.#times.pingTimeoutMs ?? PING_TIMEOUT_MS)) {
+      this.#giveUp();
+      return;
+    }
+    this.#awaitSilence();
+  }
+
+  #giveUp(): void {
+    const silence = Math.round(this.reactor.now - this.#pingedAt);
+    const error = new AmbitError(
+      'AMBIT_HBONE_PING_TIMEOUT',
+      `the peer did not answer a PING within ${silence} ms: it is gone or cut off`,
+      {
+        source: 'peer',
+      },
+    );
+    this.http.close(ErrorCode.noError, error.message);
+    this.endpoint.flush();
+    this.endpoint.destroy(error, true);
+  }
+
+  #end(error: AmbitError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#pingTimer?.cancel();
+    this.http.abort();
+    if (this.load > 0) {
+      const lost =
+        error ??
+        new AmbitError('AMBIT_HBONE_CLOSED', 'the peer closed the tunnel connection', {
+          source: 'peer',
+          retryable: true,
+        });
+      // A copy: what is told may change the table.
+      for (const stream of [...this.http.streams.values()]) stream.owner?.onConnectionLost(lost);
+    }
+    this.onOver(error);
+  }
+}
+
+const NOTHING = Buffer.alloc(0);

@@ -1,0 +1,80 @@
+import { allocate, type Memory } from '@ambit/native/memory';
+import type { BufferPool } from '@ambit/reactor/buffer-pool';
+import { SMALL_HELD_BYTES } from './limits.ts';
+
+interface Chunk {
+  readonly memory: Memory;
+  /** Lent by the loop. */
+  readonly lent: boolean;
+  start: number;
+  end: number;
+}
+
+/** Bytes of one tunnel that its application has not taken yet, in order. How many is bounded by the stream's window. */
+export class HeldBytes {
+  readonly #buffers: BufferPool;
+  readonly #chunks: Chunk[] = [];
+  /** Bytes in it. */
+  size = 0;
+
+  constructor(buffers: BufferPool) {
+    this.#buffers = buffers;
+  }
+
+  /** Keeps a copy of `bytes[start, end)`. */
+  add(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
+      let chunk = this.#chunks.at(-1);
+      if (chunk === undefined || chunk.end === chunk.memory.bytes.length) chunk = this.#grow(end - at);
+      const count = Math.min(end - at, chunk.memory.bytes.length - chunk.end);
+      bytes.copy(chunk.memory.bytes, chunk.end, at, at + count);
+      chunk.end += count;
+      at += count;
+    }
+    this.size += end - start;
+  }
+
+  /** Native address of the first bytes. */
+  get address(): number {
+    const chunk = this.#chunks[0];
+    return chunk === undefined ? 0 : chunk.memory.address + chunk.start;
+  }
+
+  /** How many of the first bytes lie in one piece. */
+  get length(): number {
+    const chunk = this.#chunks[0];
+    return chunk === undefined ? 0 : chunk.end - chunk.start;
+  }
+
+  /** Drops the first `count` bytes, at most `length`. */
+  consume(count: number): void {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return;
+    chunk.start += count;
+    this.size -= count;
+    if (chunk.start < chunk.end) return;
+    this.#chunks.shift();
+    this.#giveBack(chunk);
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    for (const chunk of this.#chunks) this.#giveBack(chunk);
+    this.#chunks.length = 0;
+    this.size = 0;
+  }
+
+  /** A little waits in little memory, because many stuck streams may hold a little each; more uses the loop's buffers. */
+  #grow(needed: number): Chunk {
+    const lent = this.size > 0 || needed > SMALL_HELD_BYTES;
+    const memory = lent ? this.#buffers.lend() : allocate(SMALL_HELD_BYTES);
+    const chunk: Chunk = { memory, lent, start: 0, end: 0 };
+    this.#chunks.push(chunk);
+    return chunk;
+  }
+
+  #giveBack(chunk: Chunk): void {
+    if (chunk.lent) this.#buffers.giveBack(chunk.memory);
+  }
+}

@@ -1,0 +1,273 @@
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import type { Reactor } from '@ambit/reactor/reactor';
+import { connectTcp, type PendingConnect } from '@ambit/reactor/tcp-connect';
+import { ClientConnection, type ClientConnectionKeeper } from './client-connection.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  MAX_STREAMS_PER_CONNECTION,
+  MAX_WAITING_TUNNELS,
+  SPREAD_CONNECTIONS,
+  SPREAD_STREAMS,
+} from './limits.ts';
+import { NO_OBSERVER, type TunnelObserver } from './observer.ts';
+import type { ClientTunnel, TunnelQueue } from './outgoing-tunnel.ts';
+import type { HbonePoolOptions } from './pool-options.ts';
+import type { TunnelTarget } from './tunnel.ts';
+
+/** The connections of one key and the tunnels that wait for one. At most one connection is being made at a time. */
+export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
+  /** As given last: the newest certificate generation. */
+  target: TunnelTarget;
+  readonly #reactor: Reactor;
+  readonly #options: HbonePoolOptions;
+  readonly #observer: TunnelObserver;
+  readonly #onEmpty: () => void;
+  readonly #maxStreams: number;
+  readonly #spreadStreams: number;
+  /** Connections that may take tunnels. */
+  readonly #open: ClientConnection[] = [];
+  /** Connections that only finish what they have. */
+  readonly #leaving: Set<ClientConnection> = new Set();
+  #waiting: ClientTunnel[] = [];
+  #pendingConnect: PendingConnect | undefined;
+  #handshake: ClientConnection | undefined;
+  #startedAt = 0;
+  #retired: AmbitError | undefined;
+
+  constructor(reactor: Reactor, target: TunnelTarget, options: HbonePoolOptions, onEmpty: () => void) {
+    this.#reactor = reactor;
+    this.target = target;
+    this.#options = options;
+    this.#observer = options.observer ?? NO_OBSERVER;
+    this.#onEmpty = onEmpty;
+    this.#maxStreams = options.maxStreams ?? MAX_STREAMS_PER_CONNECTION;
+    this.#spreadStreams = Math.min(options.spreadStreams ?? SPREAD_STREAMS, this.#maxStreams);
+  }
+
+  get connections(): number {
+    return this.#open.length + this.#leaving.size + (this.#connecting ? 1 : 0);
+  }
+
+  /** Asks for a tunnel on the best connection, or makes it wait for one. The handler is never called from within. */
+  place(tunnel: ClientTunnel): void {
+    if (this.#retired !== undefined) return this.#failLater(tunnel, this.#retired);
+    const best = this.#best();
+    if (best !== undefined && tunnel.ask(best)) {
+      const crowded = best.load > this.#spreadStreams || best.clogged;
+      if (crowded && this.#open.length < SPREAD_CONNECTIONS) this.#connect();
+      return;
+    }
+    this.#wait(tunnel);
+  }
+
+  retry(tunnel: ClientTunnel, error: AmbitError): void {
+    if (this.#retired !== undefined || tunnel.retried) return tunnel.fail(error);
+    tunnel.retried = true;
+    this.#observer.onRetry(this.target.address, error);
+    // Other connections to a peer that went away are likely as stale as this one: only a fresh one will do.
+    this.#wait(tunnel);
+  }
+
+  withdraw(tunnel: ClientTunnel): void {
+    this.#waiting = this.#waiting.filter((other) => other !== tunnel);
+  }
+
+  /** A certificate generation is new: connections of older ones take no new tunnels. */
+  renew(target: TunnelTarget): void {
+    this.target = target;
+    for (const connection of [...this.#open]) if (connection.generation < target.generation) this.#leave(connection);
+  }
+
+  /** Takes no new tunnels; those that are open go on, those that wait fail. Idempotent. */
+  retire(error: AmbitError): void {
+    this.#retired ??= error;
+    this.#abandonAttempt();
+    for (const connection of [...this.#open]) this.#leave(connection);
+    this.#failWaiting(error);
+    this.#checkEmpty();
+  }
+
+  /** Ends everything now. Idempotent. */
+  destroy(error: AmbitError): void {
+    this.retire(error);
+    for (const connection of [...this.#leaving]) connection.destroy(error);
+  }
+
+  /** Closes connections that were without streams since before `since`. */
+  releaseIdle(since: number): void {
+    for (const connection of [...this.#open]) {
+      if (connection.load === 0 && (connection.idleSince ?? since) < since) this.#leave(connection);
+    }
+    this.#checkEmpty();
+  }
+
+  onConnectionReady(connection: ClientConnection): void {
+    this.#handshake = undefined;
+    this.#observer.onConnection('client', connection.address, this.#reactor.now - this.#startedAt);
+    this.#open.push(connection);
+    this.#serve(connection, true);
+    if (connection.generation < this.target.generation) this.#leave(connection);
+  }
+
+  onSlot(connection: ClientConnection): void {
+    if (this.#waiting.length > 0 && this.#open.includes(connection)) this.#serve(connection, false);
+  }
+
+  onConnectionLeaving(connection: ClientConnection): void {
+    this.#setAside(connection);
+  }
+
+  onConnectionOver(connection: ClientConnection, error: AmbitError | undefined): void {
+    if (connection === this.#handshake) {
+      this.#handshake = undefined;
+      this.#attemptFailed(
+        error ??
+          new AmbitError('AMBIT_HBONE_CLOSED', 'the peer closed the connection during the handshake', {
+            source: 'peer',
+            retryable: true,
+          }),
+      );
+      return;
+    }
+    this.#setAside(connection);
+    if (this.#leaving.delete(connection)) {
+      this.#observer.onConnectionClosed('client', connection.address, error, connection.load);
+    }
+    this.#checkEmpty();
+  }
+
+  get #connecting(): boolean {
+    return this.#pendingConnect !== undefined || this.#handshake !== undefined;
+  }
+
+  /** The connection with the fewest streams that has a slot; ones that are clogged come last. */
+  #best(): ClientConnection | undefined {
+    let best: ClientConnection | undefined;
+    for (const connection of this.#open) {
+      if (connection.slots <= 0) continue;
+      if (best === undefined || rank(connection) < rank(best)) best = connection;
+    }
+    return best;
+  }
+
+  #wait(tunnel: ClientTunnel): void {
+    if (this.#waiting.length >= MAX_WAITING_TUNNELS) {
+      const error = new AmbitError(
+        'AMBIT_HBONE_QUEUE',
+        `${MAX_WAITING_TUNNELS} tunnels wait for a connection to the peer already`,
+        { source: 'peer', retryable: true },
+      );
+      return this.#failLater(tunnel, error);
+    }
+    this.#waiting.push(tunnel);
+    this.#connect();
+  }
+
+  /** Gives waiting tunnels the slots of a connection, first come first served. Retried ones take only a `fresh` one. */
+  #serve(connection: ClientConnection, fresh: boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const left = waiting.filter((tunnel) => !tunnel.over && ((tunnel.retried && !fresh) || !tunnel.ask(connection)));
+    // What came meanwhile came later.
+    this.#waiting = left.concat(this.#waiting);
+    if (this.#waiting.length > 0) this.#connect();
+  }
+
+  #connect(): void {
+    if (this.#connecting || this.#retired !== undefined) return;
+    this.#startedAt = this.#reactor.now;
+    const { address, namespace } = this.target;
+    const { mark, keepalive, connectTimeoutMs } = this.#options;
+    this.#pendingConnect = connectTcp(
+      this.#reactor,
+      {
+        destination: address,
+        timeoutMs: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(mark === undefined ? {} : { mark }),
+        ...(keepalive === undefined ? {} : { keepalive }),
+      },
+      {
+        onConnected: (fd) => {
+          this.#pendingConnect = undefined;
+          this.#shakeHands(fd);
+        },
+        onConnectFailed: (error) => {
+          this.#pendingConnect = undefined;
+          this.#attemptFailed(error);
+        },
+      },
+    );
+  }
+
+  #shakeHands(fd: number): void {
+    const { context, generation, address, expected } = this.target;
+    try {
+      this.#handshake = new ClientConnection(
+        this.#reactor,
+        fd,
+        context,
+        generation,
+        address,
+        expected,
+        this.#maxStreams,
+        this.#options,
+        this,
+      );
+    } catch (thrown) {
+      this.#reactor.close(fd);
+      this.#attemptFailed(
+        thrown instanceof AmbitError
+          ? thrown
+          : new AmbitError('AMBIT_HBONE_CONNECT', messageOf(thrown), { cause: thrown }),
+      );
+    }
+  }
+
+  /** Nobody is kept waiting behind a peer that cannot be reached: all learn of it and may go elsewhere. */
+  #attemptFailed(error: AmbitError): void {
+    this.#observer.onConnectionFailed('client', this.target.address, error);
+    this.#failWaiting(error);
+    this.#checkEmpty();
+  }
+
+  #abandonAttempt(): void {
+    this.#pendingConnect?.cancel();
+    this.#pendingConnect = undefined;
+    const handshake = this.#handshake;
+    this.#handshake = undefined;
+    handshake?.destroy();
+  }
+
+  #failWaiting(error: AmbitError): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const tunnel of waiting) tunnel.fail(error);
+  }
+
+  #failLater(tunnel: ClientTunnel, error: AmbitError): void {
+    this.#reactor.defer(() => {
+      tunnel.fail(error);
+    });
+  }
+
+  #setAside(connection: ClientConnection): void {
+    const at = this.#open.indexOf(connection);
+    if (at < 0) return;
+    this.#open.splice(at, 1);
+    this.#leaving.add(connection);
+  }
+
+  #leave(connection: ClientConnection): void {
+    this.#setAside(connection);
+    connection.drain();
+  }
+
+  #checkEmpty(): void {
+    if (this.connections === 0 && this.#waiting.length === 0) this.#onEmpty();
+  }
+}
+
+function rank(connection: ClientConnection): number {
+  return connection.load + (connection.clogged ? 1000 : 0);
+}

@@ -1,0 +1,140 @@
+import { formatSocketAddress } from '@ambit/core/address';
+import { AmbitError } from '@ambit/core/errors';
+import type { Reactor } from '@ambit/reactor/reactor';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import { POOL_IDLE_MS } from './limits.ts';
+import { ClientTunnel } from './outgoing-tunnel.ts';
+import { PoolEntry } from './pool-entry.ts';
+import { poolKey } from './pool-key.ts';
+import type { HbonePoolOptions } from './pool-options.ts';
+import type { Fields, PendingTunnel, TunnelHandler, TunnelTarget } from './tunnel.ts';
+
+/** Looks for idle connections per idle time. */
+const IDLE_LOOKS = 5;
+
+/**
+ * The tunnel connections of one pod to its peers. Tunnels with an equal key share connections; slots come back when
+ * streams end; a second connection is opened before the first is full. A CONNECT that a peer did not process, because its
+ * connection was stale, is asked for once more on a fresh connection before anybody hears of it.
+ */
+export class HbonePool {
+  readonly #reactor: Reactor;
+  readonly #options: HbonePoolOptions;
+  readonly #idleMs: number;
+  readonly #entries: Map<string, PoolEntry> = new Map();
+  /** Entries whose key was given up while tunnels still run on them. */
+  readonly #retired: Set<PoolEntry> = new Set();
+  #idleTimer: ReactorTimer | undefined;
+  #closed: AmbitError | undefined;
+
+  constructor(reactor: Reactor, options: HbonePoolOptions = {}) {
+    this.#reactor = reactor;
+    this.#options = options;
+    this.#idleMs = options.idleMs ?? POOL_IDLE_MS;
+  }
+
+  /** Keys with a connection, being made or open. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Connections, being made or open. */
+  get connections(): number {
+    let count = 0;
+    for (const entry of this.#entries.values()) count += entry.connections;
+    return count;
+  }
+
+  /**
+   * Asks the peer of `target` for a tunnel to `authority`. `fields` go with the CONNECT, names in lower case. The handler is
+   * called once, later. `AMBIT_HBONE_…`, TLS and system errors reach it; with `retryable` nothing was processed.
+   */
+  open(target: TunnelTarget, authority: string, fields: Fields, handler: TunnelHandler): PendingTunnel {
+    const entry = this.#closed === undefined ? this.#entry(target) : undefined;
+    const request = [':method', 'CONNECT', ':authority', authority, ...fields];
+    const tunnel = new ClientTunnel(entry ?? NO_QUEUE, request, handler);
+    if (entry !== undefined) {
+      entry.place(tunnel);
+    } else {
+      const error = this.#closed ?? draining();
+      this.#reactor.defer(() => {
+        tunnel.fail(error);
+      });
+    }
+    return tunnel;
+  }
+
+  /** The workload is gone or not what it was: nothing new goes through connections to it, and idle ones are closed. */
+  retireWorkload(uid: string): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.target.workloadUid === uid) {
+        const { address } = entry.target;
+        entry.retire(
+          new AmbitError(
+            'AMBIT_HBONE_RETIRED',
+            `the workload ${uid} at ${formatSocketAddress(address)} is gone or was replaced`,
+            { source: 'configuration', retryable: true },
+          ),
+        );
+        this.#forget(entry);
+      }
+    }
+  }
+
+  /** Opens no more tunnels; connections close as their tunnels end. Idempotent. */
+  drain(): void {
+    this.#closed ??= draining();
+    this.#idleTimer?.cancel();
+    for (const entry of [...this.#entries.values()]) entry.retire(this.#closed);
+  }
+
+  /** Ends everything now. Idempotent. */
+  destroy(error: AmbitError = draining()): void {
+    this.drain();
+    for (const entry of [...this.#entries.values()]) entry.destroy(error);
+    for (const entry of [...this.#retired]) entry.destroy(error);
+  }
+
+  #entry(target: TunnelTarget): PoolEntry {
+    const key = poolKey(target);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      const created: PoolEntry = new PoolEntry(this.#reactor, target, this.#options, () => {
+        if (this.#entries.get(key) === created) this.#entries.delete(key);
+        this.#retired.delete(created);
+      });
+      entry = created;
+      this.#entries.set(key, entry);
+      this.#watchIdle();
+    } else if (target.generation > entry.target.generation) {
+      entry.renew(target);
+    }
+    return entry;
+  }
+
+  /** A key that is used again gets a new entry, while the old one finishes what it has. */
+  #forget(entry: PoolEntry): void {
+    const key = poolKey(entry.target);
+    if (this.#entries.get(key) !== entry) return;
+    this.#entries.delete(key);
+    if (entry.connections > 0) this.#retired.add(entry);
+  }
+
+  #watchIdle(): void {
+    if (this.#idleTimer !== undefined || this.#closed !== undefined) return;
+    this.#idleTimer = this.#reactor.after(this.#idleMs / IDLE_LOOKS, () => {
+      this.#idleTimer = undefined;
+      const since = this.#reactor.now - this.#idleMs;
+      for (const entry of [...this.#entries.values()]) entry.releaseIdle(since);
+      if (this.#entries.size > 0) this.#watchIdle();
+    });
+  }
+}
+
+const NO_QUEUE = { retry: () => undefined, withdraw: () => undefined };
+
+function draining(): AmbitError {
+  return new AmbitError('AMBIT_HBONE_DRAINING', 'the pod opens no new tunnels: it is leaving, or its proxy is', {
+    retryable: true,
+  });
+}
