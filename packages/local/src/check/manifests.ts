@@ -1,21 +1,24 @@
 import { fileURLToPath } from 'node:url';
 import { siblingModule } from '@ambit/core/sibling-module';
+import { PAUSE_IMAGE } from '../bed/images.ts';
+import { MACHINE_IMAGE } from '../bed/pod-plan.ts';
 import type { BenchPodName } from './bench.ts';
 import { SERVER_PORTS } from './clients/options.ts';
 
 interface PodPlan {
   readonly namespace: string;
   readonly node: string;
-  readonly program: 'idle' | 'server';
+  /** Without one the pod is a place to run programs in. */
+  readonly program?: 'server';
 }
 
 /** Where the pods of the checks stand and what they run. */
 export const POD_PLANS: Readonly<Record<BenchPodName, PodPlan>> = {
-  client: { namespace: 'check', node: 'a', program: 'idle' },
+  client: { namespace: 'check', node: 'a' },
   server: { namespace: 'check', node: 'b', program: 'server' },
-  guest: { namespace: 'check-guests', node: 'a', program: 'idle' },
-  outsider: { namespace: 'check-outside', node: 'a', program: 'idle' },
-  mover: { namespace: 'check-moving', node: 'a', program: 'idle' },
+  guest: { namespace: 'check-guests', node: 'a' },
+  outsider: { namespace: 'check-outside', node: 'a' },
+  mover: { namespace: 'check-moving', node: 'a' },
   stayer: { namespace: 'check-moving', node: 'b', program: 'server' },
 };
 
@@ -55,7 +58,6 @@ metadata:
 }
 
 function pod(name: string, plan: PodPlan): string {
-  const ports = Object.values(SERVER_PORTS).map((port) => `        - containerPort: ${port}`);
   return `apiVersion: v1
 kind: Pod
 metadata:
@@ -68,9 +70,16 @@ spec:
   serviceAccountName: ${name}
   containers:
     - name: ${name}
-      image: ghcr.io/ambit-mesh/check:0.1.0
-      command: ${JSON.stringify(['node', ...nodeArguments(plan.program)])}
-${plan.program === 'server' ? `      ports:\n${ports.join('\n')}\n` : ''}`;
+${plan.program === undefined ? `      image: ${PAUSE_IMAGE}\n` : running(plan.program)}`;
+}
+
+function running(program: ClientProgram): string {
+  const ports = Object.values(SERVER_PORTS).map((port) => `        - containerPort: ${port}`);
+  return `      image: ${MACHINE_IMAGE}
+      command: ${JSON.stringify(['node', ...nodeArguments(program)])}
+      ports:
+${ports.join('\n')}
+`;
 }
 
 function service(name: string, inNamespace: string): string {
@@ -91,7 +100,7 @@ ${ports.join('\n')}
 }
 
 /** The programs that run inside pods; each is a file of `clients/`. */
-export type ClientProgram = 'dial' | 'idle' | 'load' | 'server' | 'tunnel';
+export type ClientProgram = 'dial' | 'load' | 'server' | 'tunnel';
 
 /** Arguments of Node that run one of the clients, as source or compiled, whichever this file is. */
 export function nodeArguments(program: ClientProgram): string[] {

@@ -113,9 +113,7 @@ if (process.argv[1] === import.meta.filename) {
   const load = new Load({ ...options, host });
   await load.start();
   console.log('ready');
-  // The end of standard input ends the load; so does the death of whoever holds the other end.
-  process.stdin.resume();
-  process.stdin.once('end', () => {
+  process.once('SIGTERM', () => {
     void load.stop().then((report) => {
       process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());
     });
