@@ -45,7 +45,8 @@ export function peerCertificate(ssl: number): PeerCertificate | undefined {
 
 /** The length of the encoding, or 0 when it does not fit. */
 function encode(x509: number): number {
-  if (encodeX509(x509, 0) > PEER_CERTIFICATE_BYTES) return 0;
+  const length = encodeX509(x509, 0);
+  if (length <= 0 || length > PEER_CERTIFICATE_BYTES) return 0;
   writePointer(cursor.bytes, 0, der.address);
   return encodeX509(x509, cursor.address);
 }

@@ -26,7 +26,7 @@ const memory = allocate(64);
 /**
  * Proves at start what the rest of the package takes for granted: the functions exist (importing this file has bound
  * them all), the layouts are the kernel's, the privileges are there. Throws `AMBIT_SELF_TEST` or `AMBIT_PRIVILEGE` that
- * say what is missing and how to get it. Takes well under a millisecond.
+ * say what is missing and how to get it. Takes about two milliseconds.
  */
 export function selfTest(options: SelfTestOptions = {}): OpensslVersion {
   prove('architecture', () => ['x64', 'arm64'].includes(process.arch) && endianness() === 'LE');

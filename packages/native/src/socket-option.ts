@@ -1,5 +1,5 @@
 import type { SocketAddress } from '@ambit/core/address';
-import { ENOENT, ENOPROTOOPT, EINVAL, EAFNOSUPPORT, SystemCallError, throwErrno } from './errno.ts';
+import { EAFNOSUPPORT, EINVAL, ENOENT, ENOPROTOOPT, EOPNOTSUPP, SystemCallError, throwErrno } from './errno.ts';
 import { lastErrno, libc } from './internal/library.ts';
 import { allocate } from './memory.ts';
 import { localAddress } from './socket.ts';
@@ -134,14 +134,16 @@ export function originalDestination(fd: number): SocketAddress {
   return redirectedFrom(fd, SOL_IP) ?? redirectedFrom(fd, SOL_IPV6) ?? localAddress(fd);
 }
 
+// No connection-tracking entry, no connection tracking at all, or a socket of the other family.
+const NOT_REDIRECTED: ReadonlySet<number> = new Set([ENOENT, ENOPROTOOPT, EOPNOTSUPP, EINVAL, EAFNOSUPPORT]);
+
 function redirectedFrom(fd: number, level: number): SocketAddress | undefined {
   scratch.bytes.writeInt32LE(SOCKET_ADDRESS_BYTES, LENGTH_OFFSET);
   if (getsockopt(fd, level, SO_ORIGINAL_DST, scratch.address, scratch.address + LENGTH_OFFSET) === 0) {
     return readSocketAddress(scratch.bytes, 0);
   }
   const errno = lastErrno();
-  // No connection-tracking entry, no connection tracking at all, or a socket of the other family.
-  if (errno === ENOENT || errno === ENOPROTOOPT || errno === EINVAL || errno === EAFNOSUPPORT) return undefined;
+  if (NOT_REDIRECTED.has(errno)) return undefined;
   throw new SystemCallError('getsockopt', errno, `SO_ORIGINAL_DST of descriptor ${fd}`);
 }
 

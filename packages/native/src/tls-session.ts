@@ -55,6 +55,7 @@ export const TLS_WANTS_WRITE: number = -3;
 export const TLS_FAILED: number = -1;
 
 const out = allocate(16);
+let failedCall = '';
 let failedErrno = 0;
 let failedError: OpensslError = { reason: 0, text: '' };
 
@@ -74,13 +75,13 @@ export function newSession(context: TlsContext, fd: number): number {
 /** TLS_DONE, TLS_WANTS_READ, TLS_WANTS_WRITE or TLS_FAILED. Peer certificate and ALPN hold what the context demands when done. */
 export function handshake(ssl: number): number {
   const result = sslDoHandshake(ssl);
-  return result === 1 ? TLS_DONE : outcome(ssl, result);
+  return result === 1 ? TLS_DONE : outcome('SSL_do_handshake', ssl, result);
 }
 
 /** Decrypted bytes at `address`, at most one record (16 KiB) per call; or TLS_END, TLS_WANTS_READ, TLS_FAILED. */
 export function read(ssl: number, address: number, length: number): number {
   const count = sslRead(ssl, address, length);
-  return count > 0 ? count : outcome(ssl, count);
+  return count > 0 ? count : outcome('SSL_read', ssl, count);
 }
 
 /** Whether OpenSSL holds bytes it has read and not delivered: the descriptor will not tell of them. */
@@ -91,7 +92,7 @@ export function hasPending(ssl: number): boolean {
 /** Bytes encrypted, or TLS_WANTS_WRITE, TLS_FAILED. */
 export function write(ssl: number, address: number, length: number): number {
   const count = sslWrite(ssl, address, length);
-  return count > 0 ? count : outcome(ssl, count);
+  return count > 0 ? count : outcome('SSL_write', ssl, count);
 }
 
 /** Writes close_notify where the session writes. Failure is of no consequence: the connection is closing. */
@@ -106,7 +107,7 @@ export function freeSession(ssl: number): void {
 /** Why the last call that returned TLS_FAILED on this thread did so; `ssl` is its session. */
 export function lastFailure(ssl: number): AmbitError {
   if (failedErrno === ECONNRESET || failedErrno === EPIPE) return new TlsError('reset', 'peer', errnoName(failedErrno));
-  if (failedErrno !== 0) return new SystemCallError('recv', failedErrno, 'TLS connection');
+  if (failedErrno !== 0) return new SystemCallError(failedCall, failedErrno, 'TLS connection');
   return tlsFailure(failedError, sslGetVerifyResult(ssl));
 }
 
@@ -174,7 +175,7 @@ export function pairConsume(pair: BioPair, count: number): void {
   bioNread(pair.readEnd, out.address, count);
 }
 
-function outcome(ssl: number, result: number): number {
+function outcome(call: string, ssl: number, result: number): number {
   const errno = lastErrno();
   const kind = sslGetError(ssl, result);
   switch (kind) {
@@ -186,6 +187,7 @@ function outcome(ssl: number, result: number): number {
       return TLS_END;
     default:
       // Taken at once: the queue is the thread's, and a leftover would be read as the failure of another session.
+      failedCall = call;
       failedError = takeOpensslError();
       failedErrno = kind === SSL_ERROR_SYSCALL && failedError.reason === 0 ? errno : 0;
       return TLS_FAILED;

@@ -1,0 +1,339 @@
+import './arm-faults.ts';
+import { readdirSync } from 'node:fs';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AmbitError } from '@ambit/core/errors';
+import { datagramSource, receiveDatagram, sendDatagram } from './datagram.ts';
+import { close, duplicate, openReadOnly, setCloseOnExec } from './descriptor.ts';
+import { EPOLLIN, Epoll } from './epoll.ts';
+import { EINPROGRESS, EMFILE, ENOMEM, SystemCallError } from './errno.ts';
+import { openEvent, raiseEvent, takeEvent } from './eventfd.ts';
+import { clearFaults, failCall, nativeCalls } from './fault.ts';
+import { Ledger } from './ledger.ts';
+import { openTcpListener, openUdpListener } from './listening-socket.ts';
+import { readSealedMemoryFile, sealedMemoryFile } from './memfd.ts';
+import { allocate } from './memory.ts';
+import { HANDLE_BIO, HANDLE_CONTEXT, HANDLE_SESSION } from './openssl-handle.ts';
+import { opensslVersion } from './openssl-version.ts';
+import { peerCertificate } from './peer-certificate.ts';
+import { effectiveCapabilities, openProcess, raiseOpenFileLimit } from './process.ts';
+import {
+  SHUT_WR,
+  accept4,
+  acceptedPeer,
+  connect,
+  localAddress,
+  openTcpSocket,
+  peerAddress,
+  recv,
+  send,
+  shutdown,
+  socketError,
+} from './socket.ts';
+import { AF_INET } from './socket-address.ts';
+import { originalDestination, setKeepalive, setNoDelay, setResetOnClose, takeError } from './socket-option.ts';
+import { testCertificate } from './test-certificates.ts';
+import { type TlsContextOptions, createTlsContext } from './tls-context.ts';
+import {
+  TLS_DONE,
+  TLS_FAILED,
+  TLS_WANTS_READ,
+  alpn,
+  attach,
+  detach,
+  handshake,
+  hasPending,
+  lastFailure,
+  newBioPair,
+  newSession,
+  pairAddress,
+  pairBytes,
+  pairConsume,
+  read,
+  sayGoodbye,
+  write,
+} from './tls-session.ts';
+import {
+  acceptSeqpacket,
+  connectSeqpacket,
+  listenSeqpacket,
+  peerCredentials,
+  receivePacket,
+  seqpacketPair,
+  sendPacket,
+  takeDescriptors,
+} from './unix-socket.ts';
+
+/**
+ * Drives the whole surface of the package: in a loop, looking for leaks, and with each native call made to fail at each
+ * place where it is called. AMBIT_SOAK_SECONDS (default 5) is how long each part may take.
+ */
+const SOAK_MS = Number(process.env['AMBIT_SOAK_SECONDS'] ?? '5') * 1000;
+
+const memory = allocate(65_536);
+const root = testCertificate({ authority: true });
+const leaf = testCertificate({ issuer: root, uris: ['spiffe://cluster.local/ns/a/sa/b'] });
+const material: Omit<TlsContextOptions, 'side'> = {
+  certificateChainPem: leaf.certificatePem,
+  privateKeyPem: leaf.privateKeyPem,
+  rootsPem: root.certificatePem,
+};
+
+/** What a scenario has in hand goes into the ledger at once, so that it is released whatever happens. */
+type Scenario = (ledger: Ledger) => void;
+
+function run(scenario: Scenario): void {
+  const ledger = new Ledger(Ledger.allocate());
+  try {
+    scenario(ledger);
+  } finally {
+    ledger.closeAll();
+  }
+}
+
+function keep(ledger: Ledger, fd: number, syscall = ''): number {
+  const kept = checked(syscall, fd);
+  ledger.addDescriptor(kept);
+  return kept;
+}
+
+function checked(syscall: string, result: number): number {
+  if (result < 0) throw socketError(syscall, result, 'scenario');
+  return result;
+}
+
+function readable(fd: number): void {
+  const epoll = new Epoll(1);
+  try {
+    epoll.add(fd, EPOLLIN, 1);
+    epoll.wait(200);
+  } finally {
+    close(epoll.fd);
+  }
+}
+
+function tcpPair(ledger: Ledger): readonly [number, number] {
+  const listener = keep(ledger, openTcpListener({ address: { ip: '127.0.0.1', port: 0 } }));
+  const client = keep(ledger, openTcpSocket(AF_INET));
+  const result = connect(client, localAddress(listener));
+  if (result !== -EINPROGRESS) checked('connect', result);
+  readable(listener);
+  return [client, keep(ledger, accept4(listener), 'accept4')];
+}
+
+const scenarios: Record<string, Scenario> = {
+  tcp: (ledger) => {
+    const [client, server] = tcpPair(ledger);
+    expect(acceptedPeer()).toEqual(localAddress(client));
+    peerAddress(client);
+    originalDestination(server);
+    setNoDelay(client);
+    setKeepalive(client, { idle: 1, interval: 1, probes: 1 });
+    takeError(client);
+    checked('send', send(client, memory.address, 1000));
+    readable(server);
+    checked('recv', recv(server, memory.address, 1000));
+    checked('shutdown', shutdown(client, SHUT_WR));
+    setResetOnClose(client);
+  },
+  datagrams: (ledger) => {
+    const fd = keep(ledger, openUdpListener({ address: { ip: '::1', port: 0 } }));
+    checked('sendto', sendDatagram(fd, memory.address, 100, localAddress(fd)));
+    readable(fd);
+    checked('recvmsg', receiveDatagram(fd, memory.address, 100));
+    datagramSource();
+  },
+  packets: (ledger) => {
+    const listener = keep(ledger, listenSeqpacket('@ambit-fault-test', 1));
+    const client = keep(ledger, connectSeqpacket('@ambit-fault-test'));
+    const server = keep(ledger, acceptSeqpacket(listener), 'accept4');
+    peerCredentials(server);
+    seqpacketPair().forEach((fd) => ledger.addDescriptor(fd));
+    const files = Array.from({ length: 5 }, () => keep(ledger, openReadOnly('/dev/null')));
+    checked('sendmsg', sendPacket(client, memory.address, 10, files));
+    checked('recvmsg', receivePacket(server, memory.address, 10, 5));
+    takeDescriptors().forEach((fd) => ledger.addDescriptor(fd));
+  },
+  events: (ledger) => {
+    const event = keep(ledger, openEvent());
+    raiseEvent(event);
+    readable(event);
+    takeEvent(event);
+    const epoll = new Epoll(4);
+    ledger.addDescriptor(epoll.fd);
+    epoll.add(event, EPOLLIN, 1);
+    epoll.modify(event, EPOLLIN, 2);
+    epoll.remove(event);
+  },
+  files: (ledger) => {
+    const file = keep(ledger, sealedMemoryFile('state', Buffer.alloc(100_000, 'x')));
+    const copy = keep(ledger, duplicate(file));
+    setCloseOnExec(copy, false);
+    expect(readSealedMemoryFile(copy).length).toBe(100_000);
+    raiseOpenFileLimit();
+    effectiveCapabilities();
+    keep(ledger, openProcess(process.pid));
+  },
+  contexts: () => {
+    opensslVersion();
+    createTlsContext({ side: 'server', ...material }).free();
+    createTlsContext({ side: 'client', ...material, rootsPem: root.certificatePem + leaf.certificatePem }).free();
+  },
+  sessions: (ledger) => {
+    const [client, server] = tcpPair(ledger);
+    const contexts = (['client', 'server'] as const).map((side) => createTlsContext({ side, ...material }));
+    contexts.forEach((context) => ledger.addObject(HANDLE_CONTEXT, context.address));
+    const [first = 0, second = 0] = contexts.map((context, index) => {
+      const ssl = newSession(context, index === 0 ? client : server);
+      ledger.addObject(HANDLE_SESSION, ssl);
+      return ssl;
+    });
+    handshakeBoth(first, client, second, server);
+    expect(alpn(first)).toBe('h2');
+    if (peerCertificate(first)?.uris[0] !== 'spiffe://cluster.local/ns/a/sa/b')
+      throw new AmbitError('AMBIT_TEST', 'no peer certificate');
+    const pair = newBioPair(300_000);
+    ledger.addObject(HANDLE_BIO, pair.readEnd);
+    ledger.addObject(HANDLE_BIO, pair.writeEnd);
+    attach(first, pair);
+    if (write(first, memory.address, 20_000) <= 0) throw lastFailure(first);
+    const length = pairBytes(pair);
+    if (length === 0) throw new AmbitError('AMBIT_TEST', 'BIO_nread0 gave nothing');
+    checked('send', send(client, pairAddress(), length));
+    pairConsume(pair, length);
+    detach(first);
+    readable(server);
+    if (read(second, memory.address, 16_384) <= 0) throw lastFailure(second);
+    hasPending(second);
+    sayGoodbye(first);
+  },
+};
+
+function handshakeBoth(client: number, clientFd: number, server: number, serverFd: number): void {
+  let [ofClient, ofServer] = [TLS_WANTS_READ, TLS_WANTS_READ];
+  for (let step = 0; step < 3 && ofServer === TLS_WANTS_READ; step += 1) {
+    if (step > 0) readable(clientFd);
+    if (ofClient === TLS_WANTS_READ) ofClient = handshake(client);
+    if (ofClient === TLS_FAILED) throw lastFailure(client);
+    readable(serverFd);
+    ofServer = handshake(server);
+    if (ofServer === TLS_FAILED) throw lastFailure(server);
+  }
+  expect([ofClient, ofServer]).toEqual([TLS_DONE, TLS_DONE]);
+}
+
+function openFiles(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+const names = Object.keys(scenarios);
+const scenarioOf = (name: string): Scenario => scenarios[name] ?? (() => undefined);
+
+beforeAll(() => {
+  // Whatever is opened once and kept.
+  for (const name of names) run(scenarioOf(name));
+});
+afterEach(() => {
+  clearFaults();
+});
+
+describe('the native surface, driven in a loop', () => {
+  it(
+    'keeps neither descriptors nor memory',
+    () => {
+      const files = openFiles();
+      const end = performance.now() + SOAK_MS;
+      const rss: number[] = [];
+      let rounds = 0;
+      while (performance.now() < end) {
+        for (const name of names) run(scenarioOf(name));
+        rounds += 1;
+        if (rounds % 50 === 0) rss.push(process.memoryUsage.rss());
+      }
+      expect(openFiles()).toBe(files);
+      expect(rounds).toBeGreaterThan(50);
+      // A session that is not freed costs some 20 KB per round; the collector's ups and downs are far below that.
+      const settled = rss.slice(Math.floor(rss.length / 2));
+      const growth = ((settled.at(-1) ?? 0) - (settled[0] ?? 0)) / Math.max(1, (settled.length - 1) * 50);
+      expect(growth).toBeLessThan(8_192);
+    },
+    SOAK_MS + 30_000,
+  );
+});
+
+// What cannot fail in earnest, or whose failure is none of the caller's business: the thing is gone in any case.
+const SILENT = new Set([
+  'close',
+  'read',
+  'ERR_peek_last_error',
+  'ERR_clear_error',
+  'ERR_error_string_n',
+  'SSL_free',
+  'SSL_CTX_free',
+  'BIO_free',
+  'BIO_nread',
+  'X509_free',
+  'EVP_PKEY_free',
+  'SSL_set_connect_state',
+  'SSL_set_accept_state',
+  'SSL_shutdown',
+  'SSL_has_pending',
+  'SSL_set0_wbio',
+  'SSL_get0_alpn_selected',
+  'SSL_get_error',
+  'SSL_get_verify_result',
+  'SSL_CTX_set_options',
+  'SSL_CTX_set_verify',
+  'SSL_CTX_set_default_read_buffer_len',
+  'SSL_CTX_set_alpn_select_cb',
+  'OpenSSL_version',
+  'OpenSSL_version_num',
+]);
+
+// Noticed at most places: a mode that is set again, SO_LINGER before a close, a handshake step that is simply repeated.
+const SOMETIMES_SILENT = new Set(['SSL_CTX_ctrl', 'setsockopt', 'SSL_do_handshake']);
+
+describe.each(names)('every native call of "%s", made to fail once', (name) => {
+  it(
+    'is reported by name, and nothing stays open',
+    () => {
+      clearFaults();
+      run(scenarioOf(name));
+      const counts = new Map(nativeCalls());
+      const files = openFiles();
+      const noticed = new Set<string>();
+      const end = performance.now() + Math.max(SOAK_MS, 5000);
+      for (const [call, count] of counts) {
+        for (let nth = 1; nth <= count && performance.now() < end; nth += 1) {
+          const place = `${call}, call ${nth} of ${count}`;
+          const thrown = runWithFault(scenarioOf(name), call, nth);
+          expect(openFiles(), `${place}: open files`).toBe(files);
+          expect(clearFaults(), `${place}: never reached`).toEqual([]);
+          if (thrown !== undefined) noticed.add(call);
+          if (SILENT.has(call)) continue;
+          if (thrown === undefined) expect(SOMETIMES_SILENT.has(call), `${place}: was not noticed`).toBe(true);
+          else expect(thrown, place).toBeInstanceOf(AmbitError);
+          if (thrown instanceof SystemCallError && call !== 'syscall') expect(thrown.syscall, place).toBe(call);
+        }
+      }
+      expect([...counts.keys()].filter((call) => !noticed.has(call) && !SILENT.has(call))).toEqual([]);
+    },
+    SOAK_MS + 60_000,
+  );
+});
+
+/** What the scenario threw while the `nth` call of `call` failed. */
+function runWithFault(scenario: Scenario, call: string, nth: number): unknown {
+  clearFaults();
+  failCall(call, nth, call === 'accept4' ? EMFILE : ENOMEM);
+  try {
+    run(scenario);
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+it('faults cannot be planned by accident', () => {
+  failCall('recv', 1_000_000, ENOMEM);
+  expect(clearFaults()).toEqual(['recv']);
+});
