@@ -4,6 +4,7 @@ import { type Memory, allocate } from '@ambit/native/memory';
 const BODY_BYTES = 1024;
 
 const END_OF_HEAD = '\r\n\r\n';
+const LINE_FEED = 0x0a;
 
 const head = ['HTTP/1.1 200 OK', 'Content-Type: text/plain', `Content-Length: ${BODY_BYTES}`].join('\r\n');
 
@@ -25,8 +26,9 @@ export function isSuccess(bytes: Buffer, start: number): boolean {
 /** Requests that end in `bytes[start..end)`; requests of the generator arrive whole. */
 export function countRequests(bytes: Buffer, start: number, end: number): number {
   let count = 0;
-  for (let at = bytes.indexOf(END_OF_HEAD, start); at >= 0 && at + 4 <= end; at = bytes.indexOf(END_OF_HEAD, at + 4)) {
-    count += 1;
+  // An empty line ends a request: two line feeds, two bytes apart.
+  for (let at = start + 2; at < end; at += 1) {
+    if (bytes[at] === LINE_FEED && bytes[at - 2] === LINE_FEED) count += 1;
   }
   return count;
 }

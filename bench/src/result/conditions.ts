@@ -43,7 +43,7 @@ export function machineConditions(
     cpus: { model: processors[0]?.model ?? 'unknown', count: processors.length },
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.versions.node,
-    openssl: process.versions.openssl ?? 'unknown',
+    openssl: process.versions.openssl,
   };
 }
 
