@@ -36,9 +36,6 @@ export const REFUSALS_PER_ADDRESS_PER_SECOND = 5;
 /** Keys (nodes, addresses) a rate limit remembers; the one unused for longest is forgotten first. */
 export const MAX_RATE_LIMIT_KEYS = 10_000;
 
-/** Bytes of one message from a client: 100,000 resource versions sent on reconnect take about 10 MiB. */
-export const MAX_REQUEST_BYTES = 33_554_432;
-
 /** Megabytes that one client connection may make the server buffer. */
 export const MAX_SESSION_MEGABYTES = 64;
 

@@ -20,21 +20,20 @@ export class Authenticator {
   }
 
   /**
-   * The caller behind the `authorization` headers of a call from an IP address. Throws `AMBIT_TOKEN_REFUSED` or, for an
-   * address with too many refusals, `AMBIT_TOO_MANY_REFUSALS`; the reasons are for the log.
+   * The caller behind the bearer token of a call from an IP address; undefined when it carries none, or several. Throws
+   * `AMBIT_TOKEN_REFUSED` or, for an address with too many refusals, `AMBIT_TOO_MANY_REFUSALS`; the reasons are for the log.
    */
-  authenticate(headers: readonly (Buffer | string)[], address: string): Caller {
+  authenticate(token: string | undefined, address: string): Caller {
     if (!this.#refusals.hasRoom(address)) {
       throw new AmbitError('AMBIT_TOO_MANY_REFUSALS', `calls from ${address} were refused too often`, {
         source: 'peer',
       });
     }
     try {
-      const [header] = headers;
-      if (headers.length !== 1 || typeof header !== 'string' || !/^bearer /i.test(header)) {
+      if (token === undefined) {
         throw new AmbitError('AMBIT_TOKEN_REFUSED', 'the call carries no bearer token', { source: 'peer' });
       }
-      return verifyServiceAccountToken(header.slice('bearer '.length).trim(), this.#trust, this.#clock.wallTime());
+      return verifyServiceAccountToken(token, this.#trust, this.#clock.wallTime());
     } catch (error) {
       this.#refusals.take(address);
       throw error;

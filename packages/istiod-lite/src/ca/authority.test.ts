@@ -102,7 +102,7 @@ async function plugged(): Promise<AuthorityMaterial> {
     extensions: [ca],
     ...common,
   });
-  const sec1 = KeyObject.from(keys.privateKey).export({ type: 'sec1', format: 'pem' }).toString();
+  const sec1 = KeyObject.from(keys.privateKey).export({ type: 'sec1', format: 'pem' });
   const [certificatePem, rootsPem] = [certificate.toString('pem'), root.toString('pem')];
   return { certificatePem, privateKeyPem: sec1, chainPem: certificatePem, rootsPem };
 }

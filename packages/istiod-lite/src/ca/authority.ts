@@ -150,7 +150,7 @@ export class CertificateAuthority {
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
         new ExtendedKeyUsageExtension([...usages]),
         await AuthorityKeyIdentifierExtension.create(this.#certificate),
-        await SubjectKeyIdentifierExtension.create(publicKey as PublicKey),
+        await SubjectKeyIdentifierExtension.create(publicKey),
       ],
     });
   }

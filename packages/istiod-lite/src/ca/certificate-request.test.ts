@@ -19,7 +19,7 @@ interface Shape {
 
 async function request(shape: Shape = {}): Promise<string> {
   const { algorithm = { name: 'ECDSA', namedCurve: 'P-256' }, hash = 'SHA-256', extensions = [SAN], ...rest } = shape;
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const csr = await x509.Pkcs10CertificateRequestGenerator.create({
     keys,
     signingAlgorithm: { name: algorithm.name, hash },

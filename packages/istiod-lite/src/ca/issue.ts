@@ -9,36 +9,26 @@ import {
   IstioCertificateResponseSchema,
 } from '@ambit/proto/ca';
 import { type handleUnaryCall, type Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import {
-  CERTIFICATES_PER_NODE_BURST,
-  CERTIFICATES_PER_NODE_PER_SECOND,
-  MAX_WAITING_REQUESTS,
-  POD_WAIT_MS,
-} from '../limits.ts';
+import { CERTIFICATES_PER_NODE_BURST, CERTIFICATES_PER_NODE_PER_SECOND } from '../limits.ts';
 import type { Counters } from '../serve/counters.ts';
 import { addressOfPeer, type Authenticator } from './authenticator.ts';
 import type { CertificateAuthority, IssuedCertificate } from './authority.ts';
 import { readCertificateRequest } from './certificate-request.ts';
 import {
   authorizeIdentity,
-  type Authorization,
   impersonatedIdentity,
   type NodeAuthorizationSettings,
   type PodDirectory,
 } from './node-authorization.ts';
+import type { PodWait } from './pod-wait.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { Caller } from './service-account-token.ts';
-
-/** Pods that are known now, and word of when that changes. */
-export interface WatchedPods extends PodDirectory {
-  /** Resolves at the next change, or after `milliseconds`. */
-  changed(milliseconds: number): Promise<void>;
-}
 
 export interface IssuerParts {
   readonly authority: CertificateAuthority;
   readonly authenticator: Authenticator;
-  readonly pods: WatchedPods;
+  readonly pods: PodDirectory;
+  readonly podWait: PodWait;
   readonly settings: NodeAuthorizationSettings;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -64,7 +54,6 @@ const FAILED = { code: status.UNAVAILABLE, details: 'the certificate could not b
 export class CertificateIssuer {
   readonly #parts: IssuerParts;
   readonly #perNode: RateLimit;
-  #waiting = 0;
 
   constructor(parts: IssuerParts) {
     this.#parts = parts;
@@ -93,7 +82,7 @@ export class CertificateIssuer {
     address: string,
   ): Promise<IstioCertificateResponse> {
     this.#parts.counters.count('citadel_server_csr_count');
-    const caller = this.#parts.authenticator.authenticate(headersOf(metadata), address);
+    const caller = this.#parts.authenticator.authenticate(bearerToken(metadata), address);
     if (!this.#perNode.take(caller.nodeName)) {
       throw new AmbitError('AMBIT_TOO_MANY_CERTIFICATES', `node ${caller.nodeName} asks for too many certificates`, {
         source: 'peer',
@@ -112,8 +101,10 @@ export class CertificateIssuer {
   async #issue(request: IstioCertificateRequest, caller: Caller): Promise<IssuedCertificate> {
     const impersonated = impersonatedIdentity(request.metadata, parseSpiffeId);
     const wanted = await readCertificateRequest(request.csr);
-    const allowed = await this.#authorize(() =>
-      authorizeIdentity(caller, impersonated, this.#parts.pods, this.#parts.settings),
+    const { pods, podWait, settings } = this.#parts;
+    const allowed = await podWait.settle(
+      () => authorizeIdentity(caller, impersonated, pods, settings),
+      (answer) => answer.allowed || !answer.mayChange,
     );
     if (!allowed.allowed)
       throw new AmbitError('AMBIT_CALLER_REFUSED', allowed.reason, { source: 'peer', retryable: allowed.mayChange });
@@ -135,28 +126,13 @@ export class CertificateIssuer {
     );
     return issued;
   }
-
-  /** Asks again at each change while a refusal may still change. */
-  async #authorize(ask: () => Authorization): Promise<Authorization> {
-    const { clock, pods } = this.#parts;
-    const deadline = clock.now() + POD_WAIT_MS;
-    let answer = ask();
-    if (answer.allowed || !answer.mayChange || this.#waiting >= MAX_WAITING_REQUESTS) return answer;
-    this.#waiting++;
-    try {
-      while (!answer.allowed && answer.mayChange && clock.now() < deadline) {
-        await pods.changed(deadline - clock.now());
-        answer = ask();
-      }
-      return answer;
-    } finally {
-      this.#waiting--;
-    }
-  }
 }
 
-function headersOf(metadata: Metadata): readonly (Buffer | string)[] {
-  return metadata.get('authorization');
+/** The token of the one `authorization` header, if there is exactly one and it is a bearer's. */
+function bearerToken(metadata: Metadata): string | undefined {
+  const [header, ...more] = metadata.get('authorization');
+  if (typeof header !== 'string' || more.length > 0 || !/^bearer /i.test(header)) return undefined;
+  return header.slice('bearer '.length).trim();
 }
 
 /** A thousand years; the authority sets the real bound. */

@@ -34,7 +34,7 @@ export function testSigner(): TestSigner {
   const publicKey = createPublicKey(privateKey);
   return {
     publicKey,
-    publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }),
     token({ claims = {}, header = { alg: 'ES256', typ: 'JWT' } } = {}) {
       const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
       const signed = `${part(header)}.${part({ ...ztunnelClaims(), ...claims })}`;

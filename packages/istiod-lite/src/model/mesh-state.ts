@@ -6,7 +6,8 @@ import type { Pod } from '@ambit/translation/objects';
 import { translate, type Translation } from '@ambit/translation/translate';
 import { type Condition, isComplaint } from '@ambit/translation/translate/condition';
 import type { TranslationSettings } from '@ambit/translation/translate/settings';
-import type { WatchedPods } from '../ca/issue.ts';
+import type { PodDirectory } from '../ca/node-authorization.ts';
+import type { PodChanges } from '../ca/pod-wait.ts';
 import type { Counters } from '../serve/counters.ts';
 import type { Configuration } from '../watch/config-directory.ts';
 
@@ -25,7 +26,7 @@ export interface MeshStateParts {
  * The mesh as it is configured now: merges the configuration's files into one model, translates it, publishes the
  * result, and says once of everything that is not honoured as asked.
  */
-export class MeshState implements WatchedPods {
+export class MeshState implements PodChanges, PodDirectory {
   readonly #parts: MeshStateParts;
   #model: Model | undefined;
   #translation: Translation | undefined;

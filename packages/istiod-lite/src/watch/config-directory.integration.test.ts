@@ -5,6 +5,7 @@ import { systemClock } from '@ambit/core/clock';
 import { createLogger } from '@ambit/core/log';
 import { buildModel } from '@ambit/translation/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Counters } from '../serve/counters.ts';
 import { ConfigDirectory, type Configuration } from './config-directory.ts';
 import { LastGoodDirectory, NO_LAST_GOOD } from './last-good.ts';
 
@@ -41,6 +42,7 @@ async function start(lastGood = NO_LAST_GOOD, directories = [directory]): Promis
   const config = new ConfigDirectory(directories, {
     clock: systemClock,
     log,
+    counters: new Counters(),
     lastGood,
     onChange: (next) => (now = next),
   });
@@ -62,7 +64,9 @@ async function start(lastGood = NO_LAST_GOOD, directories = [directory]): Promis
     services,
     problems,
     until: (wanted) => wait(() => services().join() === wanted.join()),
-    untilProblems: async (count) => void (await wait(() => problems().length === count)),
+    untilProblems: async (count) => {
+      await wait(() => problems().length === count);
+    },
   };
 }
 

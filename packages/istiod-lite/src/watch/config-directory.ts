@@ -8,6 +8,7 @@ import type { Logger } from '@ambit/core/log';
 import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest/problem';
 import type { ModelSource } from '@ambit/translation/model';
 import { MAX_FILES_PER_DIRECTORY, POLL_MS, POLL_UNWATCHED_MS, SCAN_DELAY_MS, SETTLE_MS } from '../limits.ts';
+import type { Counters } from '../serve/counters.ts';
 import { ConfigFile } from './config-file.ts';
 import type { LastGoodStore } from './last-good.ts';
 
@@ -21,6 +22,7 @@ export interface Configuration {
 export interface ConfigDirectoryParts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly counters: Counters;
   readonly lastGood: LastGoodStore;
   /** Called after every scan that changed something, also when only the problems changed. */
   readonly onChange: (configuration: Configuration) => void;
@@ -62,7 +64,7 @@ export class ConfigDirectory implements Drainable {
     await this.#parts.lastGood.retain([...this.#files.keys()]);
     this.#started = true;
     this.#publish();
-    this.#schedule(this.#again ? SCAN_DELAY_MS : this.#pollInterval());
+    this.#schedule(this.#nextScan());
   }
 
   close(): Promise<void> {
@@ -99,7 +101,8 @@ export class ConfigDirectory implements Drainable {
     }
   }
 
-  #pollInterval(): number {
+  #nextScan(): number {
+    if (this.#again) return SCAN_DELAY_MS;
     return this.#watchers.length === this.#directories.length ? POLL_MS : POLL_UNWATCHED_MS;
   }
 
@@ -126,8 +129,7 @@ export class ConfigDirectory implements Drainable {
     } catch (error) {
       this.#parts.log.error({ reason: messageOf(error) }, 'a scan of the configuration failed');
     }
-    const next = unsettled ? SETTLE_MS : this.#again ? SCAN_DELAY_MS : this.#pollInterval();
-    this.#schedule(next);
+    this.#schedule(unsettled ? SETTLE_MS : this.#nextScan());
   }
 
   /** Looks at every file; true when some are still being written. */
@@ -192,6 +194,7 @@ export class ConfigDirectory implements Drainable {
   }
 
   #logRefusal({ path, good, problems }: ConfigFile): void {
+    this.#parts.counters.count('ambit_config_file_errors_total');
     const consequence = good === undefined ? 'nothing of it is in force' : 'its last good state stays in force';
     for (const problem of problems) {
       const { position, object, path: field, message, cause } = problem;

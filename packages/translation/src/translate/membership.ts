@@ -54,7 +54,8 @@ export class Membership {
         ports: ports.filter((port, index) => ports.findIndex((other) => samePort(port, other)) === index),
       };
     }
-    return result;
+    // In order of names, so that the encoded workload does not depend on how its Services were found.
+    return Object.fromEntries(Object.entries(result).sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   ofSlice(slice: EndpointSlice, service: Service): ServicePorts {

@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
+import { systemClock } from '@ambit/core/clock';
+import { DrainTree } from '@ambit/core/drain';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import { createLogger } from '@ambit/core/log';
+import { DeltaServer, type DeltaServerEvent } from '@ambit/xds/delta-server';
+import { ResourceCache } from '@ambit/xds/resource-cache';
+import { Authenticator } from './ca/authenticator.ts';
+import { CertificateIssuer } from './ca/issue.ts';
+import { PodWait } from './ca/pod-wait.ts';
+import { openAuthority, readTokenKeys, statusPages, writeRoots } from './controller.ts';
+import { STOP_DEADLINE_MS } from './limits.ts';
+import { MeshState } from './model/mesh-state.ts';
+import { type Options, readOptions } from './options.ts';
+import { ControlPlaneServer } from './serve/control-plane-server.ts';
+import { Counters } from './serve/counters.ts';
+import { DiscoveryAccess } from './serve/discovery-access.ts';
+import { resourcesOf, SERVED_TYPES } from './serve/resources.ts';
+import { ServerCertificate } from './serve/server-credentials.ts';
+import { StatusServer } from './serve/status-server.ts';
+import { ConfigDirectory } from './watch/config-directory.ts';
+import { LastGoodDirectory, NO_LAST_GOOD } from './watch/last-good.ts';
+
+/** The controller, its parts in the order in which an object meets them on its way to a proxy. */
+async function run(options: Options): Promise<void> {
+  const clock = systemClock;
+  const log = createLogger('istiod-lite', { level: options.logLevel });
+  const counters = new Counters();
+  const tree = new DrainTree();
+  let listening: SocketAddress | undefined;
+
+  // What proxies are served; filled by the model, read by the discovery server.
+  const cache = new ResourceCache(SERVED_TYPES);
+
+  // Objects become resources here, and the CA asks here for the pods of a node.
+  const { clusterId, clusterDomain, network, rootNamespace, trustDomain } = options;
+  const mesh = new MeshState({
+    settings: { clusterId, clusterDomain, network, rootNamespace, trustDomain, sendDryRunPolicies: false },
+    publish: (translation) => cache.replace(resourcesOf(translation)),
+    counters,
+    clock,
+    log,
+  });
+
+  // The source of objects; starting it reads everything once, so that nobody is served a part.
+  const lastGood =
+    options.stateDir === '' ? NO_LAST_GOOD : new LastGoodDirectory(join(options.stateDir, 'last-good'), log);
+  const config = tree.add(
+    'configuration',
+    new ConfigDirectory(options.configDirs, { clock, log, counters, lastGood, onChange: (next) => mesh.apply(next) }),
+  );
+
+  // Who may ask at all, and for what; shared by discovery and CA.
+  const authenticator = new Authenticator(
+    { keys: await readTokenKeys(options.tokenKeyFile), issuer: options.tokenIssuer },
+    clock,
+  );
+  const settings = { trustDomain, trustedNodeAccounts: new Set(options.trustedNodeAccounts) };
+  const podWait = new PodWait(mesh, clock);
+
+  // The CA: before the server, whose own certificate it signs, and before anybody can look for the roots.
+  const authority = await openAuthority(options, clock, log);
+  const issuer = new CertificateIssuer({
+    authority,
+    authenticator,
+    pods: mesh,
+    podWait,
+    settings,
+    counters,
+    clock,
+    log,
+  });
+  const certificate = tree.add(
+    'server certificate',
+    await ServerCertificate.issue({
+      authority,
+      names: ['istiod.istio-system.svc', `istiod.istio-system.svc.${clusterDomain}`, ...options.serverNames],
+      identity: { trustDomain, namespace: rootNamespace, serviceAccount: 'istiod' },
+      clock,
+      log,
+    }),
+  );
+  await writeRoots(options, authority);
+
+  // Discovery: sends what changed to whom it lets in.
+  const access = new DiscoveryAccess({ authenticator, pods: mesh, podWait, settings, counters, log });
+  const discovery = new DeltaServer({
+    cache,
+    clock,
+    authenticate: access.authenticate,
+    onEvent: (event: DeltaServerEvent) => {
+      if (event.kind === 'rejected') counters.count('pilot_total_xds_rejects', { type: event.typeUrl });
+      log[event.kind === 'rejected' || event.kind === 'refused' ? 'warn' : 'info'](
+        { ...event },
+        `discovery client ${event.kind}`,
+      );
+    },
+  });
+  counters.gauge({ name: 'pilot_xds', help: 'Discovery clients.', read: () => discovery.clients().length });
+  counters.gauge({
+    name: 'citadel_server_root_cert_expiry_timestamp',
+    help: 'When the authority expires, seconds since the epoch.',
+    read: () => authority.expiresAt / 1_000,
+  });
+
+  // The port that both are on; closed before the discovery streams are, so that no new one comes.
+  const server = tree.add('server', new ControlPlaneServer(discovery, issuer, clock));
+  tree.add('discovery', discovery);
+
+  // For probes and people; the last to start, the first to go.
+  const status = tree.add(
+    'status',
+    new StatusServer(
+      statusPages({
+        mesh,
+        clients: () => discovery.clients(),
+        metrics: () => counters.text(),
+        listening: () => listening,
+      }),
+    ),
+  );
+
+  await config.start();
+  const statusAddress = await status.listen(options.statusListen);
+  listening = await server.listen(options.listen, certificate.credentials);
+  log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
+
+  const stop = (signal: NodeJS.Signals): void => {
+    log.info({ signal }, 'stopping');
+    tree.close({ deadline: STOP_DEADLINE_MS }).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ reason: messageOf(error) }, 'could not stop in order');
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+try {
+  await run(readOptions(process.argv.slice(2), process.env));
+} catch (error) {
+  const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
+  process.stderr.write(`istiod-lite: ${code}: ${messageOf(error)}\n`);
+  process.exit(code === 'AMBIT_CONFIG' ? 2 : 1);
+}

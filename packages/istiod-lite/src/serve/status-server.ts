@@ -1,0 +1,70 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { SocketAddress } from '@ambit/core/address';
+import type { Drainable } from '@ambit/core/drain';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+
+/** One page of the status server. */
+export interface StatusPage {
+  /** Default `application/json`. */
+  readonly contentType?: string;
+  /** Default 200. */
+  readonly status?: number;
+  readonly body: string;
+}
+
+/** Plain HTTP for probes, metrics and people on the machine: GET only, one small page per path. */
+export class StatusServer implements Drainable {
+  readonly #pages: ReadonlyMap<string, () => StatusPage>;
+  readonly #server: Server;
+
+  constructor(pages: ReadonlyMap<string, () => StatusPage>) {
+    this.#pages = pages;
+    this.#server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16_384 }, (request, response) => {
+      const page = this.#page(request.method ?? '', (request.url ?? '').split('?')[0] ?? '');
+      response.writeHead(page.status ?? 200, { 'content-type': page.contentType ?? 'application/json' });
+      response.end(page.body);
+    });
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+  }
+
+  /** The address it listens on. Throws `AMBIT_LISTEN`. */
+  async listen({ ip, port }: SocketAddress): Promise<SocketAddress> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => {
+        reject(
+          new AmbitError('AMBIT_LISTEN', `status server on ${ip}:${port}: ${messageOf(error)}`, {
+            source: 'system',
+            cause: error,
+          }),
+        );
+      });
+      this.#server.listen(port, ip, resolve);
+    });
+    return { ip, port: (this.#server.address() as AddressInfo).port };
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  destroy(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #page(method: string, path: string): StatusPage {
+    if (method !== 'GET' && method !== 'HEAD')
+      return { status: 405, contentType: 'text/plain', body: 'only GET is known\n' };
+    try {
+      const page = this.#pages.get(path);
+      if (page !== undefined) return page();
+      return { status: 404, contentType: 'text/plain', body: `${[...this.#pages.keys()].join('\n')}\n` };
+    } catch (error) {
+      return { status: 500, contentType: 'text/plain', body: `${messageOf(error)}\n` };
+    }
+  }
+}
