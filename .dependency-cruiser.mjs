@@ -110,11 +110,11 @@ export default {
       to: { path: '(^|/)@kubernetes/client-node(/|$)' },
     },
     {
-      name: 'test-authority-in-tests-only',
-      comment: 'An authority that signs whatever it is asked must be out of reach of the programs.',
+      name: 'test-tools-in-tests-only',
+      comment: 'An authority that signs whatever it is asked, and its like, must be out of reach of the programs.',
       severity: 'error',
       from: { path: '^packages/', pathNot: [TESTS, '^packages/local/'] },
-      to: { path: TEST_AUTHORITY },
+      to: { path: '/test-[^/]+[.]ts$' },
     },
     {
       name: 'pure-packages-do-no-io',
