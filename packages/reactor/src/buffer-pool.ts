@@ -1,10 +1,14 @@
 import { type Memory, allocate } from '@ambit/native/memory';
-import { OUTPUT_BUFFERS_KEPT, OUTPUT_BUFFER_BYTES } from './limits.ts';
+import { OUTPUT_BUFFERS_KEPT, OUTPUT_BUFFER_BYTES, SMALL_BUFFERS_KEPT, SMALL_BUFFER_BYTES } from './limits.ts';
 import type { BufferLender } from './output-buffer.ts';
 
-/** The loop's free list of output buffers: last in, first out, so that the warmest memory is used next. */
+/**
+ * The loop's free lists of buffers in two sizes: last in, first out, so that the warmest memory is used next. Small
+ * ones serve the many connections that say little; a connection that says more swaps for a large one.
+ */
 export class BufferPool implements BufferLender {
-  readonly #free: Memory[] = [];
+  readonly #small: Memory[] = [];
+  readonly #large: Memory[] = [];
   #lent = 0;
 
   /** Buffers in use. */
@@ -12,13 +16,18 @@ export class BufferPool implements BufferLender {
     return this.#lent;
   }
 
-  lend(): Memory {
+  lend(bytes: number): Memory {
     this.#lent += 1;
-    return this.#free.pop() ?? allocate(OUTPUT_BUFFER_BYTES);
+    if (bytes <= SMALL_BUFFER_BYTES) return this.#small.pop() ?? allocate(SMALL_BUFFER_BYTES);
+    return this.#large.pop() ?? allocate(OUTPUT_BUFFER_BYTES);
   }
 
   giveBack(memory: Memory): void {
     this.#lent -= 1;
-    if (this.#free.length < OUTPUT_BUFFERS_KEPT) this.#free.push(memory);
+    if (memory.bytes.length === SMALL_BUFFER_BYTES) {
+      if (this.#small.length < SMALL_BUFFERS_KEPT) this.#small.push(memory);
+    } else if (this.#large.length < OUTPUT_BUFFERS_KEPT) {
+      this.#large.push(memory);
+    }
   }
 }

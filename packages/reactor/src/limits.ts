@@ -4,8 +4,14 @@ export const READ_BUFFER_BYTES = 131_072;
 /** Bytes of one connection's output buffer. A connection whose buffer is full refuses more until the peer reads. */
 export const OUTPUT_BUFFER_BYTES = 262_144;
 
-/** Output buffers kept for reuse per loop; more are given back to the allocator. */
-export const OUTPUT_BUFFERS_KEPT = 64;
+/** Output buffers of full size kept for reuse per loop; more are given back to the allocator. */
+export const OUTPUT_BUFFERS_KEPT = 32;
+
+/** Bytes of the buffer a connection starts with: enough for what a tunnel of small requests says in one turn. */
+export const SMALL_BUFFER_BYTES = 16_384;
+
+/** Small output buffers kept for reuse per loop. */
+export const SMALL_BUFFERS_KEPT = 128;
 
 /** Events taken from the kernel per turn. */
 export const EVENTS_PER_TURN = 512;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { BufferPool } from './buffer-pool.ts';
-import { OUTPUT_BUFFER_BYTES } from './limits.ts';
+import { OUTPUT_BUFFER_BYTES, SMALL_BUFFER_BYTES } from './limits.ts';
 import { OutputBuffer } from './output-buffer.ts';
 
 function put(output: OutputBuffer, text: string): void {
@@ -50,9 +50,22 @@ it('refuses what does not fit, and makes use of room in front', () => {
 
 it('memory is used again, the last returned first', () => {
   const pool = new BufferPool();
-  const [first, second] = [pool.lend(), pool.lend()];
+  const [first, second] = [pool.lend(1000), pool.lend(1000)];
   pool.giveBack(first);
   pool.giveBack(second);
-  expect(pool.lend()).toBe(second);
-  expect(pool.lend()).toBe(first);
+  expect(pool.lend(100_000)).not.toBe(second);
+  expect(pool.lend(1)).toBe(second);
+  expect(pool.lend(1)).toBe(first);
+});
+
+it('starts small and grows when more is said, without losing what was written', () => {
+  const output = new OutputBuffer(new BufferPool(), () => undefined);
+  put(output, 'a'.repeat(100));
+  expect(output.bytes.length).toBe(SMALL_BUFFER_BYTES);
+  output.start = 50;
+  put(output, 'b'.repeat(SMALL_BUFFER_BYTES));
+  expect(output.bytes.length).toBe(OUTPUT_BUFFER_BYTES);
+  expect(output.bytes.toString('latin1', output.start, output.end)).toBe(
+    'a'.repeat(50) + 'b'.repeat(SMALL_BUFFER_BYTES),
+  );
 });

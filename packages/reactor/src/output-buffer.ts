@@ -3,7 +3,8 @@ import { OUTPUT_BUFFER_BYTES } from './limits.ts';
 
 /** Lends output buffers; one per loop. */
 export interface BufferLender {
-  lend(): Memory;
+  /** At least `bytes`, at most `OUTPUT_BUFFER_BYTES`. */
+  lend(bytes: number): Memory;
   giveBack(memory: Memory): void;
 }
 
@@ -68,17 +69,27 @@ export class OutputBuffer {
   }
 
   #make(count: number): boolean {
-    if (this.#memory === undefined) {
-      this.#memory = this.#lender.lend();
-      this.bytes = this.#memory.bytes;
-      this.address = this.#memory.address;
-    } else if (this.start > 0) {
-      this.bytes.copyWithin(0, this.start, this.end);
-      this.end -= this.start;
-      this.start = 0;
+    const waiting = this.end - this.start;
+    const needed = waiting + count;
+    if (needed > OUTPUT_BUFFER_BYTES) {
+      this.refused = true;
+      return false;
     }
-    if (this.end + count <= this.bytes.length) return true;
-    this.refused = true;
-    return false;
+    const before = this.#memory;
+    if (before === undefined || needed > before.bytes.length) {
+      const memory = this.#lender.lend(needed);
+      if (before !== undefined) {
+        before.bytes.copy(memory.bytes, 0, this.start, this.end);
+        this.#lender.giveBack(before);
+      }
+      this.#memory = memory;
+      this.bytes = memory.bytes;
+      this.address = memory.address;
+    } else {
+      this.bytes.copyWithin(0, this.start, this.end);
+    }
+    this.start = 0;
+    this.end = waiting;
+    return true;
   }
 }

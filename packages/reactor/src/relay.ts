@@ -135,7 +135,7 @@ class Leg implements ReadinessHandler {
   }
 
   #hold(from: number, to: number): void {
-    const held = this.#reactor.buffers.lend();
+    const held = this.#reactor.buffers.lend(to - from);
     this.#reactor.scratch.bytes.copy(held.bytes, 0, from, to);
     this.#held = held;
     this.#start = 0;
