@@ -16,9 +16,13 @@ export const caService: {
     path: `/${IstioCertificateService.typeName}/${IstioCertificateService.method.createCertificate.name}`,
     requestStream: false,
     responseStream: false,
-    requestSerialize: (request) => Buffer.from(toBinary(IstioCertificateRequestSchema, request)),
+    requestSerialize: (request) => asBuffer(toBinary(IstioCertificateRequestSchema, request)),
     requestDeserialize: (bytes) => fromBinary(IstioCertificateRequestSchema, bytes),
-    responseSerialize: (response) => Buffer.from(toBinary(IstioCertificateResponseSchema, response)),
+    responseSerialize: (response) => asBuffer(toBinary(IstioCertificateResponseSchema, response)),
     responseDeserialize: (bytes) => fromBinary(IstioCertificateResponseSchema, bytes),
   },
 };
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
