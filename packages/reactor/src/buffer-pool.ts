@@ -16,7 +16,7 @@ export class BufferPool implements BufferLender {
     return this.#lent;
   }
 
-  lend(bytes: number): Memory {
+  lend(bytes: number = OUTPUT_BUFFER_BYTES): Memory {
     this.#lent += 1;
     if (bytes <= SMALL_BUFFER_BYTES) return this.#small.pop() ?? allocate(SMALL_BUFFER_BYTES);
     return this.#large.pop() ?? allocate(OUTPUT_BUFFER_BYTES);

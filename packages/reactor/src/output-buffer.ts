@@ -3,8 +3,8 @@ import { OUTPUT_BUFFER_BYTES } from './limits.ts';
 
 /** Lends output buffers; one per loop. */
 export interface BufferLender {
-  /** At least `bytes`, at most `OUTPUT_BUFFER_BYTES`. */
-  lend(bytes: number): Memory;
+  /** At least `bytes`, at most `OUTPUT_BUFFER_BYTES`, which is the default. */
+  lend(bytes?: number): Memory;
   giveBack(memory: Memory): void;
 }
 
