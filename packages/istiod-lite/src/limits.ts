@@ -10,6 +10,9 @@ export const TOKEN_SKEW_MS = 10_000;
 /** How far in the past a certificate begins, milliseconds, so that peers whose clock is behind accept it at once. */
 export const BACKDATE_MS = 60_000;
 
+/** At most this part of the lifetime: proxies renew at half of the validity, and half of it must not have passed already. */
+export const BACKDATE_PART = 0.1;
+
 /** Shortest lifetime of a certificate, milliseconds; a request for less gets this. */
 export const MIN_CERTIFICATE_TTL_MS = 10_000;
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
+import { formatSocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
 import { DrainTree } from '@ambit/core/drain';
 import { AmbitError, messageOf } from '@ambit/core/errors';
@@ -28,7 +28,6 @@ async function run(options: Options): Promise<void> {
   const log = createLogger('istiod-lite', { level: options.logLevel });
   const counters = new Counters();
   const tree = new DrainTree();
-  let listening: SocketAddress | undefined;
 
   // What proxies are served; filled by the model, read by the discovery server.
   const cache = new ResourceCache(SERVED_TYPES);
@@ -116,14 +115,14 @@ async function run(options: Options): Promise<void> {
         mesh,
         clients: () => discovery.clients(),
         metrics: () => counters.text(),
-        listening: () => listening,
+        listening: () => server.address,
       }),
     ),
   );
 
   await config.start();
   const statusAddress = await status.listen(options.statusListen);
-  listening = await server.listen(options.listen, certificate.credentials);
+  const listening = await server.listen(options.listen, certificate.credentials);
   log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
 
   const stop = (signal: NodeJS.Signals): void => {

@@ -48,6 +48,15 @@ describe('CertificateAuthority', () => {
     expect(left).toBeLessThanOrEqual(seconds);
   });
 
+  it.each([20_000, 600_000, 7_200_000])(
+    'leaves half of the validity of a certificate of %d ms to come',
+    async (ttl) => {
+      const [leaf] = await issued(await load(await createRoot('cluster.local', Date.now())), ttl);
+      const [from, to] = [leaf?.validFromDate.getTime() ?? 0, leaf?.validToDate.getTime() ?? 0];
+      expect((from + to) / 2 - Date.now()).toBeGreaterThan(ttl * 0.4 - 1_000);
+    },
+  );
+
   it('never outlives its own certificate', async () => {
     const root = await createRoot('cluster.local', Date.now() - 315_360_000_000 + 60_000);
     const [leaf, parent] = await issued(await load(root));

@@ -19,7 +19,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { BACKDATE_MS, MIN_CERTIFICATE_TTL_MS, ROOT_LIFETIME_MS } from '../limits.ts';
+import { BACKDATE_MS, BACKDATE_PART, MIN_CERTIFICATE_TTL_MS, ROOT_LIFETIME_MS } from '../limits.ts';
 import type { CertificateRequest } from './certificate-request.ts';
 import { type AuthorityMaterial, checkAuthority, importSigningKey, type SigningKey } from './signing-key.ts';
 
@@ -135,10 +135,11 @@ export class CertificateAuthority {
         'the certificate authority has expired and signs nothing; give it a new certificate',
       );
     }
+    const backdate = Math.min(BACKDATE_MS, (notAfter - now) * BACKDATE_PART);
     return await X509CertificateGenerator.create({
       serialNumber: serialNumber(),
       issuer: this.#certificate.subject,
-      notBefore: new Date(Math.max(now - BACKDATE_MS, this.#certificate.notBefore.getTime())),
+      notBefore: new Date(Math.max(now - backdate, this.#certificate.notBefore.getTime())),
       notAfter: new Date(notAfter),
       signingKey: this.#signing.key,
       signingAlgorithm: this.#signing.algorithm,

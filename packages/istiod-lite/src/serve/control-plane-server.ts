@@ -13,6 +13,7 @@ import { MAX_SESSION_MEGABYTES, MAX_STREAMS_PER_CONNECTION } from '../limits.ts'
 export class ControlPlaneServer implements Drainable {
   readonly #server: Server;
   readonly #clock: Clock;
+  #address: SocketAddress | undefined;
 
   constructor(discovery: DeltaServer, issuer: CertificateIssuer, clock: Clock) {
     this.#clock = clock;
@@ -40,7 +41,13 @@ export class ControlPlaneServer implements Drainable {
           );
       });
     });
-    return { ip: address.ip, port };
+    this.#address = { ip: address.ip, port };
+    return this.#address;
+  }
+
+  /** Where it listens; undefined before. */
+  get address(): SocketAddress | undefined {
+    return this.#address;
   }
 
   /** Takes no new calls and lets those under way end. */
