@@ -1,11 +1,9 @@
-import { allocate, type Memory } from '@ambit/native/memory';
+import type { Memory } from '@ambit/native/memory';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
-import { SMALL_HELD_BYTES } from './limits.ts';
+import { OUTPUT_BUFFER_BYTES } from '@ambit/reactor/limits';
 
 interface Chunk {
   readonly memory: Memory;
-  /** Lent by the loop. */
-  readonly lent: boolean;
   start: number;
   end: number;
 }
@@ -55,26 +53,21 @@ export class HeldBytes {
     this.size -= count;
     if (chunk.start < chunk.end) return;
     this.#chunks.shift();
-    this.#giveBack(chunk);
+    this.#buffers.giveBack(chunk.memory);
   }
 
   /** Drops everything. */
   clear(): void {
-    for (const chunk of this.#chunks) this.#giveBack(chunk);
+    for (const chunk of this.#chunks) this.#buffers.giveBack(chunk.memory);
     this.#chunks.length = 0;
     this.size = 0;
   }
 
-  /** A little waits in little memory, because many stuck streams may hold a little each; more uses the loop's buffers. */
+  /** A little waits in little memory, because many stuck streams may hold a little each. */
   #grow(needed: number): Chunk {
-    const lent = this.size > 0 || needed > SMALL_HELD_BYTES;
-    const memory = lent ? this.#buffers.lend() : allocate(SMALL_HELD_BYTES);
-    const chunk: Chunk = { memory, lent, start: 0, end: 0 };
+    const memory = this.#buffers.lend(this.size > 0 ? OUTPUT_BUFFER_BYTES : Math.min(needed, OUTPUT_BUFFER_BYTES));
+    const chunk: Chunk = { memory, start: 0, end: 0 };
     this.#chunks.push(chunk);
     return chunk;
-  }
-
-  #giveBack(chunk: Chunk): void {
-    if (chunk.lent) this.#buffers.giveBack(chunk.memory);
   }
 }

@@ -43,8 +43,11 @@ export const RELAY_READ_BYTES: number = 131_072 - 9;
  */
 export const HELD_BYTES_CREDITED: number = 16 << 20;
 
-/** Waiting bytes of a stream up to this size take a buffer of this size, and more take one of the loop's. */
-export const SMALL_HELD_BYTES: number = 16 << 10;
+/** Room for the first read of a relay, bytes: most applications say less at once, and little buffers stay in the cache. */
+export const SMALL_READ_BYTES = 4096;
+
+/** Room for a read of a relay whose last read was full, bytes. */
+export const LARGE_READ_BYTES: number = 64 << 10;
 
 /** Characters of a `baggage` or `forwarded` field that are looked at; a longer one is ignored. */
 export const MAX_FIELD_LENGTH = 8192;

@@ -1,3 +1,4 @@
+import { formatSocketAddress } from '@ambit/core/address';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { connectTcp, type PendingConnect } from '@ambit/reactor/tcp-connect';
@@ -226,8 +227,10 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
 
   /** Nobody is kept waiting behind a peer that cannot be reached: all learn of it and may go elsewhere. */
   #attemptFailed(error: AmbitError): void {
-    this.#observer.onConnectionFailed('client', this.target.address, error);
-    this.#failWaiting(error);
+    const { address } = this.target;
+    this.#observer.onConnectionFailed('client', address, error);
+    const message = `no tunnel connection to ${formatSocketAddress(address)}: ${error.message}`;
+    this.#failWaiting(new AmbitError(error.code, message, { source: error.source, retryable: true, cause: error }));
     this.#checkEmpty();
   }
 

@@ -8,7 +8,7 @@ import { setResetOnClose } from '@ambit/native/socket-option';
 import type { ReadinessHandler } from '@ambit/reactor/reactor';
 import type { HboneConnection, StreamOwner } from './connection.ts';
 import { HeldBytes } from './held-bytes.ts';
-import { RELAY_READ_BYTES } from './limits.ts';
+import { LARGE_READ_BYTES, RELAY_READ_BYTES, SMALL_READ_BYTES } from './limits.ts';
 import type { Relay, RelayOutcome } from './tunnel.ts';
 
 /** Edge-triggered: readiness is told once, and read until there is no more. Interest never changes but for `WITH_ROOM`. */
@@ -39,6 +39,8 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
   #peerEnded = false;
   #finSent = false;
   #watchesRoom = false;
+  /** Room worth reading into. */
+  #appetite = SMALL_READ_BYTES;
   /** Bytes the application has not taken. */
   #held: HeldBytes | undefined;
   #closed = false;
@@ -149,7 +151,7 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
     const { http, endpoint } = this.#connection;
     const output = endpoint.output;
     while (!this.#applicationEnded) {
-      const room = http.reserveData(this.#stream, RELAY_READ_BYTES);
+      const room = http.reserveData(this.#stream, RELAY_READ_BYTES, this.#appetite);
       if (room <= 0) {
         this.#blocked = true;
         return;
@@ -158,6 +160,7 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
       if (count > 0) {
         this.bytesFromApplication += count;
         http.commitData(this.#stream, count, false);
+        this.#appetite = count === room ? LARGE_READ_BYTES : SMALL_READ_BYTES;
         // A short read has emptied the socket, unless its end stands behind the bytes.
         if (count < room && !this.#endComes) return;
       } else if (count === 0) {

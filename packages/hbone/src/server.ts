@@ -4,7 +4,7 @@ import type { SpiffeId } from '@ambit/core/spiffe';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { Http2Stream } from '@ambit/http/h2/stream';
 import { localAddress } from '@ambit/native/socket';
-import { setResetOnClose } from '@ambit/native/socket-option';
+import { setNoDelay, setResetOnClose } from '@ambit/native/socket-option';
 import type { TlsContext } from '@ambit/native/tls-context';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { type ConnectionTimes, HboneConnection, type StreamOwner } from './connection.ts';
@@ -55,6 +55,8 @@ export class HboneServer {
       return;
     }
     try {
+      // A GOAWAY or an answer must not wait for the acknowledgement of what was sent before.
+      setNoDelay(fd);
       const context = this.#options.context();
       if (context === undefined) {
         throw new AmbitError('AMBIT_HBONE_NO_CERTIFICATE', 'there is no certificate to serve the peer with yet', {

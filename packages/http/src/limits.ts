@@ -66,7 +66,7 @@ export const WINDOW_UPDATES_EARNED = 10;
 export const CONTROL_RESERVE_BYTES = 1024;
 
 /** DATA is not squeezed into less room than this at the end of an output buffer, bytes: small frames cost more than a short wait. */
-export const MIN_DATA_ROOM_BYTES: number = 16 << 10;
+export const MIN_DATA_ROOM_BYTES = 4096;
 
 /** Frames other than DATA that wait because the peer does not read, bytes; beyond it the peer only asks and never listens. */
 export const MAX_CONTROL_BACKLOG_BYTES: number = 512 << 10;

@@ -1,4 +1,5 @@
 import { HpackError } from '../hpack/errors.ts';
+import { MIN_DATA_ROOM_BYTES } from '../limits.ts';
 import { type Http2Options, type ResolvedOptions, resolveOptions, settingsFrame } from './connection-options.ts';
 import { Http2ConnectionError } from './errors.ts';
 import {
@@ -192,9 +193,10 @@ export class Http2Connection<Owner> {
   /**
    * How many octets of content (at most `max`) may be written at `sink.bytes[reservedAt]` right now; nothing else may be called
    * before the `commitData` for them, which may be left out. 0: nothing can be sent, and `onWritable` will come.
+   * `least` is the room in the sink worth having (default 4 KiB or `max`, whichever is less); the windows may allow less.
    */
-  reserveData(stream: Http2Stream<Owner>, max: number): number {
-    return this.ended ? 0 : this.#sendSide.reserve(stream, max);
+  reserveData(stream: Http2Stream<Owner>, max: number, least: number = Math.min(max, MIN_DATA_ROOM_BYTES)): number {
+    return this.ended ? 0 : this.#sendSide.reserve(stream, max, least);
   }
 
   /** Makes the first `size` octets of what `reserveData` gave a DATA frame. */

@@ -73,7 +73,7 @@ export class SendSide<Owner> {
     if (endStream) this.#endLocal(stream);
   }
 
-  reserve(stream: Http2Stream<Owner>, max: number): number {
+  reserve(stream: Http2Stream<Owner>, max: number, least: number): number {
     if (stream.closed || stream.localEnded) return 0;
     if (stream.sendWindow <= 0) {
       stream.waiting = true;
@@ -81,8 +81,7 @@ export class SendSide<Owner> {
     }
     if (this.#window <= 0) return this.#await(stream);
     const sink = this.#output.sink;
-    const least = FRAME_HEADER_BYTES + Math.min(max, MIN_DATA_ROOM_BYTES) + CONTROL_RESERVE_BYTES;
-    if (this.#output.backlogged || !sink.room(least)) {
+    if (this.#output.backlogged || !sink.room(FRAME_HEADER_BYTES + least + CONTROL_RESERVE_BYTES)) {
       this.outputFull = true;
       return this.#await(stream);
     }
@@ -105,7 +104,7 @@ export class SendSide<Owner> {
   send(stream: Http2Stream<Owner>, bytes: Buffer, start: number, end: number, endStream: boolean): number {
     let at = start;
     while (at < end) {
-      const size = this.reserve(stream, end - at);
+      const size = this.reserve(stream, end - at, Math.min(end - at, MIN_DATA_ROOM_BYTES));
       if (size <= 0) return at - start;
       bytes.copy(this.#output.sink.bytes, this.reservedAt, at, at + size);
       at += size;
