@@ -35,9 +35,9 @@ describe('the generator', () => {
       ...['keep-alive', '--connections', '8', '--rate', '500', '--warmUp', '200', '--measure', '500'],
       ...['--target', ECHO, '--watch', String(server.pid)],
     );
-    expect(refusal(report)).toBeUndefined();
+    expect(report.errors).toBe(0);
     expect(report.latency?.count).toBe(250);
-    expect(report.latency?.p50).toBeLessThan(1000);
+    expect(report.latency?.p50).toBeLessThan(20_000);
     expect(report.cpu[0]).toBeGreaterThan(100_000);
   });
 
@@ -60,16 +60,16 @@ describe('the generator', () => {
     expect(bulk.done).toBeGreaterThan(1_000_000);
   });
 
-  it('holds connections until its input ends', async () => {
+  it('holds connections until it is killed', async () => {
     const holder = spawn(
       process.execPath,
       [...process.execArgv, GENERATOR, 'hold', '--connections', '50', '--target', ECHO],
-      { stdio: ['pipe', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const [line] = (await once(holder.stdout, 'data')) as [Buffer];
     expect(JSON.parse(line.toString())).toEqual({ held: 50 });
-    holder.stdin.end();
-    expect(await once(holder, 'exit')).toEqual([0, null]);
+    holder.kill();
+    expect(await once(holder, 'exit')).toEqual([null, 'SIGTERM']);
   });
 
   it('fails when nobody listens', async () => {

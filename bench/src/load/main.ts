@@ -1,9 +1,9 @@
 /**
  * `main.js SHAPE --target IP:PORT [options]`: the load generator, one loop on the main thread. Prints one line of JSON.
  * Shapes: `keep-alive` (--connections, --rate), `new` (--parallel), `bulk`, and `hold` (--connections), which prints
- * `{"held": N}` and keeps the connections until its standard input ends.
+ * `{"held": N}` and keeps the connections until it is killed.
  */
-import { readSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseSocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
@@ -54,7 +54,7 @@ function run(): object {
     case 'hold':
       holdConnections(reactor, { target, connections });
       writeSync(1, `${JSON.stringify({ held: connections })}\n`);
-      readSync(0, Buffer.alloc(1));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       return {};
     default:
       throw new AmbitError('AMBIT_BENCH_SHAPE', `unknown shape ${JSON.stringify(shape)}`);

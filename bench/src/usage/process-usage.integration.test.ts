@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { machineCpu, processCpu } from './process-cpu.ts';
 import { processMemory } from './process-memory.ts';
+import { processTree } from './process-tree.ts';
 
 it('sees the processor time that this process burns', () => {
   const before = processCpu(process.pid);
@@ -24,4 +27,15 @@ it('sees memory that this process fills as its own', () => {
   expect(after.anonymous - before.anonymous).toBeGreaterThan(60 << 20);
   expect(after.resident).toBeGreaterThan(after.anonymous);
   expect(filled.length).toBe(64 << 20);
+});
+
+it('finds what a process has started', async () => {
+  const shell = spawn('sh', ['-c', 'sleep 60 & echo started; wait'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(shell.stdout, 'data');
+  const tree = processTree(shell.pid ?? 0);
+  expect(tree).toHaveLength(2);
+  expect(tree[0]).toBe(shell.pid);
+  for (const pid of tree.toReversed()) process.kill(pid);
+  await once(shell, 'exit');
+  expect(processTree(shell.pid ?? 0)).toEqual([]);
 });
