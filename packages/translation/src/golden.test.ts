@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { toJson } from '@bufbuild/protobuf';
+import { toBinary, toJson } from '@bufbuild/protobuf';
 import { ipFromBytes } from '@ambit/core/address';
+import { encodeBatch, type RawResource } from '@ambit/mesh/resource/encode';
 import { AuthorizationSchema } from '@ambit/proto/authorization';
 import { AddressSchema } from '@ambit/proto/workload';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +10,7 @@ import { stringify } from 'yaml';
 import { decodeManifests } from './decode.ts';
 import { formatProblem } from './manifest/problem.ts';
 import { buildModel } from './model.ts';
-import { translate } from './translate.ts';
+import { translate, type Translation } from './translate.ts';
 import { DEFAULT_SETTINGS } from './translate/settings.ts';
 
 const FOLDER = join(import.meta.dirname, 'golden');
@@ -35,7 +36,9 @@ describe('translation of', () => {
 
 function translated(decoded: ReturnType<typeof decodeManifests>): Record<string, unknown> {
   const { model, problems } = buildModel([{ role: 'manifest', decoded }]);
-  const { addresses, authorizations, conditions } = translate(model, DEFAULT_SETTINGS);
+  const translation = translate(model, DEFAULT_SETTINGS);
+  expect(rejectedByProxies(translation)).toEqual([]);
+  const { addresses, authorizations, conditions } = translation;
   return {
     addresses: Object.fromEntries([...addresses].map(([key, value]) => [key, readable(toJson(AddressSchema, value))])),
     authorizations: Object.fromEntries(
@@ -44,6 +47,19 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
     conditions: conditions.map((c) => `${c.kind} ${c.name}: ${c.type}=${c.status} ${c.reason}: ${c.message}`),
     problems: problems.map((problem) => formatProblem(problem)),
   };
+}
+
+/** What the node proxies, which read the same resources, would not take. */
+function rejectedByProxies({ addresses, authorizations }: Translation): unknown[] {
+  const resources = [
+    ...Array.from(authorizations, ([name, value]): RawResource => {
+      return { type: 'authorization', name, bytes: toBinary(AuthorizationSchema, value) };
+    }),
+    ...Array.from(addresses, ([name, value]): RawResource => {
+      return { type: 'address', name, bytes: toBinary(AddressSchema, value) };
+    }),
+  ];
+  return encodeBatch({ generation: 1, resources, removals: [] }).rejected;
 }
 
 /** JSON whose addresses are texts instead of base64. */
