@@ -32,6 +32,8 @@ describe('workloads', () => {
     expect(store.findWorkload('', '10.0.0.1')).toBeUndefined();
     expect(store.findOwn('shop', 'cart-1', 'cart')).toEqual(cart);
     expect(store.findOwn('shop', 'cart-1', 'other')).toBeUndefined();
+    expect(storeOf({ workloads: [cart] }, { node: 'a' }).findOwn('shop', 'cart-1', 'cart')).toEqual(cart);
+    expect(storeOf({ workloads: [cart] }, { node: 'b' }).findOwn('shop', 'cart-1', 'cart')).toBeUndefined();
     expect(store.workloads.byHostname('cart.example').map(({ keys }) => keys.uid)).toEqual([cart.uid]);
   });
 
@@ -153,13 +155,15 @@ describe('batches', () => {
     const big = many.map((one) => ({ ...one, canonicalName: 'x'.repeat(1_000) }));
     const store = storeOf({ workloads: big });
     const last = store.workloads.byUid(big[199]?.uid ?? '');
-    expect(last?.sharesBatch).toBe(true);
+    const text = last?.record();
+    expect(last?.batchBytes).toBeGreaterThan(200_000);
     change(
       store,
       {},
       big.slice(0, 199).map(({ uid }) => removal('remove-address', uid)),
     );
-    expect(last?.sharesBatch).toBe(false);
+    expect(last?.batchBytes).toBeLessThan(2_000);
+    expect(last?.record()).toBe(text);
     expect(last?.model).toEqual(big[199]);
   });
 });

@@ -5,8 +5,9 @@ import { APPLY_BETWEEN_CLOCK_READS, COMPACT_BELOW_ONE_IN, COMPACT_FROM_BYTES } f
 import type { Policy } from './policy/policy.ts';
 import type { PolicySet } from './policy/policy-set.ts';
 import { BatchReader, type ResourceBatch } from './resource/batch.ts';
-import type { PolicyKeys, ServiceKeys, WorkloadKeys } from './resource/keys.ts';
-import { parsePolicy, parseService, parseWorkload } from './resource/record.ts';
+import type { PolicyKeys, ServiceKeys } from './resource/keys.ts';
+import { parsePolicy, parseService } from './resource/record.ts';
+import { parseWorkload, parseWorkloadKeys, type WorkloadKeys } from './resource/workload-record.ts';
 import type { Service } from './service.ts';
 import { StoreChanges } from './store/changes.ts';
 import { PolicyStore } from './store/policy-store.ts';
@@ -18,6 +19,8 @@ import type { Workload } from './workload.ts';
 export interface MeshStoreOptions {
   /** The network of this node; addresses are looked up in it. Default empty. */
   readonly network?: string;
+  /** Only pods of this node are found by `findOwn`: it saves memory to know no others. Default: of all nodes. */
+  readonly node?: string;
   /** Default `cluster.local`. */
   readonly clusterDomain?: string;
   /** Wins among services of foreign namespaces with the same hostname. Default none. */
@@ -35,7 +38,9 @@ export class MeshStore {
   readonly workloads: WorkloadStore = new WorkloadStore();
   readonly services: ServiceStore = new ServiceStore();
   readonly policies: PolicyStore = new PolicyStore();
+  readonly #node: string | undefined;
   readonly #endpoints = new Map<string, EndpointSet>();
+  readonly #internService = (key: string): string => this.#endpointsFor(key).serviceKey;
   readonly #waiting: ResourceBatch[] = [];
   #reader: BatchReader | undefined;
   #memory: BatchMemory | undefined;
@@ -46,6 +51,7 @@ export class MeshStore {
 
   constructor(options: MeshStoreOptions = {}) {
     this.network = options.network ?? '';
+    this.#node = options.node;
     this.clusterDomain = options.clusterDomain ?? 'cluster.local';
     this.preferredServiceNamespace = options.preferredServiceNamespace;
   }
@@ -145,7 +151,9 @@ export class MeshStore {
     const text = reader.keys();
     switch (reader.kind) {
       case 'workload':
-        this.#putWorkload(new StoredResource(JSON.parse(text) as WorkloadKeys, reader, memory, parseWorkload));
+        this.#putWorkload(
+          new StoredResource(parseWorkloadKeys(text, this.#node, this.#internService), reader, memory, parseWorkload),
+        );
         break;
       case 'service':
         this.#putService(new StoredResource(JSON.parse(text) as ServiceKeys, reader, memory, parseService));
@@ -167,14 +175,7 @@ export class MeshStore {
     this.#named?.add(`workload ${uid}`);
     const before = this.workloads.remove(uid);
     this.workloads.put(workload);
-    for (const key of services) {
-      let set = this.#endpoints.get(key);
-      if (set === undefined) {
-        set = new EndpointSet();
-        this.#endpoints.set(key, set);
-      }
-      set.put(workload);
-    }
+    for (const key of services) this.#endpointsFor(key).put(workload);
     this.#changes.workloads.add(uid);
     if (before === undefined) return;
     for (const key of before.keys.services) if (!services.includes(key)) this.#leaveService(key, before);
@@ -191,6 +192,15 @@ export class MeshStore {
     this.#changes.retiredWorkloads.add(uid);
     this.#release(workload);
     return true;
+  }
+
+  #endpointsFor(key: string): EndpointSet {
+    let set = this.#endpoints.get(key);
+    if (set === undefined) {
+      set = new EndpointSet(key);
+      this.#endpoints.set(key, set);
+    }
+    return set;
   }
 
   #leaveService(key: string, workload: StoredResource<WorkloadKeys, Workload>): void {
@@ -254,9 +264,12 @@ export class MeshStore {
   /** Lets a resource go; the few that are left of a big batch are copied out of it, so that its memory can be freed. */
   #release(resource: StoredResource<unknown, unknown>): void {
     const memory = resource.release();
-    if (memory === undefined || memory === this.#memory || memory.bytes.length < COMPACT_FROM_BYTES) return;
-    if (memory.live * COMPACT_BELOW_ONE_IN > memory.bytes.length) return;
-    for (const left of [...memory.resources]) left.copyOut();
+    const { bytes, live } = memory;
+    if (memory === this.#memory || bytes.length < COMPACT_FROM_BYTES || live === 0) return;
+    if (live * COMPACT_BELOW_ONE_IN > bytes.length) return;
+    for (const store of [this.workloads, this.services, this.policies]) {
+      for (const left of store.all()) if (left.sharesBatch(memory)) left.copyOut();
+    }
   }
 }
 

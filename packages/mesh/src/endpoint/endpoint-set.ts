@@ -28,12 +28,18 @@ const NO_ENDPOINTS: EndpointTable = { tiers: [] };
  * Tables for picking are made on first use and dropped when a member or the service changes.
  */
 export class EndpointSet {
+  /** `namespace/hostname` */
+  readonly serviceKey: string;
   readonly #members = new Map<string, StoredWorkload>();
   /** By the client's place (empty when the service has no preferences), then by port and purpose. */
   readonly #tables = new Map<string, Map<number, EndpointTable>>();
   #tableCount = 0;
   /** The service ports that some member serves; undefined until asked. */
   #ports: ReadonlySet<number> | undefined;
+
+  constructor(serviceKey: string) {
+    this.serviceKey = serviceKey;
+  }
 
   get size(): number {
     return this.#members.size;

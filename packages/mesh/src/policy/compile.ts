@@ -16,7 +16,7 @@ import type { Subject } from './subject.ts';
 
 /** Strings of one field, sorted by how they are compared. */
 class StringMatcher {
-  readonly #exact: ReadonlySet<string>;
+  readonly #exact: ReadonlySet<string> | undefined;
   readonly #prefixes: readonly string[];
   readonly #suffixes: readonly string[];
   readonly #presence: boolean;
@@ -32,7 +32,7 @@ class StringMatcher {
       else if (match.kind === 'suffix') suffixes.push(match.value);
       else presence = true;
     }
-    this.#exact = exact;
+    this.#exact = exact.size > 0 ? exact : undefined;
     this.#prefixes = prefixes;
     this.#suffixes = suffixes;
     this.#presence = presence;
@@ -40,7 +40,7 @@ class StringMatcher {
 
   matches(value: string): boolean {
     if (this.#presence && value.length > 0) return true;
-    if (this.#exact.has(value)) return true;
+    if (this.#exact?.has(value) === true) return true;
     for (const prefix of this.#prefixes) if (value.startsWith(prefix)) return true;
     for (const suffix of this.#suffixes) if (value.endsWith(suffix)) return true;
     return false;

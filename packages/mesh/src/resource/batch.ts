@@ -77,17 +77,33 @@ export function openBatch(bytes: SharedArrayBuffer): ResourceBatch {
   return batch;
 }
 
+/** Where the texts of an entry lie: version `[version, keys)`, keys `[keys, record)`, record `[record, end)`. */
+export interface EntryLayout {
+  readonly version: number;
+  readonly keys: number;
+  readonly record: number;
+  readonly end: number;
+}
+
+/** The layout of the entry whose head is at `head`. */
+export function entryLayout(bytes: Buffer, head: number): EntryLayout {
+  const version = head + ENTRY_HEAD_BYTES;
+  const keys = version + bytes.readUInt32LE(head + 4);
+  const record = keys + bytes.readUInt32LE(head + 8);
+  return { version, keys, record, end: record + bytes.readUInt32LE(head + 12) };
+}
+
 /** Walks the entries of a batch; its fields describe the entry that `next` stepped on. */
 export class BatchReader {
   readonly batch: ResourceBatch;
   readonly bytes: Buffer;
   kind: EntryKind = 'workload';
   fallback = false;
-  /** Where version, keys and record lie: `[versionStart, keysStart)`, `[keysStart, recordStart)`, `[recordStart, end)`. */
-  versionStart = 0;
-  keysStart = 0;
-  recordStart = 0;
+  /** Where the entry begins, and where it ends. */
+  head = 0;
   end: number = HEADER_BYTES;
+  #keys = 0;
+  #record = 0;
   #left: number;
 
   constructor(batch: ResourceBatch) {
@@ -104,18 +120,19 @@ export class BatchReader {
     if (head + ENTRY_HEAD_BYTES > bytes.length) throw truncated();
     const flags = bytes.readUInt32LE(head);
     const kind = KINDS[flags & 0xff];
-    this.versionStart = head + ENTRY_HEAD_BYTES;
-    this.keysStart = this.versionStart + bytes.readUInt32LE(head + 4);
-    this.recordStart = this.keysStart + bytes.readUInt32LE(head + 8);
-    this.end = this.recordStart + bytes.readUInt32LE(head + 12);
-    if (kind === undefined || this.end > bytes.length) throw truncated();
+    const { keys, record, end } = entryLayout(bytes, head);
+    if (kind === undefined || end > bytes.length) throw truncated();
+    this.head = head;
+    this.end = end;
+    this.#keys = keys;
+    this.#record = record;
     this.kind = kind;
     this.fallback = (flags & FALLBACK_FLAG) !== 0;
     return true;
   }
 
   keys(): string {
-    return this.bytes.toString('utf8', this.keysStart, this.recordStart);
+    return this.bytes.toString('utf8', this.#keys, this.#record);
   }
 }
 

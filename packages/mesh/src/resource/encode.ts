@@ -6,11 +6,12 @@ import type { Policy } from '../policy/policy.ts';
 import type { Service } from '../service.ts';
 import type { Workload } from '../workload.ts';
 import { type BatchEntry, type ResourceBatch, writeBatch } from './batch.ts';
-import { policyKeys, serviceKeys, workloadKeys } from './keys.ts';
+import { policyKeys, serviceKeys } from './keys.ts';
 import { readPolicy, unreadablePolicy } from './read-policy.ts';
 import { readService } from './read-service.ts';
 import { readWorkload } from './read-workload.ts';
-import { formatPolicy, formatService, formatWorkload } from './record.ts';
+import { formatPolicy, formatService } from './record.ts';
+import { formatWorkload } from './workload-record.ts';
 
 /** `address`: a workload or a service (istio.workload.Address); `authorization`: istio.security.Authorization. */
 export type ResourceType = 'address' | 'authorization';
@@ -75,8 +76,7 @@ export function encodeBatch(update: ResourceUpdate): { batch: ResourceBatch; rej
 
 /** One workload of the model as an entry, for sources other than the controller (tests, simulations). */
 export function workloadEntry(workload: Workload, version = ''): BatchEntry {
-  const keys = JSON.stringify(workloadKeys(workload));
-  return { kind: 'workload', fallback: false, version, keys, record: formatWorkload(workload) };
+  return { kind: 'workload', fallback: false, version, ...formatWorkload(workload) };
 }
 
 export function serviceEntry(service: Service, version = ''): BatchEntry {

@@ -37,7 +37,7 @@ export function resolveGateway(store: MeshStore, { destination }: GatewayAddress
   const service = named ?? preferred(store.services.byHostname(hostname), namespace);
   if (service !== undefined) return { kind: 'service', service: service.model };
   const workloads = store.workloads.byHostname(hostname);
-  const workload = workloads.find(({ keys }) => keys.namespace === namespace) ?? workloads[0];
+  const workload = workloads.find(({ model }) => model.namespace === namespace) ?? workloads[0];
   return workload === undefined ? undefined : { kind: 'workload', workload: workload.model };
 }
 

@@ -7,11 +7,7 @@ const IP = '10.0.0.2';
 const CART = service('cart', ['10.96.0.1']);
 const POD = workload('cart-1', { addresses: [IP], services: endpointOf(CART) });
 
-function route(
-  authority: string,
-  own: Workload = POD,
-  mesh: TestMesh = { services: [CART] },
-): InboundRoute {
+function route(authority: string, own: Workload = POD, mesh: TestMesh = { services: [CART] }): InboundRoute {
   const store = storeOf({ ...mesh, workloads: [...(mesh.workloads ?? []), own] });
   return routeInbound(store, own, { localIp: IP, authority });
 }

@@ -1,48 +1,41 @@
-import type { BatchReader } from '../resource/batch.ts';
+import { type BatchReader, entryLayout } from '../resource/batch.ts';
 
 /** The bytes of one batch, shared by the resources that still point into it. */
 export class BatchMemory {
   readonly bytes: Buffer;
   /** Bytes that some resource still needs. */
   live = 0;
-  readonly resources: Set<StoredResource<unknown, unknown>> = new Set();
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
   }
 }
 
-/** A resource of the store: keys at hand, the rest as bytes until it is asked for. */
+/** Reads a resource from the texts of its keys and its record. */
+export type ParseResource<Model> = (keys: string, record: string) => Model;
+
+/** A resource of the store: keys at hand, the rest as bytes until it is asked for. Kept small, for there are many. */
 export class StoredResource<Keys, Model> {
   readonly keys: Keys;
   /** True when it only stands in for a version that was refused. */
   readonly fallback: boolean;
-  #memory: BatchMemory | undefined;
-  #bytes: Buffer;
-  #versionStart: number;
-  #keysStart: number;
-  #recordStart: number;
-  #end: number;
-  readonly #parse: (text: string) => Model;
+  #memory: BatchMemory;
+  #head: number;
+  readonly #parse: ParseResource<Model>;
   #model: Model | undefined;
 
-  constructor(keys: Keys, reader: BatchReader, memory: BatchMemory, parse: (text: string) => Model) {
+  constructor(keys: Keys, reader: BatchReader, memory: BatchMemory, parse: ParseResource<Model>) {
     this.keys = keys;
     this.fallback = reader.fallback;
-    this.#bytes = reader.bytes;
-    this.#versionStart = reader.versionStart;
-    this.#keysStart = reader.keysStart;
-    this.#recordStart = reader.recordStart;
-    this.#end = reader.end;
-    this.#parse = parse;
+    this.#head = reader.head;
     this.#memory = memory;
-    memory.live += this.#end - this.#versionStart;
-    memory.resources.add(this);
+    this.#parse = parse;
+    memory.live += reader.end - reader.head;
   }
 
   /** The decoded resource; decoded on first use, the same object ever after. */
   get model(): Model {
-    this.#model ??= this.#parse(this.record());
+    this.#model ??= this.#parse(this.keysText(), this.record());
     return this.#model;
   }
 
@@ -51,41 +44,49 @@ export class StoredResource<Keys, Model> {
     return this.#model !== undefined;
   }
 
-  /** Whether its bytes are still part of the batch in which it came. */
-  get sharesBatch(): boolean {
-    return this.#memory !== undefined;
+  /** Whether its bytes are part of that batch. */
+  sharesBatch(memory: BatchMemory): boolean {
+    return this.#memory === memory;
+  }
+
+  /** Size of the memory that it keeps alive. */
+  get batchBytes(): number {
+    return this.#memory.bytes.length;
   }
 
   version(): string {
-    return this.#bytes.toString('utf8', this.#versionStart, this.#keysStart);
+    const { bytes } = this.#memory;
+    const { version, keys } = entryLayout(bytes, this.#head);
+    return bytes.toString('utf8', version, keys);
   }
 
   keysText(): string {
-    return this.#bytes.toString('utf8', this.#keysStart, this.#recordStart);
+    const { bytes } = this.#memory;
+    const { keys, record } = entryLayout(bytes, this.#head);
+    return bytes.toString('utf8', keys, record);
   }
 
   record(): string {
-    return this.#bytes.toString('utf8', this.#recordStart, this.#end);
+    const { bytes } = this.#memory;
+    const { record, end } = entryLayout(bytes, this.#head);
+    return bytes.toString('utf8', record, end);
   }
 
-  /** Gives up its claim on the batch; the caller forgets the resource. Returns the memory when it became sparse. */
-  release(): BatchMemory | undefined {
+  /** Gives up its claim on the batch; the caller forgets the resource. Returns the batch. */
+  release(): BatchMemory {
     const memory = this.#memory;
-    if (memory === undefined) return undefined;
-    memory.live -= this.#end - this.#versionStart;
-    memory.resources.delete(this);
-    this.#memory = undefined;
+    memory.live -= entryLayout(memory.bytes, this.#head).end - this.#head;
     return memory;
   }
 
-  /** Takes its bytes out of the batch into a buffer of its own. */
+  /** Takes its bytes out of the batch into memory of its own. */
   copyOut(): void {
-    if (this.release() === undefined) return;
-    const start = this.#versionStart;
-    this.#bytes = Buffer.from(this.#bytes.subarray(start, this.#end));
-    this.#versionStart = 0;
-    this.#keysStart -= start;
-    this.#recordStart -= start;
-    this.#end -= start;
+    const { bytes } = this.#memory;
+    const { end } = entryLayout(bytes, this.#head);
+    const own = new BatchMemory(Buffer.from(bytes.subarray(this.#head, end)));
+    this.release();
+    own.live = end - this.#head;
+    this.#memory = own;
+    this.#head = 0;
   }
 }

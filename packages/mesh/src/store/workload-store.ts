@@ -1,5 +1,5 @@
 import type { IpAddress } from '@ambit/core/address';
-import { ownKey, type WorkloadKeys } from '../resource/keys.ts';
+import { ownKey, type WorkloadKeys } from '../resource/workload-record.ts';
 import type { Workload } from '../workload.ts';
 import { ManyIndex } from './many-index.ts';
 import type { StoredResource } from './stored-resource.ts';
@@ -44,7 +44,7 @@ export class WorkloadStore {
   put(workload: StoredWorkload): void {
     const { uid, network, addresses, own, hostname } = workload.keys;
     this.#byUid.set(uid, workload);
-    this.#byOwnKey.add(own, workload);
+    if (own.length > 0) this.#byOwnKey.add(own, workload);
     if (hostname.length > 0) this.#byHostname.add(hostname, workload);
     if (addresses.length === 0) return;
     let byIp = this.#byNetwork.get(network);
@@ -61,7 +61,7 @@ export class WorkloadStore {
     if (workload === undefined) return undefined;
     const { network, addresses, own, hostname } = workload.keys;
     this.#byUid.delete(uid);
-    this.#byOwnKey.remove(own, workload);
+    if (own.length > 0) this.#byOwnKey.remove(own, workload);
     if (hostname.length > 0) this.#byHostname.remove(hostname, workload);
     const byIp = this.#byNetwork.get(network);
     for (const ip of addresses) byIp?.remove(ip, workload);
