@@ -12,6 +12,8 @@ import {
   KEEPALIVE_TIME_MS,
   KEEPALIVE_TIMEOUT_MS,
   REQUEST_MAX_BYTES,
+  SESSION_MEMORY_MB,
+  STREAMS_PER_CONNECTION,
 } from './limits.ts';
 import { PushSchedule } from './push-schedule.ts';
 import { type ChangedNames, type ResourceCache } from './resource-cache.ts';
@@ -38,6 +40,8 @@ export type DeltaServerEvent =
 export const deltaServerOptions: ChannelOptions = {
   'grpc.max_receive_message_length': REQUEST_MAX_BYTES,
   'grpc.max_send_message_length': -1,
+  'grpc.max_concurrent_streams': STREAMS_PER_CONNECTION,
+  'grpc-node.max_session_memory': SESSION_MEMORY_MB,
   'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
 };

@@ -208,6 +208,20 @@ describe('DeltaClient and DeltaServer', () => {
     expect(owner.kinds().filter((kind) => kind === 'synced')).toHaveLength(1);
   });
 
+  it('brings back a resource that was removed and is there again, with the same content', async () => {
+    put(ADDRESS_TYPE_URL, { a: '1' });
+    const owner = new Owner();
+    await vi.waitFor(() => expect(owner.client.synced).toBe(true));
+    put(ADDRESS_TYPE_URL, {}, ['a']);
+    await vi.waitFor(() => expect(owner.addresses()).toEqual({}));
+    const { port } = endpoint;
+    server.destroy();
+    endpoint.stop();
+    put(ADDRESS_TYPE_URL, { a: '1' });
+    await startServer(port);
+    await vi.waitFor(() => expect(owner.addresses()).toEqual({ a: '1' }), { timeout: 5_000 });
+  });
+
   it('takes up from saved versions without being sent what it holds', async () => {
     put(ADDRESS_TYPE_URL, { a: '1', b: '1' });
     const before = new Owner();

@@ -7,6 +7,10 @@ export const RESPONSE_TARGET_BYTES: number = 128 * 1024 * 1024;
 /** A request that a server takes (bytes): the versions of 200,000 resources on a reconnect. */
 export const REQUEST_MAX_BYTES: number = 32 * 1024 * 1024;
 
+/** Streams of one connection, and its memory (MB) above which it gets no new one: any pod can reach the port. */
+export const STREAMS_PER_CONNECTION = 100;
+export const SESSION_MEMORY_MB = 64;
+
 /** HTTP/2 window of a client (bytes): Node's default of 64 KiB makes large responses slow over any distance. */
 export const FLOW_CONTROL_WINDOW_BYTES: number = 4 * 1024 * 1024;
 
