@@ -92,13 +92,23 @@ describe('discovery', () => {
     const subscriber = await subscribe(await controller.token());
     await eventually(() => (subscriber.client.synced ? true : undefined), 'the first state');
     subscriber.history.length = 0;
-    const started = performance.now();
-    await controller.put('more.status.yaml', podManifest('cart-2', { ip: '10.0.0.9' }));
-    await eventually(() => subscriber.resources.get('Kubernetes//Pod/shop/cart-2'), 'the new pod');
-    expect(performance.now() - started).toBeLessThan(200);
+    const took: number[] = [];
+    for (const name of ['cart-2', 'cart-3', 'cart-4']) {
+      const started = performance.now();
+      await controller.put('more.status.yaml', podManifest(name, { ip: '10.0.0.9' }));
+      await eventually(() => subscriber.resources.get(`Kubernetes//Pod/shop/${name}`), 'the new pod');
+      took.push(performance.now() - started);
+      // Changes that come close together are gathered.
+      await new Promise((resume) => setTimeout(resume, 150));
+    }
+    expect(took.sort((a, b) => a - b)[1]).toBeLessThan(200);
     await controller.remove('more.status.yaml');
-    await eventually(() => (subscriber.resources.has('Kubernetes//Pod/shop/cart-2') ? undefined : true), 'its end');
-    expect(subscriber.history).toEqual(['+Kubernetes//Pod/shop/cart-2', '-Kubernetes//Pod/shop/cart-2']);
+    await eventually(() => (subscriber.resources.has('Kubernetes//Pod/shop/cart-4') ? undefined : true), 'its end');
+    expect([...subscriber.history].sort()).toEqual(
+      ['cart-2', 'cart-3', 'cart-4']
+        .flatMap((name) => [`+Kubernetes//Pod/shop/${name}`, `-Kubernetes//Pod/shop/${name}`])
+        .sort(),
+    );
   });
 
   it('keeps serving the last good state of a broken file, and says file, line and field', async () => {

@@ -5,7 +5,7 @@ export const MAX_FILE_BYTES = 15_728_640;
 export const MAX_OBJECT_BYTES = 1_572_864;
 
 /** YAML nodes of one file after aliases are followed, so that a few lines of nested aliases cannot become millions. */
-export const MAX_NODES_PER_FILE = 1_000_000;
+export const MAX_NODES_PER_FILE = 500_000;
 
 /** Levels of nesting inside one document; Kubernetes objects need less than 30. */
 export const MAX_DEPTH = 64;
