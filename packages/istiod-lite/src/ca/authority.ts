@@ -108,7 +108,7 @@ export class CertificateAuthority {
     ttl: number,
   ): Promise<{ chainPem: string; privateKeyPem: string; notAfter: number }> {
     const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
-    const names = serverNames.map(
+    const names = [...new Set(serverNames)].map(
       (value): JsonGeneralName => ({ type: parseIp(value) === undefined ? 'dns' : 'ip', value }),
     );
     const uri: JsonGeneralName = { type: 'url', value: formatSpiffeId(identity) };
