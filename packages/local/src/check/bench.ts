@@ -12,18 +12,22 @@ export interface Bench {
   /** Whether the long form of a check is wanted. */
   readonly full: boolean;
   /** Puts a manifest into the directory that the mesh reads, or replaces it. What it means is in force soon, not at once. */
-  apply(name: string, yaml: string): Promise<void>;
+  apply(name: string, yaml: string): void;
   /** Takes a manifest away again; nothing happens when there is none of that name. */
-  remove(name: string): Promise<void>;
+  remove(name: string): void;
   pod(name: BenchPodName): BenchPod;
   node(name: BenchNodeName): BenchNode;
   readonly controller: BenchController;
   /** The address of a Service `name.namespace`. */
   serviceAddress(name: string): IpAddress;
   /** Judges what crosses the link between the nodes from now on until `stop`. */
-  watchLink(): Promise<{ stop(): Promise<LinkReport> }>;
+  watchLink(): LinkWatch;
   /** Certificates that the mesh's own authority, or a foreign one, could have issued. */
   readonly certificates: BenchCertificates;
+}
+
+export interface LinkWatch {
+  stop(): Promise<LinkReport>;
 }
 
 export type BenchNodeName = 'a' | 'b';

@@ -1,16 +1,17 @@
 import { type Server, createServer } from 'node:net';
-import { connectInside } from './node-request.ts';
+import { dialInside } from '../bed/dial.ts';
 
 /**
- * A Unix socket at `path` that leads to a loopback port inside a node: `curl --unix-socket PATH http://node/config_dump`
- * works from any terminal, although the node has no address there. Resolves when it listens.
+ * A Unix socket at `path` that leads to a loopback port inside a network namespace: `curl --unix-socket PATH
+ * http://localhost/config_dump` works from any terminal, although nothing outside has a way in. `namespace` is asked for
+ * each visitor, so that a listener that moves is found again. Resolves when it listens.
  */
-export function openDoorway(path: string, namespace: number, port: number): Promise<Server> {
+export function openDoorway(path: string, namespace: () => number, port: number): Promise<Server> {
   const server = createServer((visitor) => {
     visitor.on('error', () => undefined);
     let inside;
     try {
-      inside = connectInside(namespace, { ip: '127.0.0.1', port });
+      inside = dialInside(namespace(), { ip: '127.0.0.1', port });
     } catch {
       visitor.destroy();
       return;
@@ -22,6 +23,7 @@ export function openDoorway(path: string, namespace: number, port: number): Prom
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => {
+      server.unref();
       resolve(server);
     });
   });

@@ -44,7 +44,7 @@ async function change(bench: Bench, labelled: boolean): Promise<string> {
   });
   await pause(bench.clock, WATCHED);
   const since = bench.clock.wallTime();
-  await bench.apply(MANIFEST, movingNamespace(labelled));
+  bench.apply(MANIFEST, movingNamespace(labelled));
   await inForce(bench, labelled);
   const inForceAt = bench.clock.wallTime();
   await pause(bench.clock, WATCHED);
@@ -62,7 +62,7 @@ async function change(bench: Bench, labelled: boolean): Promise<string> {
 
 /** Brings the namespace into a state and waits until it is there. */
 async function settle(bench: Bench, labelled: boolean): Promise<void> {
-  await bench.apply(MANIFEST, movingNamespace(labelled));
+  bench.apply(MANIFEST, movingNamespace(labelled));
   await inForce(bench, labelled);
 }
 

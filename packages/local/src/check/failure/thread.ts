@@ -65,6 +65,6 @@ function demandNoneLost(report: LoadReport, since: number): void {
 async function replacements(bench: Bench, name: BenchNodeName): Promise<number> {
   const samples = await bench.node(name).metrics();
   return samples
-    .filter((sample) => sample.name === 'ambit_data_thread_replacements_total')
+    .filter((sample) => sample.name === 'ambit_data_thread_restarts_total')
     .reduce((sum, sample) => sum + sample.value, 0);
 }

@@ -3,6 +3,7 @@ import { type Check, demand, pause } from '../check.ts';
 import { describeCuts } from '../load-report.ts';
 import { authorizationPolicy, peerAuthentication } from '../policies.ts';
 import { settled, watchRefusals, withManifest } from './refusal.ts';
+import { STRICT_POLICY } from './strict.ts';
 
 /** A forbidden connection may live so long after the policy was written, in milliseconds. */
 const CUT_WITHIN = 1_000;
@@ -15,7 +16,7 @@ export const liveCut: Check<Bench> = {
   run: async (bench) => {
     const byPolicy = await cutBy(bench, 'client', authorizationPolicy('no-client', 'DENY', RULE), 'check/no-client');
     await settled(bench, 'client', true);
-    const byMode = await cutBy(bench, 'outsider', peerAuthentication('STRICT'), 'istio_converted_static_strict');
+    const byMode = await cutBy(bench, 'outsider', peerAuthentication('STRICT'), STRICT_POLICY);
     await settled(bench, 'outsider', true);
     return `after ${byPolicy} ms by a DENY with selector, after ${byMode} ms of plain text by STRICT`;
   },

@@ -45,7 +45,7 @@ export async function watchRefusals(bench: Bench): Promise<(policy: string) => P
   const before = await node.metrics();
   return async (policy) => {
     await eventually(bench.clock, VISIBLE_WITHIN, `an access record that names ${policy}`, () =>
-      Promise.resolve(node.accessLog(since).find(({ fields }) => String(fields['error'] ?? '').includes(policy))),
+      Promise.resolve(node.accessLog(since).find(({ fields }) => fields['policy'] === policy)),
     );
     await eventually(bench.clock, VISIBLE_WITHIN, `metrics that count the refusal by ${policy}`, async () => {
       const after = await node.metrics();
@@ -65,15 +65,15 @@ function flagged(samples: readonly Sample[]): number {
 }
 
 function decided(samples: readonly Sample[], policy: string): number {
-  return sumOf(samples, 'ambit_policy_decisions_total', { policy });
+  return sumOf(samples, 'ambit_policy_decisions_total', { policy, decision: 'deny' });
 }
 
 /** Applies a manifest, runs, and takes it away again however the run ends. */
 export async function withManifest<T>(bench: Bench, name: string, yaml: string, run: () => Promise<T>): Promise<T> {
-  await bench.apply(name, yaml);
+  bench.apply(name, yaml);
   try {
     return await run();
   } finally {
-    await bench.remove(name);
+    bench.remove(name);
   }
 }

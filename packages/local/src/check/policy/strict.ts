@@ -4,7 +4,7 @@ import { peerAuthentication } from '../policies.ts';
 import { answered, exchange, settled, watchRefusals, withManifest } from './refusal.ts';
 
 /** The policy that the translation of STRICT is known by. */
-const STRICT_POLICY = 'istio-system/istio_converted_static_strict';
+export const STRICT_POLICY = 'istio-system/istio_converted_static_strict';
 
 export const strict: Check<Bench> = {
   name: 'STRICT refuses plain text from outside, PERMISSIVE lets it in',
@@ -15,7 +15,7 @@ export const strict: Check<Bench> = {
       const refused = await settled(bench, 'outsider', false);
       demand(answered(await exchange(bench, 'client')), 'STRICT also refuses the meshed client');
       await demandVisible(STRICT_POLICY);
-      await bench.apply('mode', peerAuthentication('PERMISSIVE'));
+      bench.apply('mode', peerAuthentication('PERMISSIVE'));
       await settled(bench, 'outsider', true);
       return `refused by ${refused.ending}, named ${STRICT_POLICY}; let in under PERMISSIVE`;
     }),

@@ -11,7 +11,7 @@ export const linkCapture: Check<Bench> = {
   run: async (bench) => {
     // A new proxy has no open tunnels, so that the capture sees every one from its first byte.
     await bench.node('a').replaceProxy();
-    const capture = await bench.watchLink();
+    const capture = bench.watchLink();
     for (let n = 0; n < EXCHANGES; n++) {
       for (const port of [SERVER_PORTS.echoOnce, SERVER_PORTS.lateAnswer]) {
         const result = await bench.pod('client').dial({

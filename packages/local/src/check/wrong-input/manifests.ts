@@ -20,7 +20,7 @@ export const wrongManifests: Check<Bench> = {
       await settled(bench, 'guest', false);
       const complaints: string[] = [];
       for (const { what, rule, names } of WRONG) {
-        await bench.apply('edited', authorizationPolicy('edited', 'DENY', rule));
+        bench.apply('edited', authorizationPolicy('edited', 'DENY', rule));
         const complaint = await eventually(bench.clock, 3_000, `a complaint about ${what}`, async () =>
           (await bench.controller.problems()).find((problem) => problem.includes('edited') && problem.includes(names)),
         );

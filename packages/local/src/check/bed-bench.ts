@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import type { Clock } from '@ambit/core/clock';
+import type { NodeName } from '../bed/address-plan.ts';
+import type { Bed } from '../bed/bed.ts';
+import type { BedPod } from '../bed/pod.ts';
+import type { ProxyProgram } from '../bed/proxy.ts';
+import { type AccessRecord, parseAccessLine } from '../start/access-log.ts';
+import { parseExposition } from '../start/exposition.ts';
+import { LogFollower } from '../start/log-follower.ts';
+import type { Bench, BenchController, BenchNode, BenchPod, BenchPodName, LinkWatch } from './bench.ts';
+import { benchCertificates } from './certificates.ts';
+import { LinkWitness } from './capture/link-witness.ts';
+import { CHECK_MARKER } from './clients/options.ts';
+import { POD_PLANS, checkManifests, movingNamespace } from './manifests.ts';
+import { runProgram, serverEvents, startLoad } from './programs.ts';
+import { killAndWait, openDescriptors, proxyOf } from './proxy-process.ts';
+
+const PROXY: ProxyProgram = { kind: 'ambit' };
+/** How long a replaced proxy may take to drain, in milliseconds. */
+const DRAIN_DEADLINE = 30_000;
+/** Access records that are kept per node; older ones are forgotten. */
+const KEPT_RECORDS = 50_000;
+
+/** Adds the pods of the checks to a bed and gives it to the checks; resolves when all of it is ready. */
+export async function bedBench(bed: Bed, directory: string, clock: Clock, full: boolean): Promise<Bench> {
+  bed.apply('check', checkManifests());
+  bed.apply('moving', movingNamespace(false));
+  await bed.settled();
+  const nodes = { a: benchNode(bed, 'a', clock), b: benchNode(bed, 'b', clock) };
+  return {
+    clock,
+    full,
+    apply: (name, yaml) => bed.apply(name, yaml),
+    remove: (name) => bed.remove(name),
+    pod: (name) => benchPod(bed, name, clock),
+    node: (name) => nodes[name],
+    controller: benchController(bed),
+    serviceAddress: (name) => bed.serviceAddress(name),
+    watchLink: () => watchLink(bed),
+    certificates: benchCertificates(join(directory, 'istiod-state', 'ca'), clock),
+  };
+}
+
+function benchPod(bed: Bed, name: BenchPodName, clock: Clock): BenchPod {
+  const pod: BedPod = bed.pod(`${POD_PLANS[name].namespace}/${name}`);
+  return {
+    name: pod.name,
+    namespace: pod.namespace,
+    ip: pod.ip,
+    dial: (options) => runProgram(pod, 'dial', options),
+    visit: (visit) => runProgram(pod, 'tunnel', visit),
+    load: (options) => startLoad(pod, options, clock),
+    events: (since) => serverEvents(pod, since),
+  };
+}
+
+function benchNode(bed: Bed, name: NodeName, clock: Clock): BenchNode {
+  const node = bed.node(name);
+  const records: AccessRecord[] = [];
+  const follower = new LogFollower(
+    bed.logs,
+    (file) => file.startsWith(`ztunnel-${name}-`),
+    (line) => {
+      const record = parseAccessLine(line);
+      if (record !== undefined) records.push(record);
+    },
+  );
+  const keeper = (): number => node.proxy.process?.pid ?? 0;
+  return {
+    accessLog: (since) => {
+      follower.read();
+      records.splice(0, records.length - KEPT_RECORDS);
+      return records.filter(({ at }) => at >= since);
+    },
+    metrics: async () => parseExposition(await node.proxy.metrics()),
+    admin: (method, path) => node.proxy.admin(path, method),
+    descriptors: () => openDescriptors(proxyOf(keeper())),
+    proxyPid: () => proxyOf(keeper()),
+    killProxy: () => killAndWait(proxyOf(keeper()), clock),
+    replaceProxy: async (environment = {}) => {
+      const old = node.proxy;
+      await bed.startProxy(name, PROXY, environment);
+      const toldAt = clock.wallTime();
+      await bed.stopProxy(name, old, DRAIN_DEADLINE);
+      return toldAt;
+    },
+  };
+}
+
+function benchController({ controller }: Bed): BenchController {
+  return {
+    kill: () => controller.kill(),
+    start: () => controller.start(),
+    problems: async () => (JSON.parse(await controller.status('/debug/problems')) as { refused: string[] }).refused,
+  };
+}
+
+/** Judges the link with the pods that are in the mesh now. */
+function watchLink(bed: Bed): LinkWatch {
+  const meshed = bed.pods().filter((pod) => pod.enrolment.captured);
+  const witness = new LinkWitness(
+    meshed.map((pod) => pod.ip),
+    CHECK_MARKER,
+  );
+  const tap = bed.tap((frame) => {
+    witness.frame(frame);
+  });
+  return {
+    stop: async () => {
+      await tap.stop();
+      return witness.report();
+    },
+  };
+}
