@@ -53,7 +53,7 @@ export function observationsOf(findings: ReadonlyMap<string, Findings>): Observa
 async function measureSubject(subject: Subject, durations: Durations): Promise<Findings> {
   const warm = await subject.start({ cold: false });
   const findings = await measureWarm(warm, durations).finally(() => warm.close());
-  if (warm.proxies.length === 0) return findings;
+  if (!subject.cold) return findings;
   const cold = await subject.start({ cold: true });
   return { ...findings, ...(await measureCold(cold, durations).finally(() => cold.close())) };
 }

@@ -1,14 +1,10 @@
-import type { SocketAddress } from '@ambit/core/address';
 import type { LoadReport } from '../load/window.ts';
 
 /** Two nodes with the proxies of one subject between a client pod on the one and a server pod on the other. */
 export interface Stand {
-  /** The echo server and the sink, as the client addresses them. */
-  readonly echo: SocketAddress;
-  readonly sink: SocketAddress;
   /** All processes of the proxies, per node; empty without proxies. */
   readonly proxies: readonly (readonly number[])[];
-  /** Runs the generator in the client pod on the client's processor to its end. Throws when it fails. */
+  /** Runs the generator in the client pod to its end, `bulk` against the sink, all else against the echo server. Throws when it fails. */
   load(shape: string, options: Readonly<Record<string, string | number>>): Promise<LoadReport>;
   /** Opens connections in the client pod and holds them until `release`. */
   hold(connections: number): Promise<HeldConnections>;
@@ -27,5 +23,7 @@ export interface StandOptions {
 /** A way to carry the traffic. */
 export interface Subject {
   readonly name: string;
+  /** Whether it can be started with `StandOptions.cold`. */
+  readonly cold: boolean;
   start(options: StandOptions): Promise<Stand>;
 }

@@ -41,9 +41,8 @@ export function summarise(observations: readonly Observation[]): Row[] {
   });
 }
 
-/** The rows as a Markdown table, a column per subject and one for each ratio to the peer. */
-export function table(rows: readonly Row[]): string {
-  const subjects = [...new Set(rows.map(({ subject }) => subject))];
+/** The rows as a Markdown table, a column for each of `subjects` and one for each ratio to the peer. */
+export function table(rows: readonly Row[], subjects: readonly string[]): string {
   const compared = subjects.filter(
     (subject) => subject !== PEER && rows.some((row) => row.subject === subject && row.ratioToPeer !== null),
   );

@@ -1,0 +1,97 @@
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import { formatSocketAddress } from '@ambit/core/address';
+import { type Bed, createBed } from '@ambit/local/bed/bed';
+import type { ProxyProgram } from '@ambit/local/bed/proxy';
+import { systemClock } from '@ambit/core/clock';
+import { BENCH_NAMESPACE, BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT, pin } from './bench-pods.ts';
+import { bedFolder } from './bed-folder.ts';
+import type { Stand, StandOptions, Subject } from './stand.ts';
+
+/** Milliseconds for a first answer through proxies that are still being told of the pods, and between attempts. */
+const FIRST_ANSWER_MS = 20_000;
+const FIRST_ANSWER_PAUSE_MS = 200;
+
+const MESHED = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: ${BENCH_NAMESPACE}
+  labels:
+    istio.io/dataplane-mode: ambient
+`;
+
+/** The mesh with one kind of ztunnel on both nodes; without a program, the same pods outside of any mesh. */
+export function meshSubject(name: string, program: ProxyProgram | undefined): Subject {
+  return { name, cold: program !== undefined, start: (options) => start(program, options) };
+}
+
+async function start(program: ProxyProgram | undefined, options: StandOptions): Promise<Stand> {
+  const folder = bedFolder();
+  const bed = await createBed({
+    directory: folder.path,
+    clock: systemClock,
+    ...(program === undefined ? {} : { proxies: { a: program, b: program } }),
+    proxyEnvironment: {
+      ZTUNNEL_WORKER_THREADS: '1',
+      ...(options.cold ? { POOL_MAX_STREAMS_PER_CONNECTION: '1' } : {}),
+    },
+    report: (error) => console.error(`  ${error.message}`),
+  });
+  const close = async (): Promise<void> => {
+    await bed.close();
+    folder.remove();
+  };
+  try {
+    if (program !== undefined) bed.apply('bench', MESHED);
+    const pods = await BenchPods.start(bed);
+    await bed.settled();
+    const echo = { ip: pods.server.ip, port: ECHO_PORT };
+    const sink = { ip: pods.server.ip, port: SINK_PORT };
+    const proxies = program === undefined ? [] : pinProxies(bed);
+    await firstAnswer(pods, formatSocketAddress(echo));
+    if (program !== undefined) await proveTunnel(bed);
+    return {
+      proxies,
+      load: (shape, more) => {
+        const target = formatSocketAddress(shape === 'bulk' ? sink : echo);
+        return pods.load(shape, { ...more, target });
+      },
+      hold: (connections) => pods.hold(echo, connections),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function pinProxies(bed: Bed): number[][] {
+  return (['a', 'b'] as const).map((node) => {
+    const pid = bed.node(node).proxy.process?.pid;
+    return pid === undefined ? [] : pin(pid, node === 'a' ? CLIENT_CPU : SERVER_CPU);
+  });
+}
+
+async function firstAnswer(pods: BenchPods, target: string): Promise<void> {
+  let last: unknown;
+  const deadline = systemClock.now() + FIRST_ANSWER_MS;
+  while (systemClock.now() < deadline) {
+    try {
+      const report = await pods.load('new', { parallel: 1, warmUp: 1, measure: 50, target });
+      if (report.errors === 0 && report.done > 0) return;
+      last = `${report.errors} errors`;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, FIRST_ANSWER_PAUSE_MS));
+  }
+  throw new AmbitError('AMBIT_BENCH_STAND', `the server does not answer the client: ${messageOf(last)}`);
+}
+
+/** A figure of traffic that passed by the proxies, or through them in the clear, would be worth nothing. */
+async function proveTunnel(bed: Bed): Promise<void> {
+  const text = await bed.node('b').proxy.metrics();
+  const tunnelled = text
+    .split('\n')
+    .some((line) => line.startsWith('istio_tcp_connections_opened_total') && line.includes('="mutual_tls"'));
+  if (!tunnelled) throw new AmbitError('AMBIT_BENCH_STAND', 'the first connections did not use mutual TLS');
+}
