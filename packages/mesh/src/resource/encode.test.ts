@@ -10,6 +10,9 @@ import { authorize } from '../policy/authorize.ts';
 import { spiffe, workload as modelOf } from '../test-model.ts';
 import { openBatch } from './batch.ts';
 import { encodeBatch, type RawResource, type Rejection } from './encode.ts';
+import { validateAuthorization } from './read-policy.ts';
+import { validateService } from './read-service.ts';
+import { validateWorkload } from './read-workload.ts';
 import { encodeSnapshot, resourceVersions } from './snapshot.ts';
 
 type WorkloadInit = MessageInitShape<typeof WorkloadSchema>;
@@ -384,6 +387,22 @@ describe('a policy on its way to a thread', () => {
   });
 });
 
+describe('validation alone', () => {
+  it('gives the reasons that a proxy would give, for whoever makes resources', () => {
+    expect(validateWorkload(create(WorkloadSchema, { uid: UID, tunnelProtocol: 2 }))).toEqual([
+      'tunnel_protocol: LEGACY_ISTIO_MTLS is not supported, only NONE and HBONE',
+    ]);
+    expect(validateService(create(ServiceSchema, { hostname: HOST, ports: [{ servicePort: 0 }] }))).toEqual([
+      'ports.service_port: 0 is not a port (1 to 65535)',
+    ]);
+    const draft = create(AuthorizationSchema, { name: 'p', ...oneMatch({ notDestinationPorts: [70_000] }) });
+    expect(validateAuthorization(draft)).toEqual([
+      'rules[0].clauses[0].matches[0].not_destination_ports[0]: 70000 is not a port (1 to 65535)',
+    ]);
+    expect(validateService(create(ServiceSchema, { hostname: HOST }))).toEqual([]);
+  });
+});
+
 describe('a batch', () => {
   it('puts policies before what names them and takes them away after', () => {
     const { batch } = encodeBatch({
@@ -420,6 +439,26 @@ describe('a batch', () => {
         [UID, 'w1'],
         [KEY, 's1'],
       ]),
+    );
+  });
+
+  it('is made of whatever the controller sends, and names what is no resource', () => {
+    const good = workload().bytes;
+    const damaged = fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, value]) => good.with(at, value));
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 64 }), damaged);
+    fc.assert(
+      fc.property(bytes, fc.constantFrom('address' as const, 'authorization' as const), (sent, type) => {
+        const resource: RawResource = { type, name: UID, bytes: sent };
+        const { batch, rejected } = encodeBatch({ generation: 1, resources: [resource], removals: [] });
+        const store = new MeshStore();
+        store.apply(batch);
+        for (const { model } of [...store.workloads.all(), ...store.services.all(), ...store.policies.all()]) {
+          expect(model).toBeDefined();
+        }
+        if (type === 'authorization') expect(store.policies.size).toBe(1);
+        else expect(store.workloads.size + store.services.size > 0).toBe(rejected.length === 0);
+      }),
+      { numRuns: 500 },
     );
   });
 
