@@ -60,6 +60,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   #pingTimer: ReactorTimer | undefined;
   #pingedAt = -1;
   #bytesAtPing = 0;
+  #draining = false;
   #over = false;
 
   /** Takes a connected, adopted descriptor. Throws `AMBIT_TLS_CONTEXT`, `AMBIT_TLS_SESSION`; the descriptor is the caller's then. */
@@ -102,11 +103,11 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
     return this.http.streams.size;
   }
 
-  /** Takes no new streams, lets the open ones end, then closes. Idempotent. */
+  /** Takes no new streams, lets the open ones end, then closes. During the handshake: as soon as it is done. Idempotent. */
   drain(): void {
     if (this.#over) return;
-    if (this.#peer === undefined) this.endpoint.destroy();
-    else this.http.drain();
+    this.#draining = true;
+    if (this.#peer !== undefined) this.http.drain();
   }
 
   /** Ends everything now. Idempotent. */
@@ -144,6 +145,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
     this.http.start();
     this.#awaitSilence();
     this.onReady(peer);
+    if (this.#draining) this.http.drain();
   }
 
   onBytes(bytes: Buffer, address: number, start: number, end: number): void {

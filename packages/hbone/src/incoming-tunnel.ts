@@ -1,4 +1,4 @@
-import type { AmbitError } from '@ambit/core/errors';
+import { AmbitError } from '@ambit/core/errors';
 import { ErrorCode } from '@ambit/http/h2/frames';
 import type { Http2Stream } from '@ambit/http/h2/stream';
 import type { HboneConnection, StreamOwner } from './connection.ts';
@@ -54,7 +54,15 @@ export class ServerTunnel implements IncomingTunnel, StreamOwner {
 
   accept(applicationFd: number, fields: Fields, onEnd: (outcome: RelayOutcome) => void): Relay {
     const relay = new TunnelRelay(this.#connection, this.#stream, applicationFd, onEnd);
-    if (this.#answered) return relay;
+    if (this.#answered) {
+      // Too late: the peer is gone, and the application learns of it by a reset.
+      this.#connection.reactor.defer(() => {
+        relay.onConnectionLost(
+          new AmbitError('AMBIT_HBONE_ABANDONED', 'the peer gave the tunnel up before the answer', { source: 'peer' }),
+        );
+      });
+      return relay;
+    }
     this.#answered = true;
     this.#stream.owner = relay;
     this.#connection.http.respond(this.#stream, [':status', '200', ...fields], false);

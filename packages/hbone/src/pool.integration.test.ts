@@ -2,6 +2,7 @@ import { requireSpiffeId } from '@ambit/core/spiffe';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
+import { MAX_WAITING_TUNNELS } from './limits.ts';
 import { CLIENT_ID, context, leaf, SERVER_ID, TestBed } from './test-bed.ts';
 import type { IncomingTunnel } from './tunnel.ts';
 
@@ -117,6 +118,20 @@ describe('who must answer', () => {
     const attempt = bed.open({ address: localAddress(silent) });
     bed.loop.until(() => attempt.settled, 1000);
     expect(attempt.error?.code).toBe('AMBIT_TLS_TIMEOUT');
+  });
+});
+
+describe('too many that wait', () => {
+  it('fail at once, to be tried elsewhere', () => {
+    bed = new TestBed({ pool: { handshakeTimeoutMs: 200 } });
+    const silent = openTcpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    bed.reactor.adopt(silent);
+    const attempts = Array.from({ length: MAX_WAITING_TUNNELS + 10 }, () =>
+      bed.open({ address: localAddress(silent) }),
+    );
+    bed.loop.until(() => attempts.filter(({ settled }) => settled).length === 10, 150);
+    expect(attempts.at(-1)?.error).toMatchObject({ code: 'AMBIT_HBONE_QUEUE', retryable: true });
+    bed.loop.until(() => attempts.every(({ settled }) => settled));
   });
 });
 

@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AmbitError } from '@ambit/core/errors';
+import { openTcpListener } from '@ambit/native/listening-socket';
+import { localAddress } from '@ambit/native/socket';
+import { Listener } from '@ambit/reactor/listener';
+import { connectTcp } from '@ambit/reactor/tcp-connect';
 import { Application, TestBed } from './test-bed.ts';
 
 let bed: TestBed;
@@ -32,6 +36,42 @@ describe('a tunnel between two applications', () => {
     const server = new Application(bed.reactor, serverApplication);
     bed.loop.until(() => server.ended !== undefined);
     expect([server.received, server.ended]).toEqual(['early', 'fin']);
+  });
+
+  it('takes a connection that the loop has just made', () => {
+    bed = new TestBed();
+    const [attempt, incoming] = bed.ask();
+    const listener = openTcpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    bed.reactor.adopt(listener);
+    const servers: Application[] = [];
+    new Listener(bed.reactor, listener, {
+      onAccept: (fd) => {
+        const server = new Application(bed.reactor, fd);
+        server.send('220 ready\r\n');
+        servers.push(server);
+      },
+    });
+    connectTcp(
+      bed.reactor,
+      { destination: localAddress(listener) },
+      {
+        onConnected: (fd) => {
+          incoming.accept(fd, [], () => undefined);
+        },
+        onConnectFailed: (error) => {
+          throw error;
+        },
+      },
+    );
+    bed.loop.until(() => attempt.settled);
+    const [application, side] = bed.loop.tcpPair();
+    attempt.tunnel?.relay(side, () => undefined);
+    const client = new Application(bed.reactor, application);
+    bed.loop.until(() => client.received === '220 ready\r\n');
+    client.send('QUIT\r\n');
+    client.finish();
+    bed.loop.until(() => servers[0]?.ended === 'fin');
+    expect(servers[0]?.received).toBe('QUIT\r\n');
   });
 
   it.each(['client', 'server'] as const)('the %s ends first and the other goes on', (first) => {
@@ -124,5 +164,21 @@ describe('much data', () => {
     bed.loop.until(() => other.server.received === 'small', 1000);
     slow.server.resume();
     bed.loop.until(() => slow.server.count === 100 << 20, 25_000);
+  });
+
+  it('more stuck tunnels than the connection has window for all go on when they are read', () => {
+    bed = new TestBed();
+    const tunnels = Array.from({ length: 12 }, () => bed.join());
+    for (const { client, server } of tunnels) {
+      server.keeps = false;
+      server.pause();
+      client.pour(8 << 20);
+    }
+    bed.loop.pass(400);
+    for (const { server } of tunnels) server.resume();
+    bed.loop.until(() => tunnels.every(({ server }) => server.count === 8 << 20), 20_000);
+    const other = bed.join();
+    other.client.send('small');
+    bed.loop.until(() => other.server.received === 'small', 1000);
   });
 });

@@ -224,6 +224,37 @@ describe('what is answered', () => {
   });
 });
 
+describe('an owner that fails', () => {
+  it('costs one tunnel, not the connection', () => {
+    bed = new TestBed();
+    const { client, server } = bed.join();
+    bed.onTunnel = () => {
+      throw new Error('broken');
+    };
+    const attempt = bed.open();
+    bed.loop.until(() => attempt.settled);
+    expect(attempt.refused).toBe(503);
+    expect(bed.loop.errors.splice(0)).toHaveLength(1);
+    client.send('a');
+    bed.loop.until(() => server.received === 'a');
+  });
+
+  it('that accepts too late makes a reset, not a leak', () => {
+    bed = new TestBed();
+    const [attempt, incoming] = bed.ask();
+    attempt.pending?.cancel();
+    bed.loop.pass(20);
+    const [application, side] = bed.loop.tcpPair();
+    let code: string | undefined;
+    incoming.accept(side, [], ({ error }) => {
+      code = error?.code;
+    });
+    const server = new Application(bed.reactor, application);
+    bed.loop.until(() => server.ended === 'reset');
+    expect(code).toBe('AMBIT_HBONE_ABANDONED');
+  });
+});
+
 describe('a peer that attacks loses its connection, and only that', () => {
   it('rapid reset', () => {
     bed = new TestBed();
@@ -305,6 +336,16 @@ describe('a server that goes', () => {
       'server closed in order',
       'client closed in order',
     ]);
+  });
+
+  it('serves a client whose handshake is under way, and then lets it go', () => {
+    bed = new TestBed();
+    const attempt = bed.open();
+    bed.loop.until(() => bed.server.connections === 1);
+    bed.server.drain();
+    bed.loop.until(() => bed.incoming.length === 1);
+    bed.incoming[0]?.refuse(401, []);
+    bed.loop.until(() => attempt.refused === 401 && bed.server.connections === 0);
   });
 
   it('destroy cuts tunnels: both applications see a reset', () => {

@@ -158,7 +158,13 @@ class ServerConnection extends HboneConnection {
     }
     const tunnel = new ServerTunnel(this, stream, peer, authority, withoutPseudo(fields));
     if (endStream) tunnel.onData(NOTHING, 0, 0, 0, true);
-    this.#options.onTunnel(tunnel, this.#localIp);
+    try {
+      this.#options.onTunnel(tunnel, this.#localIp);
+    } catch (thrown) {
+      // One tunnel fails, not its neighbours on the connection.
+      this.reactor.report(thrown);
+      tunnel.refuse(503, reasonField('AMBIT_INTERNAL'));
+    }
   }
 
   onSettings(): void {

@@ -53,7 +53,7 @@ export const SETTINGS_LIMIT: RateLimit = { burst: 100, perSecond: 10 };
 /** Frames that carry nothing: empty DATA, PRIORITY, unknown types, frames on streams that are over. */
 export const IDLE_FRAME_LIMIT: RateLimit = { burst: 2000, perSecond: 500 };
 
-/** Frames on a stream that is over that each reset of ours makes acceptable: they crossed it. */
+/** Frames on a stream that is over that each end of a stream makes acceptable: they crossed it. */
 export const IDLE_FRAMES_EARNED = 4;
 
 /** WINDOW_UPDATE frames beyond those that our own DATA frames and streams earn (10 each). */

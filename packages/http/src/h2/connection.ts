@@ -58,11 +58,11 @@ export class Http2Connection<Owner> {
     const server = options.role === 'server';
     this.#options = resolved;
     this.#handler = handler;
-    this.#table = new StreamTable(server, handler, resolved.streamWindow);
+    this.#floods = new FloodGuard(clock);
+    this.#table = new StreamTable(server, handler, resolved.streamWindow, this.#floods);
     this.streams = this.#table.streams;
     this.#output = new FrameOutput(sink);
     this.#headers = new HeaderWriter(this.#output, resolved.huffman);
-    this.#floods = new FloodGuard(clock);
     this.#sendSide = new SendSide(this.#output, this.#headers, this.#table, this.peer, this.#floods, handler);
     const frames: ConnectionFrames = {
       onSettings: this.#onSettings.bind(this),
@@ -220,7 +220,6 @@ export class Http2Connection<Owner> {
   resetStream(stream: Http2Stream<Owner>, errorCode: number): void {
     if (stream.closed || this.ended) return;
     this.#output.number(FrameType.resetStream, stream.id, errorCode);
-    this.#floods.earnIdleFrames();
     this.#table.remove(stream, 'reset-by-us');
     this.#checkOutput();
   }

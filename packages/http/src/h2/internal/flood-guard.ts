@@ -48,7 +48,7 @@ export class FloodGuard {
     if (!this.#idle.spend(this.#clock.now)) throw calm('too many frames that carry nothing');
   }
 
-  /** We reset a stream: what the peer had sent on it already is no fault of the peer. */
+  /** A stream ended: what crossed its end is no fault of the peer. */
   earnIdleFrames(): void {
     this.#idle.earn(IDLE_FRAMES_EARNED);
   }

@@ -94,12 +94,11 @@ export class FrameOutput {
   }
 
   /** A frame whose payload is `payload[start, end)`. */
-  frame(type: number, flags: number, streamId: number, payload: Uint8Array, start: number, end: number): void {
+  frame(type: number, flags: number, streamId: number, payload: Buffer, start: number, end: number): void {
     const length = end - start;
     if (!this.#place(FRAME_HEADER_BYTES + length)) return;
     writeFrameHeader(this.#bytes, this.#at, length, type, flags, streamId);
-    const at = this.#at + FRAME_HEADER_BYTES;
-    for (let index = 0; index < length; index++) this.#bytes[at + index] = payload[start + index] ?? 0;
+    payload.copy(this.#bytes, this.#at + FRAME_HEADER_BYTES, start, end);
   }
 
   /** A frame without payload. */

@@ -317,7 +317,7 @@ export class ReceiveSide<Owner> implements FrameConsumer {
     if (stream === undefined) {
       if (this.#table.isIdle(streamId))
         throw protocolError(`WINDOW_UPDATE on stream ${streamId}, which was never opened`);
-      return this.#floods.idleFrame();
+      return;
     }
     if (increment === 0) this.#sendSide.streamError(stream, ErrorCode.protocolError);
     else this.#sendSide.openStreamWindow(stream, increment);

@@ -1,9 +1,13 @@
 import type { Http2Stream } from '../stream.ts';
 
+const LEAST_SWEEP = 512;
+
 /** Streams that wait for the connection (its window or its output), served in turn. */
 export class SendQueue<Owner> {
   #streams: Http2Stream<Owner>[] = [];
   #first = 0;
+  /** Length at which streams that ended while they waited are swept out. */
+  #sweepAt = LEAST_SWEEP;
 
   get length(): number {
     return this.#streams.length - this.#first;
@@ -13,6 +17,10 @@ export class SendQueue<Owner> {
     if (stream.queued) return;
     stream.queued = true;
     this.#streams.push(stream);
+    if (this.#streams.length < this.#sweepAt) return;
+    this.#streams = this.#streams.filter(({ closed }, index) => index >= this.#first && !closed);
+    this.#first = 0;
+    this.#sweepAt = Math.max(LEAST_SWEEP, this.#streams.length * 2);
   }
 
   /** The stream that waited longest; closed ones come out like any other. */
@@ -23,9 +31,6 @@ export class SendQueue<Owner> {
     this.#first++;
     if (this.#first === this.#streams.length) {
       this.#streams.length = 0;
-      this.#first = 0;
-    } else if (this.#first > 256) {
-      this.#streams.splice(0, this.#first);
       this.#first = 0;
     }
     return stream;

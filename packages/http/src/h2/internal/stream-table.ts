@@ -2,6 +2,7 @@ import { MAX_31_BITS } from '../frames.ts';
 import type { Http2Handler } from '../handler.ts';
 import { type Ending, Http2Stream } from '../stream.ts';
 import { EndedStreams } from './ended-streams.ts';
+import type { FloodGuard } from './flood-guard.ts';
 
 /** The streams of a connection and the rules about their ids (RFC 9113 5.1.1, 6.8). */
 export class StreamTable<Owner> {
@@ -19,9 +20,11 @@ export class StreamTable<Owner> {
   #nextId = 1;
   readonly #handler: Http2Handler<Owner>;
   readonly #receiveWindow: number;
+  readonly #floods: FloodGuard;
   readonly #endedStreams: EndedStreams = new EndedStreams();
 
-  constructor(server: boolean, handler: Http2Handler<Owner>, receiveWindow: number) {
+  constructor(server: boolean, handler: Http2Handler<Owner>, receiveWindow: number, floods: FloodGuard) {
+    this.#floods = floods;
     this.server = server;
     this.#handler = handler;
     this.#receiveWindow = receiveWindow;
@@ -82,6 +85,7 @@ export class StreamTable<Owner> {
     if (stream !== undefined) stream.closed = true;
     this.streams.delete(id);
     this.#endedStreams.add(id, 'reset-by-us');
+    this.#floods.earnIdleFrames();
     this.tellDrained();
   }
 
@@ -92,6 +96,7 @@ export class StreamTable<Owner> {
     stream.waiting = false;
     this.streams.delete(stream.id);
     this.#endedStreams.add(stream.id, ending);
+    this.#floods.earnIdleFrames();
     if (errorCode !== undefined) this.#handler.onReset(stream, errorCode, ending === 'reset-by-peer');
     this.#handler.onStreamClosed(stream);
     this.tellDrained();
