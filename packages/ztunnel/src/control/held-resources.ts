@@ -2,6 +2,7 @@ import {
   type BatchEntry,
   BatchReader,
   type EntryKind,
+  entryLayout,
   type ResourceBatch,
   writeBatch,
 } from '@ambit/mesh/resource/batch';
@@ -29,12 +30,13 @@ export class HeldResources {
       const name = `${reader.kind} ${key}`;
       // A stand-in for a refused version never replaces a good copy.
       if (reader.fallback && this.#entries.get(name)?.fallback === false) continue;
+      const layout = entryLayout(reader.bytes, reader.head);
       this.#entries.set(name, {
         kind: reader.kind,
         fallback: reader.fallback,
-        version: reader.bytes.toString('utf8', reader.versionStart, reader.keysStart),
+        version: reader.bytes.toString('utf8', layout.version, layout.keys),
         keys: reader.keys(),
-        record: reader.bytes.toString('utf8', reader.recordStart, reader.end),
+        record: reader.bytes.toString('utf8', layout.record, layout.end),
       });
     }
   }
