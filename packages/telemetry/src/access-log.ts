@@ -53,60 +53,105 @@ export interface AccessRecord {
   readonly error?: string | undefined;
 }
 
-type Field = readonly [name: string, value: number | string | undefined, style: 'bare' | 'quoted'];
-
 /** One line without line feed, tab separated: time, level, `access`, message, then `name=value` pairs. */
 export function formatAccessText(record: AccessRecord): string {
-  let pairs = '';
-  for (const [name, value, style] of fieldsOf(record)) {
-    if (value === undefined) continue;
-    if (pairs.length > 0) pairs += ' ';
-    pairs += `${name}=${typeof value === 'number' ? String(value) : textValue(value, style)}`;
-  }
-  return `${timestamp(record.time)}\t${levelOf(record)}\taccess\tconnection complete\t${pairs}`;
+  const line = new TextLine(`${timestamp(record.time)}\t${levelOf(record)}\taccess\tconnection complete\t`);
+  writeFields(record, line);
+  return line.text;
 }
 
 /** The same as one JSON object without line feed. */
 export function formatAccessJson(record: AccessRecord): string {
-  let line = `{"level":"${levelOf(record)}","time":"${timestamp(record.time)}"`;
-  line += ',"scope":"access","message":"connection complete"';
-  for (const [name, value] of fieldsOf(record)) {
-    if (value === undefined) continue;
-    line += `,"${name}":${typeof value === 'number' ? String(value) : quote(value)}`;
-  }
-  return `${line}}`;
+  const head = `{"level":"${levelOf(record)}","time":"${timestamp(record.time)}","scope":"access"`;
+  const line = new JsonLine(`${head},"message":"connection complete"`);
+  writeFields(record, line);
+  return `${line.text}}`;
 }
 
-function fieldsOf(record: AccessRecord): Field[] {
+/** Appends fields in one of the formats; what is undefined is left out. */
+interface FieldWriter {
+  /** A text that stands in quotes. */
+  quoted(name: string, value: string | undefined): void;
+  /** An address or id, which the text format writes as it is. */
+  bare(name: string, value: string | undefined): void;
+  number(name: string, value: number | undefined): void;
+}
+
+function writeFields(record: AccessRecord, line: FieldWriter): void {
   const { source, destination, tls } = record;
-  return [
-    ['src.addr', formatSocketAddress(source.address), 'bare'],
-    ['src.workload', source.workload, 'quoted'],
-    ['src.namespace', source.namespace, 'quoted'],
-    ['src.identity', source.identity, 'quoted'],
-    ['src.cluster', source.cluster, 'quoted'],
-    ['dst.addr', formatSocketAddress(destination.address), 'bare'],
-    ['dst.hbone_addr', record.hboneAddress, 'bare'],
-    ['dst.service', record.service, 'quoted'],
-    ['dst.workload', destination.workload, 'quoted'],
-    ['dst.namespace', destination.namespace, 'quoted'],
-    ['dst.identity', destination.identity, 'quoted'],
-    ['dst.cluster', destination.cluster, 'quoted'],
-    ['direction', record.direction, 'quoted'],
-    ['bytes_sent', record.bytesSent, 'bare'],
-    ['bytes_recv', record.bytesReceived, 'bare'],
-    ['duration', `${Math.round(record.duration)}ms`, 'quoted'],
-    ['response_flags', record.responseFlag, 'quoted'],
-    ['connection.id', record.connectionId, 'bare'],
-    ['trace.id', record.traceId, 'bare'],
-    ['tls.version', tls?.version, 'quoted'],
-    ['tls.cipher', tls?.cipher, 'quoted'],
-    ['tls.peer_serial', tls?.peerSerial, 'quoted'],
-    ['policy', record.policy, 'quoted'],
-    ['rule', record.rule, 'bare'],
-    ['reason', record.reason, 'quoted'],
-    ['error', record.error, 'quoted'],
-  ];
+  line.bare('src.addr', formatSocketAddress(source.address));
+  line.quoted('src.workload', source.workload);
+  line.quoted('src.namespace', source.namespace);
+  line.quoted('src.identity', source.identity);
+  line.quoted('src.cluster', source.cluster);
+  line.bare('dst.addr', formatSocketAddress(destination.address));
+  line.bare('dst.hbone_addr', record.hboneAddress);
+  line.quoted('dst.service', record.service);
+  line.quoted('dst.workload', destination.workload);
+  line.quoted('dst.namespace', destination.namespace);
+  line.quoted('dst.identity', destination.identity);
+  line.quoted('dst.cluster', destination.cluster);
+  line.quoted('direction', record.direction);
+  line.number('bytes_sent', record.bytesSent);
+  line.number('bytes_recv', record.bytesReceived);
+  line.quoted('duration', `${Math.round(record.duration)}ms`);
+  line.quoted('response_flags', record.responseFlag);
+  line.bare('connection.id', record.connectionId);
+  line.bare('trace.id', record.traceId);
+  line.quoted('tls.version', tls?.version);
+  line.quoted('tls.cipher', tls?.cipher);
+  line.quoted('tls.peer_serial', tls?.peerSerial);
+  line.quoted('policy', record.policy);
+  line.number('rule', record.rule);
+  line.quoted('reason', record.reason);
+  line.quoted('error', record.error);
+}
+
+class TextLine implements FieldWriter {
+  text: string;
+  #space = '';
+
+  constructor(head: string) {
+    this.text = head;
+  }
+
+  quoted(name: string, value: string | undefined): void {
+    if (value !== undefined) this.#append(name, quote(value));
+  }
+
+  /** A bare value must not be able to end itself: what has other characters than an address or id is quoted. */
+  bare(name: string, value: string | undefined): void {
+    if (value !== undefined) this.#append(name, isBare(value) ? value : quote(value));
+  }
+
+  number(name: string, value: number | undefined): void {
+    if (value !== undefined) this.#append(name, String(value));
+  }
+
+  #append(name: string, value: string): void {
+    this.text += `${this.#space}${name}=${value}`;
+    this.#space = ' ';
+  }
+}
+
+class JsonLine implements FieldWriter {
+  text: string;
+
+  constructor(head: string) {
+    this.text = head;
+  }
+
+  quoted(name: string, value: string | undefined): void {
+    if (value !== undefined) this.text += `,"${name}":${quote(value)}`;
+  }
+
+  bare(name: string, value: string | undefined): void {
+    this.quoted(name, value);
+  }
+
+  number(name: string, value: number | undefined): void {
+    if (value !== undefined) this.text += `,"${name}":${value}`;
+  }
 }
 
 function levelOf({ error }: AccessRecord): 'error' | 'info' {
@@ -117,12 +162,12 @@ function timestamp(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** A bare value must not be able to end itself: what has other characters than an address or id is quoted. */
-function textValue(value: string, style: Field[2]): string {
-  return style === 'bare' && value.length <= LOG_VALUE_CHARACTERS && /^[\w.:[\]*/-]+$/.test(value)
-    ? value
-    : quote(value);
+function isBare(value: string): boolean {
+  return value.length <= LOG_VALUE_CHARACTERS && /^[\w.:[\]*/-]+$/.test(value);
 }
+
+// Printable ASCII without what JSON escapes: nearly every value, and nothing to do about it.
+const HARMLESS = /^[ !#-[\]-~]*$/;
 
 // What JSON leaves as it is, and a terminal or a reader of lines may take for a command: DEL and C1 controls, line and
 // paragraph separators, marks that turn the direction of writing, the byte order mark.
@@ -131,5 +176,6 @@ const HOSTILE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufef
 /** A JSON string in which nothing can end the line, the value, or act on a terminal. */
 function quote(value: string): string {
   const short = value.length > LOG_VALUE_CHARACTERS ? `${value.slice(0, LOG_VALUE_CHARACTERS)}…` : value;
+  if (HARMLESS.test(short)) return `"${short}"`;
   return JSON.stringify(short).replace(HOSTILE, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
