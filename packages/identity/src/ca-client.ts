@@ -26,7 +26,7 @@ export interface CaClientOptions extends ControlPlane {
  */
 export class CaClient implements CertificateSource, Drainable {
   readonly #options: CaClientOptions;
-  #connection: { readonly rootsPem: string; readonly client: Client } | undefined;
+  #connection: { readonly rootsPem: string | undefined; readonly client: Client } | undefined;
   #destroyed = false;
 
   constructor(options: CaClientOptions) {
@@ -65,9 +65,9 @@ export class CaClient implements CertificateSource, Drainable {
     this.#connection = undefined;
   }
 
-  #client(rootsPem: string): Client {
+  #client(rootsPem: string | undefined): Client {
     if (this.#destroyed) throw new AmbitError('AMBIT_CA_UNAVAILABLE', 'the CA client is closed');
-    if (this.#connection?.rootsPem === rootsPem) return this.#connection.client;
+    if (this.#connection !== undefined && this.#connection.rootsPem === rootsPem) return this.#connection.client;
     // Calls under way on the former connection finish there.
     this.#connection?.client.close();
     const parts = channelParts(this.#options, rootsPem);

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { requireSpiffeId } from '@ambit/core/spiffe';
 import { type IssuedChain } from './certificate.ts';
@@ -97,6 +98,13 @@ describe('checkChain', () => {
     expect(() => check({ chainPem: [good.leafPem, ...lower.intermediatePems, imposter.rootPem] })).toThrow(
       /does not end at any/,
     );
+  });
+
+  it('refuses a leaf whose signature was tampered with', () => {
+    const der = Buffer.from(new X509Certificate(good.leafPem).raw);
+    der.writeUInt8(der.readUInt8(der.length - 1) ^ 1, der.length - 1);
+    const leafPem = `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+    expect(() => check({ chainPem: [leafPem, ...lower.intermediatePems, root.rootPem] })).toThrow(/leaf is not issued/);
   });
 
   it.each([

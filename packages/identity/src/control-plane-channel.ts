@@ -4,8 +4,8 @@ import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } f
 import { parsePem } from './certificate-chain.ts';
 import { CREDENTIAL_FILE_MAX_BYTES } from './limits.ts';
 
-/** PEM text, or the path of a file that holds it and is read anew when it matters. */
-export type PemSource = { readonly file: string } | { readonly pem: string };
+/** PEM text, the path of a file that holds it and is read anew when it matters, or the roots that Node comes with. */
+export type PemSource = { readonly file: string } | { readonly pem: string } | { readonly system: true };
 
 /** How to reach the control plane and how to prove who asks. */
 export interface ControlPlane {
@@ -34,10 +34,10 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
 };
 
-/** What a gRPC client is made of, for one state of the root file. Throws `AMBIT_CONFIG` for an unusable address. */
+/** What a gRPC client is made of, for one state of the roots (undefined: those of the system). Throws `AMBIT_CONFIG` for an unusable address. */
 export function channelParts(
   plane: ControlPlane,
-  rootsPem: string,
+  rootsPem: string | undefined,
 ): { target: string; credentials: ChannelCredentials; options: ChannelOptions } {
   const url = URL.parse(plane.address);
   if (url?.protocol !== 'https:' || url.hostname === '' || url.pathname !== '/') {
@@ -51,7 +51,7 @@ export function channelParts(
   }
   return {
     target: `${url.hostname}:${url.port === '' ? '443' : url.port}`,
-    credentials: credentials.createSsl(Buffer.from(rootsPem)),
+    credentials: credentials.createSsl(rootsPem === undefined ? null : Buffer.from(rootsPem)),
     options:
       plane.serverName === undefined
         ? CHANNEL_OPTIONS
@@ -63,8 +63,9 @@ export function channelParts(
   };
 }
 
-/** The roots as they are now. Throws `AMBIT_TRUST_BUNDLE` when they cannot be read or hold no certificate. */
-export async function readRoots(source: PemSource): Promise<string> {
+/** The roots as they are now; undefined for those of the system. Throws `AMBIT_TRUST_BUNDLE` when they cannot be read or hold no certificate. */
+export async function readRoots(source: PemSource): Promise<string | undefined> {
+  if ('system' in source) return undefined;
   const where = 'file' in source ? source.file : 'the configured PEM';
   try {
     const pem = 'file' in source ? await readSmallFile(source.file) : source.pem;

@@ -104,7 +104,11 @@ export class ClientSession {
   /** Ends the stream with an error that the client sees. */
   end(code: status, details: string): void {
     if (this.#phase === 'ended') return;
-    this.#close(new AmbitError('AMBIT_XDS_CLIENT', `${this.#nodeId}: ${details}`, { source: 'peer' }));
+    this.#close(
+      new AmbitError('AMBIT_XDS_CLIENT', `${this.#nodeId || this.#options.call.getPeer()}: ${details}`, {
+        source: 'peer',
+      }),
+    );
     this.#options.call.emit('error', { code, details });
   }
 

@@ -10,8 +10,8 @@ import {
   RESPONSE_MAX_BYTES,
 } from './limits.ts';
 
-/** PEM text, or the path of a file that holds it and is read anew for each connection. */
-export type PemSource = { readonly file: string } | { readonly pem: string };
+/** PEM text, the path of a file that holds it and is read anew for each connection, or the roots that Node comes with. */
+export type PemSource = { readonly file: string } | { readonly pem: string } | { readonly system: true };
 
 /** How to reach the control plane and how to prove who asks. */
 export interface ControlPlane {
@@ -62,7 +62,7 @@ export async function channelParts(
       : { 'grpc.ssl_target_name_override': plane.serverName, 'grpc.default_authority': plane.serverName };
   return {
     target: `${url.hostname}:${url.port === '' ? '443' : url.port}`,
-    credentials: credentials.createSsl(Buffer.from(await readRoots(plane.roots))),
+    credentials: credentials.createSsl(await readRoots(plane.roots)),
     options: { ...CHANNEL_OPTIONS, ...name },
   };
 }
@@ -87,13 +87,14 @@ export async function streamMetadata(plane: ControlPlane): Promise<Metadata> {
   return metadata;
 }
 
-async function readRoots(source: PemSource): Promise<string> {
+async function readRoots(source: PemSource): Promise<Buffer | null> {
+  if ('system' in source) return null;
   const where = 'file' in source ? source.file : 'the configured PEM';
   try {
     const pem = 'file' in source ? await readSmallFile(source.file) : source.pem;
     // Without a root OpenSSL would refuse every server, with a message that does not name the file.
     parseFirstCertificate(pem);
-    return pem;
+    return Buffer.from(pem);
   } catch (error) {
     throw new AmbitError('AMBIT_TRUST_BUNDLE', `roots of the control plane in ${where}: ${messageOf(error)}`, {
       source: 'configuration',

@@ -240,9 +240,11 @@ describe('DeltaClient', () => {
     });
   });
 
-  it('refuses a server whose certificate does not chain to the roots', async () => {
-    const stranger = await TestAuthority.create({ name: 'stranger' });
-    start({ controlPlane: { address: endpoint.address, roots: { pem: stranger.rootPem } } });
+  it.each([
+    ['other roots', async () => ({ pem: (await TestAuthority.create({ name: 'stranger' })).rootPem })],
+    ['the roots of the system', () => Promise.resolve({ system: true as const })],
+  ])('refuses a server whose certificate does not chain to %s', async (_, roots) => {
+    start({ controlPlane: { address: endpoint.address, roots: await roots() } });
     await vi.waitFor(() => expect(disconnections()[0]?.error?.code).toBe('AMBIT_XDS_UNAVAILABLE'));
     expect(streams).toEqual([]);
   });
