@@ -68,9 +68,12 @@ export class Epoll {
     if (this.#control(EPOLL_CTL_MOD, fd, events, tag) < 0) throwErrno('epoll_ctl', `modify descriptor ${fd}`);
   }
 
-  /** Removes a descriptor that stays open. A descriptor without duplicates is removed by its close. */
+  /**
+   * Removes a descriptor that stays open; one without duplicates is removed by its close. Never throws: the kernel only
+   * refuses when the descriptor is not there any more.
+   */
   remove(fd: number): void {
-    if (this.#control(EPOLL_CTL_DEL, fd, 0, 0) < 0) throwErrno('epoll_ctl', `remove descriptor ${fd}`);
+    this.#control(EPOLL_CTL_DEL, fd, 0, 0);
   }
 
   /** Number of events, 0 after `milliseconds` (-1 waits for ever) or when a signal came. Throws only on misuse. */

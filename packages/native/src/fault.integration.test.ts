@@ -67,7 +67,7 @@ import {
  * Drives the whole surface of the package: in a loop, looking for leaks, and with each native call made to fail at each
  * place where it is called. AMBIT_SOAK_SECONDS (default 5) is how long each part may take.
  */
-const SOAK_MS = Number(process.env['AMBIT_SOAK_SECONDS'] ?? '5') * 1000;
+const SOAK_MS = Number(process.env.AMBIT_SOAK_SECONDS ?? '5') * 1000;
 
 const memory = allocate(65_536);
 const root = testCertificate({ authority: true });

@@ -7,7 +7,7 @@ import type { ReactorTimer } from './timer-wheel.ts';
 
 /**
  * Closes an adopted connection so that the peer gets the last bytes: sends FIN, reads and drops what still comes, closes
- * at the peer's FIN or after `LINGER_TIMEOUT_MS`. A close with unread bytes would send RST, which makes the peer's
+ * at the peer's FIN or after `LINGER_TIMEOUT_MS`. Never throws; what cannot be waited for is closed at once. A close with unread bytes would send RST, which makes the peer's
  * kernel throw away what its application has not read yet (RFC 1122 4.2.2.13), an alert or a GOAWAY for instance.
  */
 export function lingerAndClose(reactor: Reactor, fd: number): void {
@@ -15,7 +15,12 @@ export function lingerAndClose(reactor: Reactor, fd: number): void {
     reactor.close(fd);
     return;
   }
-  reactor.register(fd, EPOLLIN, new Linger(reactor, fd));
+  const linger = new Linger(reactor, fd);
+  try {
+    reactor.register(fd, EPOLLIN, linger);
+  } catch {
+    linger.destroy();
+  }
 }
 
 class Linger implements ReadinessHandler {
@@ -26,7 +31,10 @@ class Linger implements ReadinessHandler {
   constructor(reactor: Reactor, fd: number) {
     this.#reactor = reactor;
     this.#fd = fd;
-    this.#timer = reactor.after(LINGER_TIMEOUT_MS, () => reactor.close(fd));
+    this.#timer = reactor.after(LINGER_TIMEOUT_MS, () => {
+      // Whoever closed the descriptor behind our back must not lose the next one of the same number.
+      if (reactor.handlerOf(fd) === this) reactor.close(fd);
+    });
   }
 
   onReady(): void {

@@ -96,10 +96,18 @@ export class Listener implements ReadinessHandler {
   /** Without a pause the loop would spin on a readiness that it cannot serve. An exclusive interest cannot be modified. */
   #rest(error: AmbitError): void {
     this.#reactor.unregister(this.fd);
-    this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => {
-      this.#reactor.register(this.fd, EPOLLIN | EPOLLEXCLUSIVE, this);
-    });
+    this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
     this.#handler.onAcceptPaused?.(error);
+  }
+
+  #resume(): void {
+    try {
+      this.#reactor.register(this.fd, EPOLLIN | EPOLLEXCLUSIVE, this);
+    } catch (error) {
+      // Whatever was short is still short.
+      this.#reactor.report(error);
+      this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
+    }
   }
 }
 

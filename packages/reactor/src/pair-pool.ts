@@ -51,10 +51,16 @@ export class PairPool {
     return this.#holders.size;
   }
 
+  /** Pairs that wait to be used again. */
+  get free(): number {
+    return this.#free.length;
+  }
+
   lend(holder: PairHolder): LentPair {
+    const pair = this.#free.pop() ?? this.#make();
     this.#holders.add(holder);
     this.#sweepLater();
-    return this.#free.pop() ?? this.#make();
+    return pair;
   }
 
   /** `empty` tells whether the pair may be used by another connection; one that still holds bytes is freed. */

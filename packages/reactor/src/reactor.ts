@@ -134,6 +134,11 @@ export class Reactor {
     this.#interests[fd] = interest;
   }
 
+  /** Who is told of the readiness of a descriptor. */
+  handlerOf(fd: number): ReadinessHandler | undefined {
+    return this.#handlers[fd];
+  }
+
   /** Forgets a descriptor that stays open. */
   unregister(fd: number): void {
     if (this.#handlers[fd] === undefined) return;

@@ -22,6 +22,7 @@ export class TcpRelay {
   readonly #onEnd: RelayEnd;
   #closed = false;
 
+  /** Throws `AMBIT_SYSCALL` when the loop cannot watch them; the descriptors are the caller's then. */
   constructor(reactor: Reactor, a: number, b: number, onEnd: RelayEnd) {
     this.#reactor = reactor;
     this.#onEnd = onEnd;

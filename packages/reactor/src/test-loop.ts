@@ -1,9 +1,8 @@
 import { systemClock } from '@ambit/core/clock';
 import type { AmbitError } from '@ambit/core/errors';
 import { openTcpListener } from '@ambit/native/listening-socket';
-import { accept4, connect, localAddress, openTcpSocket } from '@ambit/native/socket';
+import { accept4, connect, localAddress, openTcpSocket, socketError } from '@ambit/native/socket';
 import { AF_INET } from '@ambit/native/socket-address';
-import { close } from '@ambit/native/descriptor';
 import { untilReadable } from '@ambit/native/test-readiness';
 import { Reactor } from './reactor.ts';
 
@@ -29,14 +28,24 @@ export class TestLoop {
 
   /** Two connected TCP descriptors, both adopted. */
   tcpPair(): readonly [number, number] {
-    const listener = openTcpListener({ address: { ip: '127.0.0.1', port: 0 } });
-    const client = openTcpSocket(AF_INET);
-    connect(client, localAddress(listener));
-    untilReadable(listener);
-    const server = accept4(listener);
-    close(listener);
-    this.reactor.adopt(client);
-    this.reactor.adopt(server);
-    return [client, server];
+    const opened: number[] = [];
+    const own = (fd: number): number => {
+      if (fd < 0) throw socketError('accept4', fd, 'test');
+      this.reactor.adopt(fd);
+      opened.push(fd);
+      return fd;
+    };
+    try {
+      const listener = own(openTcpListener({ address: { ip: '127.0.0.1', port: 0 } }));
+      const client = own(openTcpSocket(AF_INET));
+      connect(client, localAddress(listener));
+      untilReadable(listener);
+      const server = own(accept4(listener));
+      this.reactor.close(listener);
+      return [client, server];
+    } catch (error) {
+      for (const fd of opened) this.reactor.close(fd);
+      throw error;
+    }
   }
 }

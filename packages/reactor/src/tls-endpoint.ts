@@ -71,8 +71,14 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     this.#slot = reactor.ledger.addObject(HANDLE_SESSION, this.#ssl);
     const timeout = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
     this.#handshakeTimer = reactor.after(timeout, () => this.destroy(new TlsError('timeout', 'us', `${timeout} ms`)));
-    // A client speaks first; its first flight goes out as soon as the descriptor is writable.
-    reactor.register(fd, context.side === 'client' ? EPOLLOUT : EPOLLIN, this);
+    try {
+      // A client speaks first; its first flight goes out as soon as the descriptor is writable.
+      reactor.register(fd, context.side === 'client' ? EPOLLOUT : EPOLLIN, this);
+    } catch (error) {
+      this.state = 'closed';
+      this.release();
+      throw error;
+    }
   }
 
   /** The peer's certificate; undefined until `onOpen`. */
@@ -210,7 +216,12 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
 
   #takePair(): LentPair {
     const pair = this.#pairs.lend(this);
-    attach(this.#ssl, pair);
+    try {
+      attach(this.#ssl, pair);
+    } catch (error) {
+      this.#pairs.giveBack(this, pair, true);
+      throw error;
+    }
     return pair;
   }
 

@@ -97,7 +97,7 @@ function exportsOpenssl(library: LibraryHandle): boolean {
 
 function loadSharedOpenssl(): LibraryHandle {
   try {
-    return koffi.load('libssl.so.3', { global: true });
+    return koffi.load('libssl.so.3', { deep: true });
   } catch (error) {
     throw new AmbitError(
       'AMBIT_NATIVE_OPENSSL',
