@@ -31,6 +31,9 @@ export const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
 export const SERVER_ID = 'spiffe://cluster.local/ns/shop/sa/cart';
 
 const root = testCertificate({ authority: true });
+
+/** The authority that every certificate of a test comes from. */
+export const rootPem: string = root.certificatePem;
 const memory = allocate(1 << 18);
 
 export function leaf(uri: string, options: TestCertificateOptions = {}): TestIdentity {
