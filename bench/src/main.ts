@@ -43,7 +43,7 @@ function conditionsOf(options: BenchArguments, result: RoundsResult, before: num
     ...machineConditions(ROOT),
     threadsPerProxy: 1,
     pinning: 'client node on cpu 0, server node on cpu 1',
-    tls: 'TLS 1.3, certificates of both sides, ECDSA P-256, no resumption',
+    tls: { all: 'TLS 1.3, certificates of both sides, ECDSA P-256, no resumption', ...result.tls },
     rounds: options.rounds,
     warmUpMs: options.warmUpMs,
     measureMs: options.measureMs,

@@ -56,6 +56,12 @@ export class BenchPods {
     return JSON.parse(stdout) as LoadReport;
   }
 
+  /** Connections accepted in the server pod: one per tunnel connection and one per connection to the server itself. */
+  async accepted(): Promise<number> {
+    const { stdout } = await this.server.run(['cat', '/proc/net/snmp']);
+    return passiveOpens(stdout);
+  }
+
   async hold(target: SocketAddress, connections: number): Promise<HeldConnections> {
     const rest = ['--target', formatSocketAddress(target), '--connections', String(connections)];
     const holder = this.client.start(pinned(CLIENT_CPU, nodeProgram('../load/main'), 'hold', ...rest));
@@ -67,6 +73,15 @@ export class BenchPods {
       },
     };
   }
+}
+
+/** The counter of RFC 4022 in the kernel's two lines of names and values. */
+export function passiveOpens(snmp: string): number {
+  const [names = [], values = []] = snmp
+    .split('\n')
+    .filter((line) => line.startsWith('Tcp:'))
+    .map((line) => line.split(' '));
+  return Number(values[names.indexOf('PassiveOpens')]);
 }
 
 /** A command that runs on one processor alone. */

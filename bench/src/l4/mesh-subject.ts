@@ -2,14 +2,18 @@ import { AmbitError, messageOf } from '@ambit/core/errors';
 import { formatSocketAddress } from '@ambit/core/address';
 import { type Bed, createBed } from '@ambit/local/bed/bed';
 import type { ProxyProgram } from '@ambit/local/bed/proxy';
+import { parseFrame } from '@ambit/local/check/capture/packet';
 import { systemClock } from '@ambit/core/clock';
 import { BENCH_NAMESPACE, BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT, pin } from './bench-pods.ts';
 import { bedFolder } from './bed-folder.ts';
+import { chosenByServer } from './server-hello.ts';
 import type { Stand, StandOptions, Subject } from './stand.ts';
 
 /** Milliseconds for a first answer through proxies that are still being told of the pods, and between attempts. */
 const FIRST_ANSWER_MS = 20_000;
 const FIRST_ANSWER_PAUSE_MS = 200;
+
+const TUNNEL_PORT = 15008;
 
 const MESHED = `apiVersion: v1
 kind: Namespace
@@ -47,10 +51,14 @@ async function start(program: ProxyProgram | undefined, options: StandOptions): 
     const echo = { ip: pods.server.ip, port: ECHO_PORT };
     const sink = { ip: pods.server.ip, port: SINK_PORT };
     const proxies = program === undefined ? [] : pinProxies(bed);
+    const seen = program === undefined ? undefined : watchHandshakes(bed);
     await firstAnswer(pods, formatSocketAddress(echo));
+    const tls = await seen?.stop();
     if (program !== undefined) await proveTunnel(bed);
     return {
       proxies,
+      ...(tls === undefined ? {} : { tls }),
+      accepted: () => pods.accepted(),
       load: (shape, more) => {
         const target = formatSocketAddress(shape === 'bulk' ? sink : echo);
         return pods.load(shape, { ...more, target });
@@ -62,6 +70,21 @@ async function start(program: ProxyProgram | undefined, options: StandOptions): 
     await close();
     throw error;
   }
+}
+
+/** Looks for a ServerHello on the link; `stop` says what the last one chose. */
+function watchHandshakes(bed: Bed): { stop(): Promise<string | undefined> } {
+  let chosen: string | undefined;
+  const tap = bed.tap((frame) => {
+    const segment = parseFrame(frame)?.tcp;
+    if (segment?.sourcePort === TUNNEL_PORT) chosen = chosenByServer(segment.payload) ?? chosen;
+  });
+  return {
+    stop: async () => {
+      await tap.stop();
+      return chosen;
+    },
+  };
 }
 
 function pinProxies(bed: Bed): number[][] {

@@ -45,6 +45,7 @@ async function start(name: RelayName): Promise<Stand> {
     const client = await run(pods.client, CLIENT_CPU, 'client', folder.path, peer, ...routes);
     return {
       proxies: [client, server],
+      accepted: () => pods.accepted(),
       load: (shape, more) => {
         const { ip, port } = shape === 'bulk' ? LOCAL_SINK : LOCAL_ECHO;
         return pods.load(shape, { ...more, target: `${ip}:${port}` });

@@ -21,9 +21,9 @@ it('reports no added latency without a baseline', () => {
 });
 
 it('refuses a window that missed its rate, had errors or did nothing', () => {
-  const report = { seconds: 2, done: 6400, errors: 0, rate: 3200, cpu: [], machineCpu: 0 };
+  const report = { seconds: 2, done: 6400, total: 8000, errors: 0, rate: 3200, cpu: [], machineCpu: 0 };
   expect(refusal(report)).toBeUndefined();
   expect(refusal({ ...report, done: 6300 })).toBe('3150 instead of 3200 requests per second');
   expect(refusal({ ...report, errors: 1 })).toBe('1 errors');
-  expect(refusal({ seconds: 2, done: 0, errors: 0, cpu: [], machineCpu: 0 })).toBe('nothing was done');
+  expect(refusal({ seconds: 2, done: 0, total: 0, errors: 0, cpu: [], machineCpu: 0 })).toBe('nothing was done');
 });

@@ -18,22 +18,27 @@ export interface RoundsResult {
   readonly observations: Observation[];
   /** What the baseline found in each round, its own latencies among it. */
   readonly baseline: Findings[];
+  /** What the proxies of each subject agreed on. */
+  readonly tls: Readonly<Record<string, string>>;
 }
 
 /** Runs every subject once per round, in reversed order every other round, each with fresh processes. */
 export async function runRounds(options: RoundsOptions): Promise<RoundsResult> {
   const observations: Observation[] = [];
   const baseline: Findings[] = [];
+  const tls: Record<string, string> = {};
   for (let round = 0; round < options.rounds; round += 1) {
     const findings = new Map<string, Findings>();
     for (const subject of orderOfRound(options.subjects, round)) {
       console.error(`round ${round + 1} of ${options.rounds}: ${subject.name}`);
-      findings.set(subject.name, await measureSubject(subject, options.durations));
+      const measured = await measureSubject(subject, options.durations);
+      findings.set(subject.name, measured.findings);
+      if (measured.tls !== undefined) tls[subject.name] = measured.tls;
     }
     observations.push(...observationsOf(findings));
     baseline.push(findings.get(BASELINE) ?? {});
   }
-  return { observations, baseline };
+  return { observations, baseline, tls };
 }
 
 /** Latencies become what a subject adds to the baseline of the same round; the baseline itself adds none. */
@@ -50,10 +55,15 @@ export function observationsOf(findings: ReadonlyMap<string, Findings>): Observa
   );
 }
 
-async function measureSubject(subject: Subject, durations: Durations): Promise<Findings> {
+async function measureSubject(
+  subject: Subject,
+  durations: Durations,
+): Promise<{ findings: Findings; tls: string | undefined }> {
   const warm = await subject.start({ cold: false });
+  const { tls } = warm;
   const findings = await measureWarm(warm, durations).finally(() => warm.close());
-  if (!subject.cold) return findings;
+  if (!subject.cold) return { findings, tls };
   const cold = await subject.start({ cold: true });
-  return { ...findings, ...(await measureCold(cold, durations).finally(() => cold.close())) };
+  const more = await measureCold(cold, durations).finally(() => cold.close());
+  return { findings: { ...findings, ...more }, tls };
 }

@@ -24,6 +24,8 @@ const CONNECTIONS = 32;
 const NEW_PARALLEL = 16;
 const COLD_PARALLEL = 8;
 const HELD = 1000;
+/** A cold connection is accepted twice in the server's pod: the tunnel's by the proxy, its own by the server. */
+const ACCEPTED_PER_COLD_CONNECTION = 1.95;
 
 /** All shapes of a warm stand, in their order. Memory comes first, while the processes are fresh. */
 export async function measureWarm(stand: Stand, durations: Durations): Promise<Findings> {
@@ -55,9 +57,27 @@ export async function measureWarm(stand: Stand, durations: Durations): Promise<F
   };
 }
 
-/** The shape that needs proxies without a pool. */
+/** The shape that needs proxies without a pool; no finding when they kept one. */
 export async function measureCold(stand: Stand, durations: Durations): Promise<Findings> {
-  return { cpu_cold: cpuEach(await window(stand, 'new', { parallel: COLD_PARALLEL }, durations)) / 1e3 };
+  const before = await stand.accepted();
+  let total = 0;
+  const counting: Stand = {
+    ...stand,
+    load: async (shape, options) => {
+      const report = await stand.load(shape, options);
+      total += report.total;
+      return report;
+    },
+  };
+  const report = await window(counting, 'new', { parallel: COLD_PARALLEL }, durations);
+  const perConnection = ((await stand.accepted()) - before) / total;
+  if (perConnection < ACCEPTED_PER_COLD_CONNECTION) {
+    console.error(
+      `  cpu_cold is not reported: tunnels were used again (${perConnection.toFixed(2)} accepted per connection)`,
+    );
+    return {};
+  }
+  return { cpu_cold: cpuEach(report) / 1e3 };
 }
 
 /** Why a window may not be reported; undefined when it may. */

@@ -4,6 +4,10 @@ import type { LoadReport } from '../load/window.ts';
 export interface Stand {
   /** All processes of the proxies, per node; empty without proxies. */
   readonly proxies: readonly (readonly number[])[];
+  /** Suite and group that the proxies agreed on, as seen on the link between the nodes; absent without proxies. */
+  readonly tls?: string;
+  /** Connections that the server's pod has accepted since its start, tunnels among them. */
+  accepted(): Promise<number>;
   /** Runs the generator in the client pod to its end, `bulk` against the sink, all else against the echo server. Throws when it fails. */
   load(shape: string, options: Readonly<Record<string, string | number>>): Promise<LoadReport>;
   /** Opens connections in the client pod and holds them until `release`. */

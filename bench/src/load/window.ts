@@ -8,6 +8,8 @@ export interface LoadReport {
   /** Requests, connections or bytes finished within the window. */
   readonly done: number;
   readonly errors: number;
+  /** Finished from the start to the end, outside of the window as well. */
+  readonly total: number;
   /** Intended requests per second, absent in a closed loop. */
   readonly rate?: number;
   /** Most requests that waited for a free connection at once. */
@@ -70,6 +72,14 @@ export class Window {
 
   report(errors: number, more: Pick<LoadReport, 'rate' | 'longestQueue' | 'latency'>): LoadReport {
     const seconds = (this.#closedAt - this.#openedAt) / 1000;
-    return { seconds, done: this.#doneWithin, errors, ...more, cpu: this.#cpu, machineCpu: this.#machine };
+    return {
+      seconds,
+      done: this.#doneWithin,
+      total: this.done,
+      errors,
+      ...more,
+      cpu: this.#cpu,
+      machineCpu: this.#machine,
+    };
   }
 }

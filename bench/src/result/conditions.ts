@@ -15,7 +15,8 @@ export interface Conditions {
   readonly openssl: string;
   readonly threadsPerProxy: number;
   readonly pinning: string;
-  readonly tls: string;
+  /** What holds for all, and the suite and group that each subject's proxies agreed on. */
+  readonly tls: Readonly<Record<string, string>>;
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
