@@ -14,7 +14,7 @@ import { Controller, resolvConf } from './controller.ts';
 import { type Fabric, layFabric, LINK } from './fabric.ts';
 import type { Image, Images } from './images.ts';
 import { Kubelet } from './kubelet.ts';
-import { CLOSE_GRACE_MS } from './limits.ts';
+import { CLOSE_GRACE_MS, RULE_CHECK_MS } from './limits.ts';
 import { LinkTap } from './link-tap.ts';
 import { ManifestFolders, ManifestStore } from './manifests.ts';
 import { BedNode } from './node.ts';
@@ -106,6 +106,7 @@ export class Bed implements Drainable {
   #placed: readonly PlacedService[] = [];
   #model: Model;
   #servicesDue: Timer | undefined;
+  #repair: Timer | undefined;
   #closing: Promise<void> | undefined;
 
   /** Use `createBed`. */
@@ -162,6 +163,7 @@ export class Bed implements Drainable {
       await Promise.all(wanted.map((proxy) => proxy.start()));
     }
     this.#reconcile();
+    this.#repairLater();
   }
 
   node(name: NodeName): BedNode {
@@ -227,6 +229,17 @@ export class Bed implements Drainable {
     this.#observation.write();
   }
 
+  /** Looks whether the rules are as written, and mends and reports what is not. Happens by itself every ten seconds. */
+  repairRules(): void {
+    for (const pod of this.pods()) pod.enrolment.repair();
+    for (const node of this.#nodes) {
+      const problems = node.probes.repair();
+      if (problems.length === 0) continue;
+      const message = `node ${node.name}: ${problems.join('; ')}: the rules are written again`;
+      this.#options.report?.(new AmbitError('AMBIT_BED_RULES', message));
+    }
+  }
+
   /** Address of a Service `name.namespace`. Throws `AMBIT_BED_NO_SERVICE`. */
   serviceAddress(name: string): IpAddress {
     const found = this.#placed.find(({ object }) => `${object.metadata.name}.${object.metadata.namespace}` === name);
@@ -272,6 +285,7 @@ export class Bed implements Drainable {
 
   async #close(grace: number): Promise<void> {
     this.#manifests.close();
+    this.#repair?.cancel();
     await this.#kubelet.close(grace);
     await Promise.all(this.#nodes.flatMap((node) => node.proxies.map((proxy) => proxy.stop(grace))));
     await this.controller.stop();
@@ -333,6 +347,17 @@ export class Bed implements Drainable {
         this.#updateServices();
       },
       SERVICE_DELAY_MS,
+      { background: true },
+    );
+  }
+
+  #repairLater(): void {
+    this.#repair = this.#options.clock.setTimeout(
+      () => {
+        this.repairRules();
+        if (this.#closing === undefined) this.#repairLater();
+      },
+      RULE_CHECK_MS,
       { background: true },
     );
   }

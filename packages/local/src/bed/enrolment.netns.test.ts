@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { applyInPod, verifyInPod } from '@ambit/capture/apply';
+import { verifyInPod } from '@ambit/capture/apply';
 import type { PodRedirection } from '@ambit/capture/pod-rules';
 import { inNamespace } from '@ambit/native/namespace';
 import { runTool } from '@ambit/capture/tools';
@@ -186,11 +186,18 @@ describe('enrolment', () => {
   it('rules that something else removed are written again', async () => {
     bed.apply('shop', namespace(true));
     const pod = await bed.node('a').pod({ name: 'web', namespace: 'shop' });
-    inNamespace(pod.networkNamespace, () => runTool('nft', ['flush', 'ruleset'], { purpose: 'spoil' }));
+    for (const namespace of [pod.networkNamespace, bed.node('a').namespace]) {
+      inNamespace(namespace, () => runTool('nft', ['flush', 'ruleset'], { purpose: 'spoil' }));
+    }
     expect(isRedirected(pod)).toBe(false);
-    applyInPod({ namespace: pod.networkNamespace, name: 'shop/web' }, REDIRECTION);
+    bed.repairRules();
     expect(isRedirected(pod)).toBe(true);
-    expect(reports).toEqual([]);
+    expect(hostTargets('a')).toContain(`${pod.ip} comment "${pod.uid}"`);
+    expect(reports.join('\n')).toMatch(
+      /pod shop\/web cannot keep its rules: table inet istio-ambient-nat is missing.*\n.*node a/,
+    );
+    bed.repairRules();
+    expect(reports).toHaveLength(2);
   });
 
   it('a deleted pod is forgotten by proxy and node', async () => {

@@ -1,7 +1,14 @@
 import type { IpAddress } from '@ambit/core/address';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { applyInPod, type CapturedPod, prepareInPod, releaseInPod, removeFromPod } from '@ambit/capture/apply';
+import {
+  applyInPod,
+  type CapturedPod,
+  prepareInPod,
+  releaseInPod,
+  removeFromPod,
+  verifyInPod,
+} from '@ambit/capture/apply';
 import type { PodRedirection } from '@ambit/capture/pod-rules';
 import type { ZdsAgent } from '@ambit/zds/agent';
 import type { PodInfo } from '@ambit/zds/messages';
@@ -88,6 +95,15 @@ export class Enrolment {
       last = this.#working;
       await last;
     }
+  }
+
+  /** Writes the rules of an enrolled pod again when something else has changed them, and reports what was wrong. */
+  repair(): void {
+    if (this.#state !== 'in' || this.#gone || this.#written === undefined) return;
+    const problems = verifyInPod(this.#captured(), this.#written);
+    if (problems.length === 0) return;
+    applyInPod(this.#captured(), this.#written);
+    this.#report('keep its rules', `${problems.join('; ')}: they are written again`);
   }
 
   /** The pod is being deleted: the proxy forgets it, its rules go with its namespace. */
@@ -188,7 +204,7 @@ export class Enrolment {
 
   #report(what: string, error: unknown): void {
     const { info } = this.#pod;
-    const message = `pod ${info.namespace}/${info.name} cannot ${what} yet: ${messageOf(error)}`;
+    const message = `pod ${info.namespace}/${info.name} cannot ${what}: ${messageOf(error)}`;
     this.#context.report(new AmbitError('AMBIT_BED_ENROLMENT', message, { cause: error, retryable: true }));
   }
 }

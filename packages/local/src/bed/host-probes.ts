@@ -1,7 +1,18 @@
 import type { IpAddress } from '@ambit/core/address';
-import { addProbeTarget, hostRules, removeProbeTarget } from '@ambit/capture/host-rules';
+import {
+  addProbeTarget,
+  type HostRedirection,
+  hostRules,
+  hostTable,
+  probeTargets,
+  removeProbeTarget,
+} from '@ambit/capture/host-rules';
+import { differences } from '@ambit/capture/ruleset';
 import { runTool } from '@ambit/capture/tools';
 import { inNamespace } from '@ambit/native/namespace';
+
+/** In the bed everything that the node itself sends is kubelet's, and has its uid, 0. */
+const HOST: HostRedirection = { kubeletUid: 0, ipv6: false };
 
 /** The rules of one node that give kubelet's probes of enrolled pods the probe address. */
 export class HostProbes {
@@ -9,10 +20,10 @@ export class HostProbes {
   /** Address -> uid of the pod that it was let through for. */
   readonly #targets = new Map<IpAddress, string>();
 
-  /** Writes the rules without any pod. In the bed everything that the node itself sends is kubelet's, and has its uid, 0. */
+  /** Writes the rules without any pod. */
   constructor(namespace: number) {
     this.#namespace = namespace;
-    this.#nft(hostRules({ kubeletUid: 0, ipv6: false }), 'write the rules of the node');
+    this.#nft(hostRules(HOST), 'write the rules of the node');
   }
 
   add(ip: IpAddress, podUid: string): void {
@@ -26,6 +37,19 @@ export class HostProbes {
     if (this.#targets.get(ip) !== podUid) return;
     this.#targets.delete(ip);
     this.#nft(removeProbeTarget(ip), `stop letting probes of ${ip} through`);
+  }
+
+  /** What of the rules is not as written; they are written again then. */
+  repair(): string[] {
+    const listing = inNamespace(this.#namespace, () =>
+      runTool('nft', ['-n', 'list', 'ruleset', 'inet'], { purpose: 'read the rules of the node' }),
+    );
+    const problems = differences([hostTable(HOST)], listing);
+    const present = probeTargets(listing);
+    for (const [ip, uid] of this.#targets)
+      if (present.get(ip) !== uid) problems.push(`probes of ${ip} are not let through`);
+    if (problems.length > 0) this.#nft(hostRules(HOST, this.#targets), 'write the rules of the node again');
+    return problems;
   }
 
   #nft(input: string, purpose: string): void {

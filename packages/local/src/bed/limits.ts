@@ -14,6 +14,9 @@ export const PEERS_INFORMED_MS: number = 600;
 export const ENROL_RETRY_FIRST_MS: number = 100;
 export const ENROL_RETRY_LONGEST_MS: number = 5_000;
 
+/** Milliseconds between two looks at whether the rules of enrolled pods and nodes are still as written. */
+export const RULE_CHECK_MS: number = 10_000;
+
 /** Milliseconds before a container or proxy that ended is started again: the first, doubled up to the longest. */
 export const RESTART_FIRST_MS: number = 200;
 export const RESTART_LONGEST_MS: number = 10_000;
