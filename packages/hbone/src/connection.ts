@@ -13,7 +13,13 @@ import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { TlsEndpoint } from '@ambit/reactor/tls-endpoint';
-import { HANDSHAKE_TIMEOUT_MS, HELD_BYTES_CREDITED, PING_INTERVAL_MS, PING_TIMEOUT_MS } from './limits.ts';
+import {
+  CLOSE_TIMEOUT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  HELD_BYTES_CREDITED,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+} from './limits.ts';
 import type { TunnelPeer } from './tunnel.ts';
 
 /** What hangs on a stream: a tunnel before its answer, the relay after it. */
@@ -36,6 +42,8 @@ export interface ConnectionTimes {
   readonly pingTimeoutMs?: number;
   /** Milliseconds for the TLS handshake. Default `HANDSHAKE_TIMEOUT_MS`. */
   readonly handshakeTimeoutMs?: number;
+  /** Milliseconds for the last frames of a connection that ends. Default `CLOSE_TIMEOUT_MS`. */
+  readonly closeTimeoutMs?: number;
 }
 
 /**
@@ -58,6 +66,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   /** Those of all bytes that waited whose share of the connection's window was not given back yet. */
   #unpaid = 0;
   #pingTimer: ReactorTimer | undefined;
+  #closeTimer: ReactorTimer | undefined;
   #pingedAt = -1;
   #bytesAtPing = 0;
   #draining = false;
@@ -154,7 +163,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   }
 
   onEnd(): void {
-    this.endpoint.end();
+    this.#finish();
   }
 
   onRoom(): void {
@@ -162,17 +171,18 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   }
 
   onClose(error: AmbitError | undefined): void {
+    this.#closeTimer?.cancel();
     this.#end(error);
   }
 
   onError(error: Http2ConnectionError): void {
     // The GOAWAY that says why still has to leave.
     this.#end(error);
-    this.endpoint.end();
+    this.#finish();
   }
 
   onDrained(): void {
-    this.endpoint.end();
+    this.#finish();
   }
 
   onPong(): void {
@@ -235,6 +245,14 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
       return;
     }
     this.#awaitSilence();
+  }
+
+  /** Sends what is written and closes; not for ever, should the peer have stopped reading. */
+  #finish(): void {
+    this.#closeTimer ??= this.reactor.after(this.#times.closeTimeoutMs ?? CLOSE_TIMEOUT_MS, () => {
+      this.endpoint.destroy(undefined, true);
+    });
+    this.endpoint.end();
   }
 
   #giveUp(): void {

@@ -25,6 +25,9 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 /** From accept or connect to a finished TLS handshake, milliseconds: bounds what a silent peer can hold. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** For the last frames of a connection that ends, milliseconds: a peer that does not read them is cut off. */
+export const CLOSE_TIMEOUT_MS = 5_000;
+
 /** From CONNECT to its answer, milliseconds: the peer's own connect timeout to the application and some. */
 export const ANSWER_TIMEOUT_MS = 20_000;
 

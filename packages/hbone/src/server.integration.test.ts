@@ -286,6 +286,26 @@ describe('a peer that attacks loses its connection, and only that', () => {
     expect(bed.incoming).toEqual([]);
   });
 
+  it('also when it has stopped reading and the goodbye cannot leave', () => {
+    bed = new TestBed({ server: { closeTimeoutMs: 100 } });
+    const attacker = new RawClient();
+    const wide = rawFrame(FrameType.settings, 0, 0, '00047fffffff');
+    const more = rawFrame(FrameType.windowUpdate, 0, 0, '7f000000');
+    attacker.write(CLIENT_PREFACE, wide, more, rawFrame(FrameType.headers, 0x4, 1, CONNECT));
+    bed.loop.until(() => bed.incoming.length === 1);
+    const [application, side] = bed.loop.tcpPair();
+    bed.incoming[0]?.accept(side, [], () => undefined);
+    attacker.endpoint.pauseReading();
+    new Application(bed.reactor, application).pour(100 << 20);
+    bed.loop.pass(200);
+    attacker.write(rawFrame(FrameType.data, 0, 0, 'ff'));
+    bed.loop.until(() => bed.server.connections === 0 && bed.events.at(-1)?.startsWith('server closed') === true, 1000);
+    bed.loop.pass(150);
+    attacker.endpoint.resumeReading();
+    bed.loop.until(() => attacker.closed !== undefined);
+    expect(attacker.closed).toBeInstanceOf(Error);
+  });
+
   it('broken compression', () => {
     bed = new TestBed();
     const attacker = new RawClient();
