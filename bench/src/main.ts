@@ -17,6 +17,8 @@ import { halfRange, median } from './result/statistics.ts';
 
 /** Milliseconds of rest before memory is read. */
 const REST_MS = 1500;
+/** Milliseconds to wait for a quiet machine before each window. */
+const PATIENCE_MS = 10_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 function subjectOf(name: string, options: BenchArguments): Subject {
@@ -49,6 +51,7 @@ function conditionsOf(options: BenchArguments, result: RoundsResult, before: num
     measureMs: options.measureMs,
     subjects: options.subjects,
     peer: options.subjects.includes('peer') && options.peer !== undefined ? digestOf(options.peer) : null,
+    noisyWindows: result.noisyWindows,
     load: { before, after: currentLoad() },
     baseline: { p50_c1: over('p50_c1'), p50_r3200: over('p50_r3200') },
   };
@@ -59,7 +62,7 @@ async function run(options: BenchArguments): Promise<void> {
   const result = await runRounds({
     subjects: options.subjects.map((name) => subjectOf(name, options)),
     rounds: options.rounds,
-    durations: { warmUp: options.warmUpMs, measure: options.measureMs, rest: REST_MS },
+    durations: { warmUp: options.warmUpMs, measure: options.measureMs, rest: REST_MS, patience: PATIENCE_MS },
   });
   const rows = summarise(result.observations);
   const conditions = conditionsOf(options, result, before);

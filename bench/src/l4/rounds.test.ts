@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { refusal } from './shapes.ts';
+import { refusal } from './windows.ts';
 import { observationsOf } from './rounds.ts';
 
 it('counts latency as what is added to the same round without proxies', () => {

@@ -1,16 +1,15 @@
+import { BASELINE } from '../result/measures.ts';
 import type { Observation } from '../result/report.ts';
 import { orderOfRound } from '../result/statistics.ts';
-import { type Durations, type Findings, measureCold, measureWarm } from './shapes.ts';
+import { type Findings, measureCold, measureWarm } from './shapes.ts';
 import type { Subject } from './stand.ts';
+import { type Durations, Windows } from './windows.ts';
 
 export interface RoundsOptions {
   readonly subjects: readonly Subject[];
   readonly rounds: number;
   readonly durations: Durations;
 }
-
-/** The subject without proxies; what others add in latency is counted from it. */
-export const BASELINE = 'direct';
 
 const ADDED = ['p50_c1', 'p50_r3200'] as const;
 
@@ -20,6 +19,8 @@ export interface RoundsResult {
   readonly baseline: Findings[];
   /** What the proxies of each subject agreed on. */
   readonly tls: Readonly<Record<string, string>>;
+  /** Windows beside which something else kept the machine busy. */
+  readonly noisyWindows: number;
 }
 
 /** Runs every subject once per round, in reversed order every other round, each with fresh processes. */
@@ -27,18 +28,19 @@ export async function runRounds(options: RoundsOptions): Promise<RoundsResult> {
   const observations: Observation[] = [];
   const baseline: Findings[] = [];
   const tls: Record<string, string> = {};
+  const windows = new Windows(options.durations);
   for (let round = 0; round < options.rounds; round += 1) {
     const findings = new Map<string, Findings>();
     for (const subject of orderOfRound(options.subjects, round)) {
       console.error(`round ${round + 1} of ${options.rounds}: ${subject.name}`);
-      const measured = await measureSubject(subject, options.durations);
+      const measured = await measureSubject(subject, windows);
       findings.set(subject.name, measured.findings);
       if (measured.tls !== undefined) tls[subject.name] = measured.tls;
     }
     observations.push(...observationsOf(findings));
     baseline.push(findings.get(BASELINE) ?? {});
   }
-  return { observations, baseline, tls };
+  return { observations, baseline, tls, noisyWindows: windows.noisy };
 }
 
 /** Latencies become what a subject adds to the baseline of the same round; the baseline itself adds none. */
@@ -57,13 +59,13 @@ export function observationsOf(findings: ReadonlyMap<string, Findings>): Observa
 
 async function measureSubject(
   subject: Subject,
-  durations: Durations,
+  windows: Windows,
 ): Promise<{ findings: Findings; tls: string | undefined }> {
   const warm = await subject.start({ cold: false });
   const { tls } = warm;
-  const findings = await measureWarm(warm, durations).finally(() => warm.close());
+  const findings = await measureWarm(warm, windows).finally(() => warm.close());
   if (!subject.cold) return { findings, tls };
   const cold = await subject.start({ cold: true });
-  const more = await measureCold(cold, durations).finally(() => cold.close());
+  const more = await measureCold(cold, windows).finally(() => cold.close());
   return { findings: { ...findings, ...more }, tls };
 }

@@ -1,25 +1,12 @@
-import { AmbitError } from '@ambit/core/errors';
 import type { LoadReport } from '../load/window.ts';
 import type { MeasureName } from '../result/measures.ts';
 import { processMemory } from '../usage/process-memory.ts';
 import type { Stand } from './stand.ts';
+import type { Windows } from './windows.ts';
 
-export interface Durations {
-  /** Milliseconds of load before a window. */
-  readonly warmUp: number;
-  /** Milliseconds of a window. */
-  readonly measure: number;
-  /** Milliseconds of rest after the proxies are ready, before their memory is read. */
-  readonly rest: number;
-}
-
-/** Raw findings of one shape, by measure. For latencies the median itself; what is added comes from the comparison. */
+/** Raw findings of one stand, by measure. For latencies the median itself; what is added comes from the comparison. */
 export type Findings = Partial<Record<MeasureName, number>>;
 
-/** Share of the intended rate below which a window is refused. */
-const LOWEST_SHARE = 0.99;
-/** Windows that may be refused before the run is: a neighbour can spoil one. */
-const ATTEMPTS = 3;
 const CONNECTIONS = 32;
 const NEW_PARALLEL = 16;
 const COLD_PARALLEL = 8;
@@ -28,16 +15,14 @@ const HELD = 1000;
 const ACCEPTED_PER_COLD_CONNECTION = 1.95;
 
 /** All shapes of a warm stand, in their order. Memory comes first, while the processes are fresh. */
-export async function measureWarm(stand: Stand, durations: Durations): Promise<Findings> {
-  const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  await rest(durations.rest);
-  const memory = stand.proxies.length > 0 ? await measureMemory(stand, () => rest(durations.rest)) : {};
-  const c1 = await window(stand, 'keep-alive', { connections: 1 }, durations);
-  const r1000 = await window(stand, 'keep-alive', { connections: CONNECTIONS, rate: 1000 }, durations);
-  const r3200 = await window(stand, 'keep-alive', { connections: CONNECTIONS, rate: 3200 }, durations);
-  const max = await window(stand, 'keep-alive', { connections: CONNECTIONS }, durations);
-  const fresh = await window(stand, 'new', { parallel: NEW_PARALLEL }, durations);
-  const bulk = await window(stand, 'bulk', {}, durations);
+export async function measureWarm(stand: Stand, windows: Windows): Promise<Findings> {
+  const memory = stand.proxies.length > 0 ? await measureMemory(stand, windows.durations.rest) : {};
+  const c1 = await windows.take(stand, 'keep-alive', { connections: 1 });
+  const r1000 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 1000 });
+  const r3200 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 3200 });
+  const max = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS });
+  const fresh = await windows.take(stand, 'new', { parallel: NEW_PARALLEL });
+  const bulk = await windows.take(stand, 'bulk', {});
   return {
     ...memory,
     rps_max: perSecond(max),
@@ -58,7 +43,7 @@ export async function measureWarm(stand: Stand, durations: Durations): Promise<F
 }
 
 /** The shape that needs proxies without a pool; no finding when they kept one. */
-export async function measureCold(stand: Stand, durations: Durations): Promise<Findings> {
+export async function measureCold(stand: Stand, windows: Windows): Promise<Findings> {
   const before = await stand.accepted();
   let total = 0;
   const counting: Stand = {
@@ -69,46 +54,15 @@ export async function measureCold(stand: Stand, durations: Durations): Promise<F
       return report;
     },
   };
-  const report = await window(counting, 'new', { parallel: COLD_PARALLEL }, durations);
-  const perConnection = ((await stand.accepted()) - before) / total;
-  if (perConnection < ACCEPTED_PER_COLD_CONNECTION) {
-    console.error(
-      `  cpu_cold is not reported: tunnels were used again (${perConnection.toFixed(2)} accepted per connection)`,
-    );
-    return {};
-  }
-  return { cpu_cold: cpuEach(report) / 1e3 };
+  const report = await windows.take(counting, 'new', { parallel: COLD_PARALLEL });
+  const accepted = ((await stand.accepted()) - before) / total;
+  if (accepted >= ACCEPTED_PER_COLD_CONNECTION) return { cpu_cold: cpuEach(report) / 1e3 };
+  console.error(`  cpu_cold is not reported: tunnels were used again (${accepted.toFixed(2)} accepted per connection)`);
+  return {};
 }
 
-/** Why a window may not be reported; undefined when it may. */
-export function refusal(report: LoadReport): string | undefined {
-  if (report.errors > 0) return `${report.errors} errors`;
-  if (report.done === 0) return 'nothing was done';
-  const { rate } = report;
-  if (rate === undefined || perSecond(report) >= rate * LOWEST_SHARE) return undefined;
-  return `${perSecond(report).toFixed(0)} instead of ${rate} requests per second`;
-}
-
-/** Refused windows are repeated a few times; then the whole run is refused (`AMBIT_BENCH_REFUSED`). */
-async function window(
-  stand: Stand,
-  shape: string,
-  options: Readonly<Record<string, number>>,
-  durations: Durations,
-): Promise<LoadReport> {
-  const watch = stand.proxies.flat().join(',');
-  let reason: string | undefined;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const times = { warmUp: durations.warmUp, measure: durations.measure };
-    const report = await stand.load(shape, { ...options, ...times, watch });
-    reason = refusal(report);
-    if (reason === undefined) return report;
-    console.error(`  ${shape} ${JSON.stringify(options)}: ${reason}, once more`);
-  }
-  throw new AmbitError('AMBIT_BENCH_REFUSED', `${shape} ${JSON.stringify(options)}: ${reason}; no result is reported`);
-}
-
-async function measureMemory(stand: Stand, rest: () => Promise<void>): Promise<Findings> {
+async function measureMemory(stand: Stand, restMs: number): Promise<Findings> {
+  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, restMs));
   const nodes = stand.proxies.length;
   const read = (): { anonymous: number; resident: number } => {
     const all = stand.proxies.flat().map((pid) => processMemory(pid));
@@ -117,6 +71,7 @@ async function measureMemory(stand: Stand, rest: () => Promise<void>): Promise<F
       resident: all.reduce((sum, one) => sum + one.resident, 0) / nodes,
     };
   };
+  await rest();
   const idle = read();
   const held = await stand.hold(HELD);
   await rest();

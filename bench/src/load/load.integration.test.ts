@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refusal } from '../l4/shapes.ts';
+import { refusal } from '../l4/windows.ts';
 import type { LoadReport } from './window.ts';
 
 const GENERATOR = fileURLToPath(new URL('./main.ts', import.meta.url));

@@ -23,6 +23,8 @@ export interface Conditions {
   readonly subjects: readonly string[];
   /** SHA-256 of the peer's binary. */
   readonly peer: string | null;
+  /** Windows that were kept although something else kept the machine busy right before or after. */
+  readonly noisyWindows: number;
   /** Load average of the last minute, before and after. */
   readonly load: { readonly before: number; readonly after: number };
   /** Median latency in microseconds without proxies, by measure, and how far it moved. */

@@ -39,4 +39,7 @@ export const MEASURES: Readonly<Record<MeasureName, Measure>> = {
   mem_idle_anon: { unit: 'MiB', better: 'lower', about: 'anonymous memory per node after the start' },
 };
 
+/** The subject without proxies; what others add in latency is counted from it. */
+export const BASELINE = 'direct';
+
 export const MEASURE_NAMES: readonly MeasureName[] = Object.keys(MEASURES) as MeasureName[];

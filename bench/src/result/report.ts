@@ -1,4 +1,4 @@
-import { MEASURES, MEASURE_NAMES, type MeasureName } from './measures.ts';
+import { BASELINE, MEASURES, MEASURE_NAMES, type MeasureName } from './measures.ts';
 import { halfRange, median } from './statistics.ts';
 
 /** One value of one round. */
@@ -44,7 +44,10 @@ export function summarise(observations: readonly Observation[]): Row[] {
 /** The rows as a Markdown table, a column for each of `subjects` and one for each ratio to the peer. */
 export function table(rows: readonly Row[], subjects: readonly string[]): string {
   const compared = subjects.filter(
-    (subject) => subject !== PEER && rows.some((row) => row.subject === subject && row.ratioToPeer !== null),
+    (subject) =>
+      subject !== PEER &&
+      subject !== BASELINE &&
+      rows.some((row) => row.subject === subject && row.ratioToPeer !== null),
   );
   const head = ['measure', 'unit', ...subjects, ...compared.map((subject) => `${subject} / ${PEER}`)];
   const lines = MEASURE_NAMES.filter((name) => rows.some((row) => row.measure === name)).map((name) => {
