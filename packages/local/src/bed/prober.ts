@@ -18,7 +18,8 @@ export class Prober {
 
   /**
    * `onVerdict(true)` after `successThreshold` successes in a row, `onVerdict(false)` after `failureThreshold` failures.
-   * `eager`: until it has passed once, it tries more often than its period says and says nothing of failures.
+   * The first attempt comes one period after the probe's delay (kubelet's comes at random within it).
+   * `eager`: it comes at once, and until one has passed they come more often and failures are not counted.
    */
   constructor(
     probe: Probe,
@@ -31,7 +32,8 @@ export class Prober {
     this.#eager = options.eager;
     this.#attempt = attempt;
     this.#onVerdict = onVerdict;
-    this.#later((probe.initialDelaySeconds ?? 0) * 1_000);
+    const period = (probe.periodSeconds ?? 10) * 1_000;
+    this.#later((probe.initialDelaySeconds ?? 0) * 1_000 + (options.eager ? 0 : period));
   }
 
   stop(): void {
