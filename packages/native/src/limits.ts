@@ -18,3 +18,9 @@ export const LISTEN_BACKLOG = 1_024;
 
 /** Descriptors one unix-socket packet can carry: the kernel's SCM_MAX_FD. */
 export const DESCRIPTORS_PER_PACKET = 253;
+
+/** Milliseconds for which a verified certificate is not verified again, unless its chain expires earlier. */
+export const VERIFICATION_KEPT_MS = 3_600_000;
+
+/** Sets of roots, per side, under which verified certificates are remembered; older sets are forgotten. */
+export const VERIFICATION_ROOTS_KEPT = 8;

@@ -1,12 +1,11 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateKey } from './internal/certificate-der.ts';
 import { openssl } from './internal/library.ts';
-import { PEER_CERTIFICATES_KEPT, PEER_CERTIFICATE_BYTES } from './limits.ts';
-import { allocate, writePointer } from './memory.ts';
+import { PEER_CERTIFICATES_KEPT } from './limits.ts';
 
 const getPeerCertificate = openssl('SSL_get1_peer_certificate', 'uintptr_t', ['uintptr_t'], {
   result: 0,
 });
-const encodeX509 = openssl('i2d_X509', 'int', ['uintptr_t', 'uintptr_t']);
 const x509Free = openssl('X509_free', 'void', ['uintptr_t'], { releases: true });
 
 /** What the mesh wants to know of a peer's leaf certificate. */
@@ -23,32 +22,22 @@ export interface PeerCertificate {
   readonly notAfter: number;
 }
 
-const der = allocate(PEER_CERTIFICATE_BYTES);
-const cursor = allocate(8);
 const known = new Map<string, PeerCertificate>();
 
 /** The verified leaf certificate of the peer; undefined when it showed none or a monstrous one. */
 export function peerCertificate(ssl: number): PeerCertificate | undefined {
   const x509 = getPeerCertificate(ssl);
   if (x509 === 0) return undefined;
-  const length = encode(x509);
+  const key = certificateKey(x509);
   x509Free(x509);
-  if (length <= 0) return undefined;
-  const key = der.bytes.toString('latin1', 0, length);
+  if (key === '') return undefined;
   const remembered = known.get(key);
   if (remembered !== undefined) return remembered;
-  const parsed = parseCertificate(Buffer.from(der.bytes.subarray(0, length)));
-  if (known.size >= PEER_CERTIFICATES_KEPT) known.delete(known.keys().next().value ?? '');
+  const parsed = parseCertificate(Buffer.from(key, 'latin1'));
+  const oldest = known.size >= PEER_CERTIFICATES_KEPT ? known.keys().next().value : undefined;
+  if (oldest !== undefined) known.delete(oldest);
   known.set(key, parsed);
   return parsed;
-}
-
-/** The length of the encoding, or 0 when it does not fit. */
-function encode(x509: number): number {
-  const length = encodeX509(x509, 0);
-  if (length <= 0 || length > PEER_CERTIFICATE_BYTES) return 0;
-  writePointer(cursor.bytes, 0, der.address);
-  return encodeX509(x509, cursor.address);
 }
 
 export function parseCertificate(encoded: Buffer): PeerCertificate {

@@ -1,6 +1,7 @@
 import { AmbitError } from '@ambit/core/errors';
 import { installAlpn } from './internal/alpn.ts';
 import { openssl } from './internal/library.ts';
+import { rememberVerification } from './internal/verification.ts';
 import { type Pem, installKeyMaterial } from './internal/key-material.ts';
 import { TLS_READ_AHEAD_BYTES } from './limits.ts';
 import { cString } from './memory.ts';
@@ -111,6 +112,7 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
     contextSetVerify(context, SSL_VERIFY_PEER_REQUIRED, 0);
     installAlpn(context, options.side);
     installKeyMaterial(context, options);
+    rememberVerification(context, options.side, options.rootsPem);
   } catch (error) {
     freeHandle(HANDLE_CONTEXT, context);
     throw error;

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { close } from './descriptor.ts';
+import { openssl } from './internal/library.ts';
 import { openTcpListener } from './listening-socket.ts';
 import { allocate } from './memory.ts';
 import { peerCertificate } from './peer-certificate.ts';
@@ -257,6 +258,63 @@ describe('a TLS handshake that must fail', () => {
     const session = shakeHands(context('client', good), server);
     expect(session.result).toEqual({ client: TLS_DONE, server: TLS_DONE });
     session.free();
+  });
+});
+
+describe('a certificate that was verified before', () => {
+  it('is accepted again, but not any more when it has expired meanwhile', async () => {
+    const server = context('server', leaf());
+    const client = context('client', leaf({ notAfter: Math.floor(Date.now() / 1000) * 1000 + 2000 }));
+    for (let count = 0; count < 3; count += 1) {
+      const session = shakeHands(client, server);
+      expect(session.result.server).toBe(TLS_DONE);
+      session.free();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    const session = shakeHands(client, server);
+    expect(session.result.server).toBe(TLS_FAILED);
+    expect(lastFailure(session.ssl.server)).toMatchObject({ code: 'AMBIT_TLS_CERTIFICATE_EXPIRED' });
+    session.free();
+  });
+
+  it('is of no use under other roots, or for the other side', () => {
+    const presented = leaf({ usages: ['client'] });
+    const accepting = shakeHands(context('client', presented), context('server', leaf()));
+    expect(accepting.result.server).toBe(TLS_DONE);
+    accepting.free();
+    const others = testCertificate({ authority: true, subject: 'other root' });
+    const elsewhere = shakeHands(context('client', presented), context('server', leaf(), others.certificatePem));
+    expect(elsewhere.result.server).toBe(TLS_FAILED);
+    elsewhere.free();
+    const asServer = shakeHands(context('client', leaf()), context('server', presented));
+    expect(asServer.result.client).toBe(TLS_FAILED);
+    asServer.free();
+  });
+});
+
+describe('keys', () => {
+  it('may be changed in the middle of a connection, also while output waits in a pair', () => {
+    const keyUpdate = openssl('SSL_key_update', 'int', ['uintptr_t', 'int']);
+    const session = shakeHands(context('client', leaf()), context('server', leaf()));
+    const pair = newBioPair(100_000);
+    attach(session.ssl.server, pair);
+    for (let round = 0; round < 3; round += 1) {
+      // SSL_KEY_UPDATE_REQUESTED: the other side is to change its keys too.
+      expect(keyUpdate(session.ssl.client, 1)).toBe(1);
+      expect(write(session.ssl.client, memory.address, 1000)).toBe(1000);
+      untilReadable(session.fd.server);
+      let received = 0;
+      while (received < 1000) received += Math.max(read(session.ssl.server, memory.address, 16_384), 0);
+      expect(write(session.ssl.server, memory.address, 500)).toBe(500);
+      for (let length = pairBytes(pair); length > 0; length = pairBytes(pair)) {
+        pairConsume(pair, send(session.fd.server, pairAddress(), length));
+      }
+      untilReadable(session.fd.client);
+      let answered = 0;
+      while (answered < 500) answered += Math.max(read(session.ssl.client, memory.address, 16_384), 0);
+    }
+    session.free();
+    freeBioPair(pair);
   });
 });
 

@@ -5,6 +5,8 @@ import type { AmbitError } from '@ambit/core/errors';
 import { close, openReadOnly } from '@ambit/native/descriptor';
 import { openUdpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
+import { AF_INET, AF_INET6 } from '@ambit/native/socket-address';
+import { setReceiveOriginalDestination } from '@ambit/native/socket-option';
 import { connectSeqpacket, listenSeqpacket, seqpacketPair } from '@ambit/native/unix-socket';
 import { TestLoop } from './test-loop.ts';
 import { UdpEndpoint } from './udp-endpoint.ts';
@@ -53,6 +55,25 @@ describe('a UDP endpoint', () => {
     expect(answers[99]).toBe('Q99');
     server.destroy();
     client.destroy();
+    client.destroy();
+  });
+
+  it.each([
+    { ip: '127.0.0.1', family: AF_INET },
+    { ip: '::1', family: AF_INET6 },
+  ] as const)('tells the original destination when the socket asks for it, on $ip', ({ ip, family }) => {
+    const fd = openUdpListener({ address: { ip, port: 0 } });
+    loop.reactor.adopt(fd);
+    setReceiveOriginalDestination(fd, family);
+    const originals: unknown[] = [];
+    const server = new UdpEndpoint(loop.reactor, fd, {
+      onDatagram: (_bytes, _start, _end, _source, original) => originals.push(original),
+    });
+    const client = endpoint(ip, () => undefined);
+    client.send(Buffer.from('x'), localAddress(fd));
+    loop.until(() => originals.length === 1);
+    expect(originals).toEqual([localAddress(fd)]);
+    server.destroy();
     client.destroy();
   });
 
