@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '@ambit/core/clock';
-import type { NodeName } from '../bed/address-plan.ts';
+import { NODE_NAMES, type NodeName } from '../bed/address-plan.ts';
 import type { Bed } from '../bed/bed.ts';
 import type { BedPod } from '../bed/pod.ts';
 import type { ProxyProgram } from '../bed/proxy.ts';
@@ -18,6 +18,8 @@ import { killAndWait, openDescriptors, proxyOf } from './proxy-process.ts';
 const PROXY: ProxyProgram = { kind: 'ambit' };
 /** How long a replaced proxy may take to drain, in milliseconds. */
 const DRAIN_DEADLINE = 30_000;
+/** How long a proxy gets that a check may have broken, in milliseconds. */
+const RECOVERY_DEADLINE = 2_000;
 /** Access records that are kept per node; older ones are forgotten. */
 const KEPT_RECORDS = 50_000;
 
@@ -37,8 +39,20 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
     controller: benchController(bed),
     serviceAddress: (name) => bed.serviceAddress(name),
     watchLink: () => watchLink(bed),
+    recover: () => recover(bed),
     certificates: benchCertificates(join(directory, 'istiod-state', 'ca'), clock),
   };
+}
+
+/** New proxies, a controller that runs, and no manifests but those of the start. */
+async function recover(bed: Bed): Promise<void> {
+  if (bed.controller.process?.running !== true) await bed.controller.start();
+  for (const name of NODE_NAMES) {
+    const { proxy } = bed.node(name);
+    await bed.startProxy(name, PROXY);
+    await bed.stopProxy(name, proxy, RECOVERY_DEADLINE);
+  }
+  await bed.settled();
 }
 
 function benchPod(bed: Bed, name: BenchPodName, clock: Clock): BenchPod {

@@ -2,12 +2,13 @@ import type { IpAddress } from '@ambit/core/address';
 import type { Clock } from '@ambit/core/clock';
 import type { Sample } from '../start/exposition.ts';
 import type { AccessRecord } from '../start/access-log.ts';
+import type { Recoverable } from './check.ts';
 import type { LinkReport } from './capture/link-witness.ts';
 import type { DialOptions, DialResult, LoadOptions, LoadReport, ServerEvent } from './clients/options.ts';
 import type { PeerCertificate, TunnelVisit, VisitResult } from './clients/tunnel-options.ts';
 
 /** A running mesh with the pods of `manifests.ts` in it, as the checks use it. */
-export interface Bench {
+export interface Bench extends Recoverable {
   readonly clock: Clock;
   /** Whether the long form of a check is wanted. */
   readonly full: boolean;

@@ -19,8 +19,16 @@ export interface Check<Bench> {
   readonly run: (bench: Bench) => Promise<string>;
 }
 
-/** Runs checks one after the other, however they end, and tells each result as it comes. */
-export async function runChecks<Bench>(
+/** Something that can be brought back into order. */
+export interface Recoverable {
+  recover(): Promise<void>;
+}
+
+/**
+ * Runs checks one after the other, however they end, and tells each result as it comes. After a failure `bench.recover`
+ * is called, so that what one check broke does not fail the next.
+ */
+export async function runChecks<Bench extends Recoverable>(
   checks: readonly Check<Bench>[],
   bench: Bench,
   clock: Clock,
@@ -31,6 +39,7 @@ export async function runChecks<Bench>(
     const result = await runCheck(check, bench, clock);
     tell(result);
     results.push(result);
+    if (!result.ok) await bench.recover();
   }
   return results;
 }

@@ -36,7 +36,7 @@ export function latency(report: LoadReport, share: number): number {
 export function describeFailures(report: LoadReport, since: number): string {
   const failed = failures(report);
   const kinds = tally(failed.map((attempt) => attempt.failure ?? ''));
-  const when = failed.slice(0, 5).map((attempt) => `+${attempt.startedAt - since} ms`);
+  const when = failed.slice(0, 5).map((attempt) => signed(attempt.startedAt - since));
   const examples = when.length === 0 ? '' : `: ${kinds} (begun at ${when.join(', ')}${failed.length > 5 ? ', …' : ''})`;
   return `${failed.length} of ${report.attempts.length} new connections failed${examples}`;
 }
@@ -51,4 +51,8 @@ function tally(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+}
+
+function signed(milliseconds: number): string {
+  return `${milliseconds < 0 ? '' : '+'}${milliseconds} ms`;
 }

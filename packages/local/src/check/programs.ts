@@ -65,5 +65,5 @@ function commandOf(program: ClientProgram, options: object): string[] {
 /** The line of an output that says what went wrong. */
 function complaint(output: string): string {
   const lines = output.trim().split('\n');
-  return lines.find((line) => /Error/.test(line)) ?? lines.at(-1) ?? '';
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? output.trim().slice(-300);
 }

@@ -6,6 +6,8 @@ import { type Attempt, CHECK_MARKER, type Cut, type LoadOptions, type LoadReport
 
 /** Milliseconds between two looks at how many connections are due. */
 const TICK = 2;
+/** How long a load waits for its end, in milliseconds. */
+const LONGEST = 600_000;
 
 /**
  * An open-loop load: connections are opened when they are due, however slow the earlier ones are, so that a wait is
@@ -113,7 +115,10 @@ if (process.argv[1] === import.meta.filename) {
   const load = new Load({ ...options, host });
   await load.start();
   console.log('ready');
+  // When all connections are cut, nothing else would keep the process until its report is wanted.
+  const alive = systemClock.setTimeout(() => undefined, LONGEST);
   process.once('SIGTERM', () => {
+    alive.cancel();
     void load.stop().then((report) => {
       process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());
     });

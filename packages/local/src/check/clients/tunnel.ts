@@ -19,7 +19,7 @@ export function visitTunnel(visit: TunnelVisit, clock: Clock = systemClock): Pro
   switch (visit.kind) {
     case 'connect':
     case 'get':
-      return request(visit);
+      return request(visit, clock);
     case 'plaintext':
       return untilClosed(visit, clock, Buffer.from(`GET / HTTP/1.1\r\nhost: ${visit.host}\r\n\r\n`));
     case 'stalled-handshake':
@@ -74,36 +74,49 @@ function tls(visit: TunnelVisit): TLSSocket {
   return connectTls(options);
 }
 
-/** One CONNECT or GET as a well-behaved HTTP/2 client makes it. */
-function request(visit: TunnelVisit): Promise<VisitResult> {
+/** One CONNECT or GET as a well-behaved HTTP/2 client makes it, once the other side has said something. */
+function request(visit: TunnelVisit, clock: Clock): Promise<VisitResult> {
   return new Promise((resolve) => {
-    const session = connectHttp2('https://tunnel', { createConnection: () => tls(visit) });
+    const socket = tls(visit);
     let failure: string | undefined;
+    const fail = (error: NodeJS.ErrnoException): void => {
+      failure ??= error.code ?? error.message;
+    };
     const finish = (result: VisitResult): void => {
-      session.destroy();
+      timer.cancel();
+      socket.destroy();
       resolve(result);
     };
-    session.setTimeout(visit.timeout, () => {
-      finish({ failure: 'timeout' });
-    });
-    session.on('error', (error: NodeJS.ErrnoException) => {
-      failure ??= error.code ?? error.message;
-    });
-    session.on('close', () => {
+    const timer = clock.setTimeout(() => {
+      finish({ failure: failure ?? 'timeout' });
+    }, visit.timeout);
+    socket.on('error', fail);
+    socket.on('close', () => {
       finish({ failure: failure ?? 'closed without an answer' });
     });
-    const headers =
-      visit.kind === 'get'
-        ? { ':method': 'GET', ':path': '/' }
-        : { ':method': 'CONNECT', ':authority': visit.authority };
-    const stream = session.request(headers);
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      failure ??= error.code ?? error.message;
+    // A client learns only after its own handshake whether its certificate is taken, and a session that has the socket
+    // by then does not hear of a refusal.
+    socket.once('readable', () => {
+      if (socket.readableLength > 0) ask(socket, visit, fail, finish);
     });
-    stream.on('response', (answer) => {
-      const reason = answer['x-ambit-reason'];
-      finish({ status: answer[':status'] ?? 0, ...(typeof reason === 'string' ? { reason } : {}) });
-    });
+  });
+}
+
+function ask(
+  socket: TLSSocket,
+  visit: TunnelVisit,
+  fail: (error: NodeJS.ErrnoException) => void,
+  finish: (result: VisitResult) => void,
+): void {
+  const session = connectHttp2('https://tunnel', { createConnection: () => socket });
+  session.on('error', fail);
+  const headers =
+    visit.kind === 'get' ? { ':method': 'GET', ':path': '/' } : { ':method': 'CONNECT', ':authority': visit.authority };
+  const stream = session.request(headers);
+  stream.on('error', fail);
+  stream.on('response', (answer) => {
+    const reason = answer['x-ambit-reason'];
+    finish({ status: answer[':status'] ?? 0, ...(typeof reason === 'string' ? { reason } : {}) });
   });
 }
 

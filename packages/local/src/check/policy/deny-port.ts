@@ -12,7 +12,7 @@ export const denyPort: Check<Bench> = {
   run: (bench) =>
     withManifest(bench, 'deny-port', authorizationPolicy('closed-port', 'DENY', RULE), async () => {
       const demandVisible = await watchRefusals(bench);
-      await settled(bench, 'client', false, 'closedPort');
+      await settled(bench, 'client', false, { port: 'closedPort' });
       demand(answered(await exchange(bench, 'client')), 'the other port is closed too');
       demand(!answered(await exchange(bench, 'outsider', 'closedPort')), 'plain text gets to the closed port');
       await demandVisible('check/closed-port');

@@ -26,9 +26,14 @@ export function answered(result: DialResult): boolean {
 }
 
 /** Waits until the server answers, or refuses to, as it should once a change is in force. */
-export function settled(bench: Bench, from: BenchPodName, wanted: boolean, port?: ServerPort): Promise<DialResult> {
+export function settled(
+  bench: Bench,
+  from: BenchPodName,
+  wanted: boolean,
+  { port, within = IN_FORCE_WITHIN }: { port?: ServerPort; within?: number } = {},
+): Promise<DialResult> {
   const what = `${from} ${wanted ? 'gets an answer' : 'is refused'}${port === undefined ? '' : ` on ${port}`}`;
-  return eventually(bench.clock, IN_FORCE_WITHIN, what, async () => {
+  return eventually(bench.clock, within, what, async () => {
     const result = await exchange(bench, from, port);
     return answered(result) === wanted ? result : undefined;
   });

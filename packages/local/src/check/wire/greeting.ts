@@ -3,8 +3,8 @@ import { type Check, demand } from '../check.ts';
 import { SERVER_PORTS } from '../clients/options.ts';
 
 const TRIES = 20;
-/** A greeting that waits for anything else than the way there and back is late, in milliseconds. */
-const AT_ONCE = 250;
+/** A proxy that waits for the client to speak delays every greeting by more than this, in milliseconds. */
+const AT_ONCE = 100;
 
 export const greeting: Check<Bench> = {
   name: 'a server that speaks first is heard at once',
@@ -21,9 +21,10 @@ export const greeting: Check<Bench> = {
       demand(result.received.startsWith('hello'), `no greeting: ${JSON.stringify(result)}`);
       waits.push((result.firstByteAt ?? Number.POSITIVE_INFINITY) - result.startedAt);
     }
-    // The first one may have had to build the tunnel.
-    const worst = Math.max(...waits.slice(1));
-    demand(worst < AT_ONCE, `a greeting took ${worst} ms`);
-    return `${TRIES} greetings, the first after ${waits[0] ?? 0} ms, the others within ${worst} ms`;
+    // A single one may have met a busy moment of the machine.
+    const sorted = waits.toSorted((a, b) => a - b);
+    const median = sorted[TRIES / 2] ?? Number.POSITIVE_INFINITY;
+    demand(median < AT_ONCE, `half of the greetings took ${median} ms or more`);
+    return `${TRIES} greetings, median ${median} ms, the slowest ${sorted.at(-1) ?? 0} ms`;
   },
 };
