@@ -37,6 +37,7 @@ export interface RunResult extends Exit {
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
+ * The file in /proc/sys would do for the host name too, but only root outside of the tree may write it.
  * Arguments: how many mounts, source and target of each, host name, command. A resolv.conf that leads into a /run that
  * does not have it (systemd-resolved is not running) gets a place of its own.
  */
@@ -49,7 +50,7 @@ while [ "$n" -gt 0 ]; do
   mount --bind "$1" "$2" || exit 125
   shift 2; n=$((n - 1))
 done
-echo "$1" > /proc/sys/kernel/hostname; shift
+hostname "$1" 2>/dev/null; shift
 exec "$@"`;
 
 /** Starts a command in a network namespace, with its own host name and mounts. Its children live in its process group. */
