@@ -225,6 +225,13 @@ function openFiles(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
+/** Bytes of resident memory per round in the second half of a long run; a short one tells nothing, and counts as 0. */
+function growthPerRound(samples: readonly number[], rounds: number): number {
+  if (SOAK_MS < 60_000) return 0;
+  const settled = samples.slice(Math.floor(samples.length / 2));
+  return ((settled.at(-1) ?? 0) - (settled[0] ?? 0)) / Math.max(1, (settled.length - 1) * rounds);
+}
+
 const names = Object.keys(scenarios);
 const scenarioOf = (name: string): Scenario => scenarios[name] ?? (() => undefined);
 
@@ -240,6 +247,7 @@ describe('the native surface, driven in a loop', () => {
   it(
     'keeps neither descriptors nor memory',
     () => {
+      clearFaults();
       const files = openFiles();
       const end = performance.now() + SOAK_MS;
       const rss: number[] = [];
@@ -250,11 +258,17 @@ describe('the native surface, driven in a loop', () => {
         if (rounds % 50 === 0) rss.push(process.memoryUsage.rss());
       }
       expect(openFiles()).toBe(files);
-      expect(rounds).toBeGreaterThan(50);
-      // A session that is not freed costs some 20 KB per round; the collector's ups and downs are far below that.
-      const settled = rss.slice(Math.floor(rss.length / 2));
-      const growth = ((settled.at(-1) ?? 0) - (settled[0] ?? 0)) / Math.max(1, (settled.length - 1) * 50);
-      expect(growth).toBeLessThan(8_192);
+      const called = (name: string): number => nativeCalls().get(name) ?? 0;
+      expect(called('SSL_new')).toBeGreaterThan(10);
+      expect(called('SSL_free')).toBe(called('SSL_new'));
+      expect(called('SSL_CTX_free')).toBe(called('SSL_CTX_new'));
+      expect(called('BIO_free')).toBe(2 * called('BIO_new_bio_pair') + called('BIO_new_mem_buf'));
+      expect(called('EVP_PKEY_free')).toBe(called('PEM_read_bio_PrivateKey'));
+      // Each context reads two lists of certificates, and the last read of a list finds none.
+      const certificates =
+        called('PEM_read_bio_X509') - 2 * called('SSL_CTX_new') + called('SSL_get1_peer_certificate');
+      expect(called('X509_free')).toBe(certificates);
+      expect(growthPerRound(rss, 50)).toBeLessThan(8_192);
     },
     SOAK_MS + 30_000,
   );

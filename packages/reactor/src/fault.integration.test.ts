@@ -295,9 +295,11 @@ it(
       if (rounds % 20 === 0) rss.push(process.memoryUsage.rss());
     }
     loop.reactor.dispose();
+    // In a short run the collector's ups and downs are larger than any leak; handles are counted after each play.
+    if (SOAK_MS < 60_000) return;
     const settled = rss.slice(Math.floor(rss.length / 2));
     const growth = ((settled.at(-1) ?? 0) - (settled[0] ?? 0)) / Math.max(1, (settled.length - 1) * 20);
-    expect(growth).toBeLessThan(32_768);
+    expect(growth).toBeLessThan(16_384);
   },
   SOAK_MS + 30_000,
 );

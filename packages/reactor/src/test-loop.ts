@@ -1,5 +1,6 @@
 import { systemClock } from '@ambit/core/clock';
 import type { AmbitError } from '@ambit/core/errors';
+import { EINPROGRESS } from '@ambit/native/errno';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { accept4, connect, localAddress, openTcpSocket, socketError } from '@ambit/native/socket';
 import { AF_INET } from '@ambit/native/socket-address';
@@ -38,7 +39,8 @@ export class TestLoop {
     try {
       const listener = own(openTcpListener({ address: { ip: '127.0.0.1', port: 0 } }));
       const client = own(openTcpSocket(AF_INET));
-      connect(client, localAddress(listener));
+      const result = connect(client, localAddress(listener));
+      if (result < 0 && result !== -EINPROGRESS) throw socketError('connect', result, 'test');
       untilReadable(listener);
       const server = own(accept4(listener));
       this.reactor.close(listener);
