@@ -55,7 +55,7 @@ const threads: DataThreads = new DataThreads({
   log,
   state: function* (): Generator<Command> {
     yield* certificates.commands();
-    if (resources.generation > 0) yield { kind: 'resources', batch: resources.held.full(resources.generation) };
+    if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
     yield* pods.commands();
   },
   onReport,
@@ -66,6 +66,8 @@ const threads: DataThreads = new DataThreads({
 
 // What the controller says, and what was known before this process.
 const resources: Resources = new Resources({
+  network: config.network,
+  clusterDomain: config.clusterDomain,
   log,
   distribute: async (batch: ResourceBatch) => {
     threads.broadcast({ kind: 'resources', batch });
@@ -177,7 +179,7 @@ function depositResources(): void {
   clock.setTimeout(
     () => {
       depositing = false;
-      const { bytes } = resources.held.full(resources.generation);
+      const { bytes } = resources.snapshot();
       estate.holdState('resources', new Uint8Array(bytes));
     },
     DEPOSIT_INTERVAL,

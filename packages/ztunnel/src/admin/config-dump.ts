@@ -1,4 +1,5 @@
 import { formatSpiffeId } from '@ambit/core/spiffe';
+import { dumpMesh } from '@ambit/mesh/config-dump';
 import type { IdentityState } from '@ambit/identity/certificate';
 import { X509Certificate } from 'node:crypto';
 import type { Config } from '../config.ts';
@@ -20,10 +21,7 @@ export interface DumpSources {
 export async function configDump(sources: DumpSources): Promise<Record<string, unknown>> {
   const { config, resources, certificates } = sources;
   return {
-    workloads: resources.held.records('workload'),
-    services: resources.held.records('service'),
-    policies: resources.held.records('authorization'),
-    stagedServices: {},
+    ...dumpMesh(resources.store),
     staticConfig: {},
     version: { component: 'ztunnel', generation: resources.generation },
     config,

@@ -1,8 +1,9 @@
 import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
-import type { CertificateSource, IdentityEvent, IssuedChain } from '@ambit/identity/certificate';
+import type { CertificateSource, IdentityEvent } from '@ambit/identity/certificate';
 import { CertificateStore } from '@ambit/identity/certificate-store';
+import { lazySource } from '@ambit/identity/lazy-source';
 import type { Config } from '../config.ts';
 import { CERTIFICATE_HEAD_START } from '../limits.ts';
 import type { Command } from '../messages.ts';
@@ -29,7 +30,7 @@ export class Certificates {
     this.store = new CertificateStore({
       clock,
       random,
-      source: lazyAuthority(config),
+      source: authority(config),
       onEvent: (event) => this.#onEvent(event),
     });
   }
@@ -119,9 +120,8 @@ export class Certificates {
 }
 
 /** The authority behind CA_ADDRESS. Its libraries are loaded when it is first asked: a successor serves before that. */
-function lazyAuthority(config: Config): CertificateSource {
-  let client: Promise<CertificateSource> | undefined;
-  const load = async (): Promise<CertificateSource> => {
+function authority(config: Config): CertificateSource {
+  return lazySource(async () => {
     const { CaClient } = await import('@ambit/identity/ca-client');
     return new CaClient({
       address: config.caAddress,
@@ -131,16 +131,13 @@ function lazyAuthority(config: Config): CertificateSource {
       clusterId: config.clusterId,
       ttlSeconds: Math.round(config.secretTtl / 1_000),
     });
-  };
-  return {
-    async fetch(identity, signal): Promise<IssuedChain> {
-      client ??= load();
-      return (await client).fetch(identity, signal);
-    },
-  };
+  });
 }
 
-/** A variable that holds PEM or the path of a file with it. */
-export function pemSource(value: string): { readonly file: string } | { readonly pem: string } {
+/** A variable that holds PEM, the word SYSTEM (the roots of the machine), or the path of a file. */
+export function pemSource(
+  value: string,
+): { readonly file: string } | { readonly pem: string } | { readonly system: true } {
+  if (value === 'SYSTEM') return { system: true };
   return value.includes('-----BEGIN') ? { pem: value } : { file: value };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
+import { resourceVersions } from '@ambit/mesh/resource/snapshot';
 import { DeltaClient, type DeltaClientEvent } from '@ambit/xds/delta-client';
 import { ZdsClient, type ZdsState } from '@ambit/zds/client';
 import type { Readiness } from '../admin/readiness.ts';
@@ -76,8 +77,8 @@ function connectController({
     clock,
     random: Math.random,
     held: new Map([
-      [AUTHORIZATION_TYPE, resources.held.versions('authorization')],
-      [ADDRESS_TYPE, resources.held.versions('address')],
+      [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
+      [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
     ]),
     apply: (update) => resources.apply(update),
     onEvent: (event) => {

@@ -1,8 +1,9 @@
 import type { Logger } from '@ambit/core/log';
+import { MeshStore } from '@ambit/mesh/mesh-store';
 import type { ResourceBatch } from '@ambit/mesh/resource/batch';
 import { encodeBatch, type RawResource, type ResourceType } from '@ambit/mesh/resource/encode';
+import { encodeSnapshot } from '@ambit/mesh/resource/snapshot';
 import type { RejectedResource, ResourceUpdate } from '@ambit/xds/resource';
-import { HeldResources } from './held-resources.ts';
 
 export const ADDRESS_TYPE = 'type.googleapis.com/istio.workload.Address';
 export const AUTHORIZATION_TYPE = 'type.googleapis.com/istio.security.Authorization';
@@ -13,6 +14,8 @@ const TYPES: Readonly<Record<string, ResourceType>> = {
 };
 
 export interface ResourcesOptions {
+  readonly network: string;
+  readonly clusterDomain: string;
   readonly log: Logger;
   /** Gives a batch to every data thread; resolves when all of them have applied it. */
   readonly distribute: (batch: ResourceBatch) => Promise<void>;
@@ -22,15 +25,18 @@ export interface ResourcesOptions {
 
 /** What the controller said, on its way to the data threads. */
 export class Resources {
-  readonly held: HeldResources = new HeldResources();
+  /** The same state as on every data thread. */
+  readonly store: MeshStore;
   readonly #options: ResourcesOptions;
   #generation = 0;
+  #snapshot: ResourceBatch | undefined;
   #synced = new Set<string>();
   #queue: Promise<unknown> = Promise.resolve();
   readonly #firstSync = Promise.withResolvers<undefined>();
 
   constructor(options: ResourcesOptions) {
     this.#options = options;
+    this.store = new MeshStore({ network: options.network, clusterDomain: options.clusterDomain });
   }
 
   /** Resolves when the mesh is known: from a predecessor's state, or when the controller has answered for every type. */
@@ -42,9 +48,15 @@ export class Resources {
     return this.#generation;
   }
 
+  /** The whole state as one batch, for a data thread or a process that starts. The same object until something changes. */
+  snapshot(): ResourceBatch {
+    this.#snapshot ??= encodeSnapshot(this.store, this.#generation);
+    return this.#snapshot;
+  }
+
   /** Takes over the state of a predecessor, before any thread runs. */
   restore(batch: ResourceBatch): void {
-    this.held.absorb(batch);
+    this.store.apply(batch);
     this.#generation = Math.max(this.#generation, batch.generation);
     this.#firstSync.resolve(undefined);
   }
@@ -68,7 +80,9 @@ export class Resources {
       resources: update.resources.map(({ name, version, bytes }): RawResource => ({ type, name, version, bytes })),
       removals: update.removed.map((name) => ({ type, name })),
     });
-    this.held.absorb(batch);
+    this.store.apply(batch);
+    this.store.takeChanges();
+    this.#snapshot = undefined;
     await this.#options.distribute(batch);
     for (const { name, reason } of rejected)
       this.#options.log.error(

@@ -109,7 +109,9 @@ export class DataPlane {
 
   #applyResources(): void {
     if (this.#applying) return;
-    const more = this.#thread.store.applySlice(APPLY_BUDGET, this.#now);
+    // Without a pod nobody waits, and the first pod must find the mesh whole: half of it would refuse connections.
+    const budget = this.#pods.size === 0 ? Number.POSITIVE_INFINITY : APPLY_BUDGET;
+    const more = this.#thread.store.applySlice(budget, this.#now);
     this.#react();
     if (!more) return;
     this.#applying = true;

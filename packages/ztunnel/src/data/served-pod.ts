@@ -170,7 +170,8 @@ export class ServedPod {
       setNoDelay(fd);
       setKeepalive(fd, this.thread.keepalive);
       return originalDestination(fd);
-    } catch {
+    } catch (error) {
+      this.thread.reactor.report(error);
       setResetOnClose(fd);
       this.thread.reactor.close(fd);
       return undefined;
