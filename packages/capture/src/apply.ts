@@ -23,6 +23,14 @@ const NOTHING_TO_DELETE = /No such (?:file or directory|process)|FIB table does 
 const ALREADY_THERE = /File exists/;
 
 /**
+ * What a pod's namespace needs from the moment a proxy listens in it, before anything is redirected. Repeating it is
+ * harmless, and `applyInPod` does it too.
+ */
+export function prepareInPod(pod: CapturedPod, options: ApplyOptions = {}): void {
+  inNamespace(pod.namespace, () => applySysctls(POD_SYSCTLS, options.proc ?? '/proc'));
+}
+
+/**
  * Redirects a pod: sysctls and reply routes first (without marks they do nothing), then all rules in one transaction,
  * then a look at what the kernel made of them. Repeating it is harmless. When it throws, either no rule was changed, or
  * (`AMBIT_CAPTURE_VERIFY`) something else writes to the same tables; what is redirected stays so, because the other way

@@ -7,7 +7,6 @@ import type { ZdsRequest } from './messages.ts';
 import type { FromClientThread, Problem, ToClientThread } from './thread-messages.ts';
 
 export type { PodOwner, RemovalReason } from './client/pod-table.ts';
-export type { PodInfo } from './messages.ts';
 
 /** How a proxy stands with its node agent. It can serve new pods while `connected`, `synced` and nothing is pending. */
 export interface ZdsState {

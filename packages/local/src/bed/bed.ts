@@ -56,32 +56,36 @@ export async function createBed(options: BedOptions): Promise<Bed> {
     throw new AmbitError(
       'AMBIT_BED_TREE',
       'the bed must run in a user namespace of its own, or it would change the network of this machine',
-      {
-        source: 'configuration',
-      },
+      { source: 'configuration' },
     );
   }
   const fabric = layFabric();
+  // What has to be taken down when a later step fails, the last one first.
+  const undo: (() => unknown)[] = [() => fabric.close()];
   try {
     const nodes = await Promise.all(
-      NODE_NAMES.map((name) =>
-        BedNode.create({
+      NODE_NAMES.map(async (name) => {
+        const node = await BedNode.create({
           name,
           namespace: fabric.nodes[name],
           directory: join(options.directory, `node-${name}`),
           clock: options.clock,
           run: (plan) => bed.run(name, plan),
           report: (error) => options.report?.(error),
-        }),
-      ),
+        });
+        undo.unshift(() => node.close());
+        return node;
+      }),
     );
     const zone = new ClusterZone('cluster.local', new Map([['istiod.istio-system.svc.cluster.local', FABRIC_IP]]));
     const dns = await ClusterDns.listen(zone, fabric.namespace, { ip: CLUSTER_DNS_IP, port: 53 });
+    undo.unshift(() => dns.close());
     const bed: Bed = new Bed(options, fabric, nodes, zone, dns);
+    undo.splice(0, undo.length, () => bed.close({ deadline: 0 }));
     await bed.begin();
     return bed;
   } catch (error) {
-    fabric.close();
+    for (const step of undo) await step();
     throw error;
   }
 }
@@ -195,6 +199,16 @@ export class Bed implements Drainable {
     const pod = this.pod(key);
     await pod.whenReady();
     return pod;
+  }
+
+  /** Gives a pod that `run` started other labels; what runs in it goes on. */
+  relabel(pod: BedPod, labels: Readonly<Record<string, string>>): void {
+    const planned = this.#kubelet.planned.get(pod.key);
+    if (planned === undefined)
+      throw new AmbitError('AMBIT_BED_NO_POD', `pod ${pod.key} stands in a manifest: change that`);
+    const wanted = { ...planned.wanted, metadata: { ...planned.wanted.metadata, labels } };
+    this.#kubelet.planned.set(pod.key, { ...planned, wanted });
+    this.#reconcile();
   }
 
   /** Deletes a pod that `run` started. Resolves when it is gone. */

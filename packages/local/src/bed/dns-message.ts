@@ -7,7 +7,6 @@ export const TYPE_AAAA = 28;
 export const TYPE_SRV = 33;
 
 export const NO_ERROR = 0;
-export const FORMAT_ERROR = 1;
 export const NAME_ERROR = 3;
 export const NOT_IMPLEMENTED = 4;
 

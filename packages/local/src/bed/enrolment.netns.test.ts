@@ -152,6 +152,14 @@ describe('enrolment', () => {
     expect(held.output()).not.toContain('broken');
   });
 
+  it('a pod is enrolled by a label of its own', async () => {
+    const pod = await bed.node('a').pod({ name: 'alone', labels: { app: 'alone' } });
+    expect(pod.enrolment.state).toBe('out');
+    bed.relabel(pod, { app: 'alone', 'istio.io/dataplane-mode': 'ambient' });
+    await pod.enrolment.settled();
+    expect(isRedirected(pod)).toBe(true);
+  });
+
   it('labels of the pod itself beat those of the namespace; annotations choose what is redirected', async () => {
     bed.apply('shop', namespace(true));
     const [out, quiet] = await Promise.all([

@@ -57,6 +57,13 @@ describe('a bed that is closed', () => {
     await eventually('the descriptors are closed', () => readdirSync('/proc/self/fd').length <= before.descriptors);
   });
 
+  it('a bed that cannot be made leaves nothing either, and says what the program said', async () => {
+    const before = processes();
+    const failing = openBed({ proxies: { a: { kind: 'binary', path: '/bin/false' } } });
+    await expect(failing).rejects.toThrow(/^ztunnel-a-\w+ did not become ready: it ended/);
+    await eventually('the processes end', () => processes().length <= before.length);
+  });
+
   it('six pods are up in about a second, the bed included', async () => {
     const began = performance.now();
     const { bed, close } = await openBed();
