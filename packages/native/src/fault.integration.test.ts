@@ -8,11 +8,10 @@ import { EPOLLIN, Epoll } from './epoll.ts';
 import { EINPROGRESS, EMFILE, ENOMEM, SystemCallError } from './errno.ts';
 import { openEvent, raiseEvent, takeEvent } from './eventfd.ts';
 import { clearFaults, failCall, nativeCalls } from './fault.ts';
-import { Ledger } from './ledger.ts';
 import { openTcpListener, openUdpListener } from './listening-socket.ts';
 import { readSealedMemoryFile, sealedMemoryFile } from './memfd.ts';
 import { allocate } from './memory.ts';
-import { HANDLE_BIO, HANDLE_CONTEXT, HANDLE_SESSION } from './openssl-handle.ts';
+import { freeHandle, HANDLE_BIO, HANDLE_CONTEXT, HANDLE_SESSION, type HandleKind } from './openssl-handle.ts';
 import { opensslVersion } from './openssl-version.ts';
 import { peerCertificate } from './peer-certificate.ts';
 import { effectiveCapabilities, openProcess, raiseOpenFileLimit } from './process.ts';
@@ -78,21 +77,39 @@ const material: Omit<TlsContextOptions, 'side'> = {
   rootsPem: root.certificatePem,
 };
 
-/** What a scenario has in hand goes into the ledger at once, so that it is released whatever happens. */
-type Scenario = (ledger: Ledger) => void;
+/** What a scenario has in hand, so that it is released whatever happens. */
+class Hand {
+  readonly #descriptors: number[] = [];
+  readonly #objects: [HandleKind, number][] = [];
 
-function run(scenario: Scenario): void {
-  const ledger = new Ledger(Ledger.allocate());
-  try {
-    scenario(ledger);
-  } finally {
-    ledger.closeAll();
+  addDescriptor(fd: number): void {
+    this.#descriptors.push(fd);
+  }
+
+  addObject(kind: HandleKind, address: number): void {
+    this.#objects.push([kind, address]);
+  }
+
+  empty(): void {
+    for (const [kind, address] of this.#objects) freeHandle(kind, address);
+    this.#descriptors.forEach(close);
   }
 }
 
-function keep(ledger: Ledger, fd: number, syscall = ''): number {
+type Scenario = (hand: Hand) => void;
+
+function run(scenario: Scenario): void {
+  const hand = new Hand();
+  try {
+    scenario(hand);
+  } finally {
+    hand.empty();
+  }
+}
+
+function keep(hand: Hand, fd: number, syscall = ''): number {
   const kept = checked(syscall, fd);
-  ledger.addDescriptor(kept);
+  hand.addDescriptor(kept);
   return kept;
 }
 
@@ -111,18 +128,18 @@ function readable(fd: number): void {
   }
 }
 
-function tcpPair(ledger: Ledger): readonly [number, number] {
-  const listener = keep(ledger, openTcpListener({ address: { ip: '127.0.0.1', port: 0 } }));
-  const client = keep(ledger, openTcpSocket(AF_INET));
+function tcpPair(hand: Hand): readonly [number, number] {
+  const listener = keep(hand, openTcpListener({ address: { ip: '127.0.0.1', port: 0 } }));
+  const client = keep(hand, openTcpSocket(AF_INET));
   const result = connect(client, localAddress(listener));
   if (result !== -EINPROGRESS) checked('connect', result);
   readable(listener);
-  return [client, keep(ledger, accept4(listener), 'accept4')];
+  return [client, keep(hand, accept4(listener), 'accept4')];
 }
 
 const scenarios: Record<string, Scenario> = {
-  tcp: (ledger) => {
-    const [client, server] = tcpPair(ledger);
+  tcp: (hand) => {
+    const [client, server] = tcpPair(hand);
     expect(acceptedPeer()).toEqual(localAddress(client));
     peerAddress(client);
     originalDestination(server);
@@ -135,56 +152,56 @@ const scenarios: Record<string, Scenario> = {
     checked('shutdown', shutdown(client, SHUT_WR));
     setResetOnClose(client);
   },
-  datagrams: (ledger) => {
-    const fd = keep(ledger, openUdpListener({ address: { ip: '::1', port: 0 } }));
+  datagrams: (hand) => {
+    const fd = keep(hand, openUdpListener({ address: { ip: '::1', port: 0 } }));
     checked('sendto', sendDatagram(fd, memory.address, 100, localAddress(fd)));
     readable(fd);
     checked('recvmsg', receiveDatagram(fd, memory.address, 100));
     datagramSource();
   },
-  packets: (ledger) => {
-    const listener = keep(ledger, listenSeqpacket('@ambit-fault-test', 1));
-    const client = keep(ledger, connectSeqpacket('@ambit-fault-test'));
-    const server = keep(ledger, acceptSeqpacket(listener), 'accept4');
+  packets: (hand) => {
+    const listener = keep(hand, listenSeqpacket('@ambit-fault-test', 1));
+    const client = keep(hand, connectSeqpacket('@ambit-fault-test'));
+    const server = keep(hand, acceptSeqpacket(listener), 'accept4');
     peerCredentials(server);
-    seqpacketPair().forEach((fd) => ledger.addDescriptor(fd));
-    const files = Array.from({ length: 5 }, () => keep(ledger, openReadOnly('/dev/null')));
+    seqpacketPair().forEach((fd) => hand.addDescriptor(fd));
+    const files = Array.from({ length: 5 }, () => keep(hand, openReadOnly('/dev/null')));
     checked('sendmsg', sendPacket(client, memory.address, 10, files));
     checked('recvmsg', receivePacket(server, memory.address, 10, 5));
-    takeDescriptors().forEach((fd) => ledger.addDescriptor(fd));
+    takeDescriptors().forEach((fd) => hand.addDescriptor(fd));
   },
-  events: (ledger) => {
-    const event = keep(ledger, openEvent());
+  events: (hand) => {
+    const event = keep(hand, openEvent());
     raiseEvent(event);
     readable(event);
     takeEvent(event);
     const epoll = new Epoll(4);
-    ledger.addDescriptor(epoll.fd);
+    hand.addDescriptor(epoll.fd);
     epoll.add(event, EPOLLIN, 1);
     epoll.modify(event, EPOLLIN, 2);
     epoll.remove(event);
   },
-  files: (ledger) => {
-    const file = keep(ledger, sealedMemoryFile('state', Buffer.alloc(100_000, 'x')));
-    const copy = keep(ledger, duplicate(file));
+  files: (hand) => {
+    const file = keep(hand, sealedMemoryFile('state', Buffer.alloc(100_000, 'x')));
+    const copy = keep(hand, duplicate(file));
     setCloseOnExec(copy, false);
     expect(readSealedMemoryFile(copy).length).toBe(100_000);
     raiseOpenFileLimit();
     effectiveCapabilities();
-    keep(ledger, openProcess(process.pid));
+    keep(hand, openProcess(process.pid));
   },
   contexts: () => {
     opensslVersion();
     createTlsContext({ side: 'server', ...material }).free();
     createTlsContext({ side: 'client', ...material, rootsPem: root.certificatePem + leaf.certificatePem }).free();
   },
-  sessions: (ledger) => {
-    const [client, server] = tcpPair(ledger);
+  sessions: (hand) => {
+    const [client, server] = tcpPair(hand);
     const contexts = (['client', 'server'] as const).map((side) => createTlsContext({ side, ...material }));
-    contexts.forEach((context) => ledger.addObject(HANDLE_CONTEXT, context.address));
+    contexts.forEach((context) => hand.addObject(HANDLE_CONTEXT, context.address));
     const [first = 0, second = 0] = contexts.map((context, index) => {
       const ssl = newSession(context, index === 0 ? client : server);
-      ledger.addObject(HANDLE_SESSION, ssl);
+      hand.addObject(HANDLE_SESSION, ssl);
       return ssl;
     });
     handshakeBoth(first, client, second, server);
@@ -192,8 +209,8 @@ const scenarios: Record<string, Scenario> = {
     if (peerCertificate(first)?.uris[0] !== 'spiffe://cluster.local/ns/a/sa/b')
       throw new AmbitError('AMBIT_TEST', 'no peer certificate');
     const pair = newBioPair(300_000);
-    ledger.addObject(HANDLE_BIO, pair.readEnd);
-    ledger.addObject(HANDLE_BIO, pair.writeEnd);
+    hand.addObject(HANDLE_BIO, pair.readEnd);
+    hand.addObject(HANDLE_BIO, pair.writeEnd);
     attach(first, pair);
     if (write(first, memory.address, 20_000) <= 0) throw lastFailure(first);
     const length = pairBytes(pair);

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +8,7 @@ import { siblingModule } from '@ambit/core/sibling-module';
 import { EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
 import { raiseEvent, openEvent, takeEvent } from '@ambit/native/eventfd';
 import { recv, send } from '@ambit/native/socket';
+import { LONGEST_WAIT_MS } from './limits.ts';
 import { LoopControl } from './loop-channel.ts';
 import type { ReadinessHandler } from './reactor.ts';
 import { TestLoop } from './test-loop.ts';
@@ -233,5 +236,25 @@ describe('a loop on a worker thread', () => {
     await worker.terminate();
     expect(control.reap()).toBeGreaterThanOrEqual(51);
     expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
+  });
+
+  it('does not keep a process alive whose main thread ends', async () => {
+    const script = `
+      const { Worker } = require('node:worker_threads');
+      import(${JSON.stringify(new URL('./loop-channel.ts', import.meta.url).href)}).then(({ LoopControl }) => {
+        const control = new LoopControl(() => setTimeout(() => { console.log('leaving'); process.exit(3); }, 50));
+        new Worker(new URL(${JSON.stringify(siblingModule(import.meta.url, './test-worker').href)}), {
+          workerData: control.channel,
+          transferList: [control.channel.port],
+        });
+      });`;
+    const child = spawn(process.execPath, ['--conditions=development', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    const left = systemClock.now();
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(code).toBe(3);
+    expect(systemClock.now() - left).toBeLessThan(2 * LONGEST_WAIT_MS);
   });
 });

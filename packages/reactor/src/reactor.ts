@@ -182,7 +182,7 @@ export class Reactor {
   /** One turn that waits at most `maxWaitMs` (and never more than `LONGEST_WAIT_MS`) for something to do. */
   runTurn(maxWaitMs: number): void {
     const pending = this.#deferred.length > 0 || this.#dirty.length > 0 || this.#messagesWaiting;
-    const wait = pending ? 0 : this.#timers.untilNext(this.#clock.now(), Math.min(maxWaitMs, LONGEST_WAIT_MS));
+    const wait = pending ? 0 : this.#timers.untilNext(this.now, Math.min(maxWaitMs, LONGEST_WAIT_MS));
     const count = this.#epoll.wait(wait);
     this.now = this.#clock.now();
     Atomics.add(this.#words, LOOP_TURNS, 1);

@@ -27,7 +27,7 @@ class WheelTimer implements ReactorTimer {
 
 /**
  * Coarse timers in a hashed wheel: adding and cancelling cost the same whatever their number. A timer never runs early
- * and at most one slot plus the length of the running turn late. Timers further away than one revolution (16 s) stay
+ * and at most one slot plus the length of the turn before late. Timers further away than one revolution (16 s) stay
  * in their slot and are passed over until their tick comes.
  */
 export class TimerWheel {
