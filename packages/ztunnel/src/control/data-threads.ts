@@ -13,6 +13,10 @@ export interface DataThreadsOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** Who feeds the threads. */
+export interface DataThreadsOwner {
   /** Everything that a new thread has to know to serve like the others. */
   readonly state: () => Iterable<Command>;
   readonly onReport: (thread: number, report: Report) => void;
@@ -20,11 +24,15 @@ export interface DataThreadsOptions {
   readonly onReplaced: (thread: number, reason: string) => void;
 }
 
+const NOBODY: DataThreadsOwner = { state: () => [], onReport: () => undefined, onReplaced: () => undefined };
+
 /**
  * The data threads of this process: starts them, speaks to all of them, and replaces one that died or stalled.
  * Listeners belong to the control side, so that connections wait in their queues while a thread is replaced.
  */
 export class DataThreads {
+  /** Threads may start before there is one: they then know nothing, and serve nothing, until they are told. */
+  owner: DataThreadsOwner = NOBODY;
   readonly #options: DataThreadsOptions;
   readonly #threads: DataThread[] = [];
   readonly #awaiting = new Set<{ generation: number; resolve: (value: undefined) => void }>();
@@ -107,11 +115,11 @@ export class DataThreads {
       module: siblingModule(import.meta.url, '../worker'),
       onReport: (report) => {
         if (report.kind === 'applied') this.#settleApplied();
-        this.#options.onReport(index, report);
+        this.owner.onReport(index, report);
       },
     });
     this.#threads[index] = thread;
-    for (const command of this.#options.state()) thread.send(command);
+    for (const command of this.owner.state()) thread.send(command);
     void thread.ended.then((reason) => {
       this.#replace(index, thread, `it ended (${reason})`);
     });
@@ -158,7 +166,7 @@ export class DataThreads {
       { thread: index, reason, closed },
       'a data thread is replaced; what it left open was closed',
     );
-    this.#options.onReplaced(index, reason);
+    this.owner.onReplaced(index, reason);
     this.#spawn(index);
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@ambit/core/log';
 import { MeshStore } from '@ambit/mesh/mesh-store';
 import type { ResourceBatch } from '@ambit/mesh/resource/batch';
-import { encodeBatch, type RawResource, type ResourceType } from '@ambit/mesh/resource/encode';
+import type { RawResource, ResourceType } from '@ambit/mesh/resource/encode';
 import { encodeSnapshot } from '@ambit/mesh/resource/snapshot';
 import type { RejectedResource, ResourceUpdate } from '@ambit/xds/resource';
 
@@ -75,6 +75,8 @@ export class Resources {
     const type = TYPES[update.typeUrl];
     if (type === undefined)
       return update.resources.map(({ name }) => ({ name, reason: `type ${update.typeUrl} was not asked for` }));
+    // The protobuf runtime is loaded with the first update: a successor serves before that.
+    const { encodeBatch } = await import('@ambit/mesh/resource/encode');
     const { batch, rejected } = encodeBatch({
       generation: ++this.#generation,
       resources: update.resources.map(({ name, version, bytes }): RawResource => ({ type, name, version, bytes })),

@@ -1,0 +1,200 @@
+import type { Clock } from '@ambit/core/clock';
+import { messageOf } from '@ambit/core/errors';
+import type { Logger } from '@ambit/core/log';
+import { openBatch, type ResourceBatch } from '@ambit/mesh/resource/batch';
+import { raiseOpenFileLimit, setParentDeathSignal } from '@ambit/native/process';
+import { selfTest } from '@ambit/native/self-test';
+import { Readiness } from '../admin/readiness.ts';
+import type { Config } from '../config.ts';
+import { Estate } from '../keeper/estate.ts';
+import { STALL_AFTER } from '../limits.ts';
+import type { Command, Report } from '../messages.ts';
+import { Certificates } from './certificates.ts';
+import type { DataThreads } from './data-threads.ts';
+import { LogWriter } from './log-writer.ts';
+import { Pods } from './pods.ts';
+import { ProxyMetrics } from './proxy-metrics.ts';
+import { Resources } from './resources.ts';
+
+const SIGTERM_NUMBER = 15;
+/** The state is written for a successor at most this often, milliseconds. */
+const DEPOSIT_INTERVAL = 200;
+
+export interface ControlSideOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly threads: DataThreads;
+  /** Resolves when every data thread turns its loop. */
+  readonly started: Promise<void>;
+  /** Process id of the keeper, when there is one. */
+  readonly keeper: string | undefined;
+}
+
+/**
+ * Assembles the control side: it knows the mesh, the node's pods and their certificates, and tells the data threads. It
+ * never parses bytes that a peer or an application sent. The parts stand in the order in which a successor needs them.
+ */
+export async function runControlSide(options: ControlSideOptions): Promise<void> {
+  const { config, clock, log, threads, keeper } = options;
+
+  // Fail early, with the name of what is missing, rather than at the first connection.
+  selfTest();
+  raiseOpenFileLimit();
+  // A keeper that dies takes its proxy with it: two of them must not hold the same pods unseen.
+  if (keeper !== undefined) setParentDeathSignal(SIGTERM_NUMBER);
+
+  let depositing = false;
+  const estate = new Estate(clock, log, keeper);
+  const inheritance = estate.recall();
+
+  const accessLog = new LogWriter();
+  const metrics = new ProxyMetrics(clock.wallTime());
+
+  // What the controller says, and what was known before this process.
+  const resources: Resources = new Resources({
+    network: config.network,
+    clusterDomain: config.clusterDomain,
+    log,
+    distribute: async (batch: ResourceBatch) => {
+      threads.broadcast({ kind: 'resources', batch });
+      await threads.applied(batch.generation);
+    },
+    onApplied: () => {
+      depositResources();
+    },
+  });
+
+  const certificates: Certificates = new Certificates({
+    config,
+    clock,
+    random: Math.random,
+    log,
+    broadcast: (command) => {
+      threads.broadcast(command);
+    },
+    onChanged: (state) => {
+      estate.holdState('certificates', state);
+    },
+  });
+
+  // The pods, which the node agent names; served as soon as the mesh is known.
+  const pods: Pods = new Pods({
+    config,
+    log,
+    estate,
+    known: resources.known,
+    ask: (command) => threads.ask(command),
+    onIdentityUsed: (identity) => certificates.use(identity),
+    onIdentityUnused: (identity) => {
+      certificates.forget(identity);
+    },
+  });
+
+  const readiness = new Readiness(
+    ['data threads', 'controller', 'node agent'],
+    () => threads.heartbeatAges(),
+    STALL_AFTER,
+  );
+
+  threads.owner = {
+    state: function* (): Generator<Command> {
+      yield* meshState();
+      yield* pods.commands();
+    },
+    onReport,
+    onReplaced: (thread, reason) => {
+      metrics.threadReplaced(thread, reason);
+    },
+  };
+  restore();
+  for (const command of meshState()) threads.broadcast(command);
+  await options.started;
+  readiness.done('data threads');
+  await pods.inherit(inheritance.pods);
+
+  // The proxy serves now what its predecessor served. What follows loads libraries and speaks with others.
+  const { AdminListeners } = await import('../admin/listeners.ts');
+  const admin = await AdminListeners.open({
+    config,
+    threads,
+    pods,
+    certificates,
+    resources,
+    readiness,
+    metrics,
+    accessLog,
+    quit: () => void end(),
+  });
+  const { connectControlPlane } = await import('./control-plane.ts');
+  const controlPlane = connectControlPlane({ config, clock, log, resources, pods, readiness, metrics });
+
+  let ending: Promise<void> | undefined;
+  process.on('SIGTERM', () => void end());
+  process.on('SIGINT', () => void end());
+
+  /** Hands over and drains; a second call cuts what is left. */
+  function end(): Promise<void> {
+    if (ending !== undefined) {
+      log.warn('asked twice to end: open connections are cut');
+      process.exit(0);
+    }
+    ending = (async () => {
+      log.info({ deadline: config.drainDeadline }, 'the proxy ends: no new connections, open ones may finish');
+      estate.bidFarewell();
+      readiness.lost('ending');
+      controlPlane.leave();
+      await pods.drain(config.drainDeadline);
+      await threads.stop();
+      await controlPlane.close();
+      await admin.close();
+      log.info('the proxy has ended');
+      process.exit(0);
+    })();
+    return ending;
+  }
+
+  /** What a data thread must know before it serves a pod. */
+  function* meshState(): Generator<Command> {
+    yield* certificates.commands();
+    if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
+  }
+
+  function restore(): void {
+    const saved = inheritance.states.get('resources');
+    const savedCertificates = inheritance.states.get('certificates');
+    if (savedCertificates !== undefined) certificates.restore(savedCertificates);
+    if (saved === undefined) return;
+    const shared = new SharedArrayBuffer(saved.length);
+    new Uint8Array(shared).set(saved);
+    try {
+      resources.restore(openBatch(shared));
+    } catch (error) {
+      log.error(
+        { error: messageOf(error) },
+        'the resources of the predecessor cannot be used; waiting for the controller',
+      );
+    }
+  }
+
+  /** A successor that starts from a state a little older asks the controller for the difference. */
+  function depositResources(): void {
+    if (depositing) return;
+    depositing = true;
+    clock.setTimeout(
+      () => {
+        depositing = false;
+        const { bytes } = resources.snapshot();
+        estate.holdState('resources', new Uint8Array(bytes));
+      },
+      DEPOSIT_INTERVAL,
+      { background: true },
+    );
+  }
+
+  function onReport(thread: number, report: Report): void {
+    if (report.kind === 'log') accessLog.write(report.text, report.dropped);
+    if (report.kind === 'fault')
+      log.error({ thread, error: report.message }, 'an error in a data thread cost its connection');
+  }
+}
