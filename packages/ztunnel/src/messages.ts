@@ -3,6 +3,7 @@ import type { ResourceBatch } from '@ambit/mesh/resource/batch';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { LoopChannel } from '@ambit/reactor/loop-channel';
 import type { Config } from './config.ts';
+import type { AcceptedAt } from './unanswered.ts';
 
 /** What the node agent says about a pod; the identity of everything that the pod does. */
 export interface PodInfo {
@@ -23,6 +24,8 @@ export interface PodListeners {
 }
 
 export interface Pod {
+  /** Unique in this process; names the pod in memory that threads share. */
+  readonly number: number;
   readonly info: PodInfo;
   /** Network namespace of the pod. */
   readonly namespace: number;
@@ -42,6 +45,8 @@ export type Command =
       readonly deadline: number | undefined;
       readonly ticket: number;
     }
+  /** Takes over a connection that a thread which died had accepted and not touched. */
+  | { readonly kind: 'resume'; readonly fd: number; readonly uid: string; readonly acceptedAt: AcceptedAt }
   | { readonly kind: 'drain'; readonly deadline: number; readonly ticket: number }
   | { readonly kind: 'scrape'; readonly ticket: number }
   | { readonly kind: 'connections'; readonly ticket: number }
@@ -77,4 +82,6 @@ export interface ThreadStart {
   readonly index: number;
   readonly config: Config;
   readonly channel: LoopChannel;
+  /** Memory of `UnansweredConnections`. */
+  readonly unanswered: SharedArrayBuffer;
 }

@@ -17,8 +17,9 @@ import { upstreamResolver } from './data/dns-forwarder.ts';
 import { Judge } from './data/judge.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import type { Command, Report, ThreadStart } from './messages.ts';
+import { UnansweredConnections } from './unanswered.ts';
 
-const { config, channel } = workerData as ThreadStart;
+const { config, channel, unanswered } = workerData as ThreadStart;
 
 // The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
 const reactor: Reactor = new Reactor({
@@ -47,6 +48,7 @@ const context: DataThreadContext = {
   judge: new Judge(reactor, store),
   metrics,
   accessLog,
+  unanswered: new UnansweredConnections(unanswered),
   traces: new TraceContexts(randomFillSync),
   wallTime: () => systemClock.wallTime(),
   place: { network: config.network, cluster: config.clusterId, node: config.nodeName },

@@ -102,6 +102,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       yield* meshState();
       yield* pods.commands();
     },
+    resume: (unanswered) => pods.resume(unanswered),
     onReport,
     onReplaced: (thread, reason) => {
       metrics.threadReplaced(thread, reason);

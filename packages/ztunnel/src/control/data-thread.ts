@@ -1,9 +1,11 @@
 import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
+import { Ledger } from '@ambit/native/ledger';
 import { LoopControl } from '@ambit/reactor/loop-channel';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config.ts';
 import type { Command, Report, ThreadStart } from '../messages.ts';
+import { type Unanswered, UnansweredConnections } from '../unanswered.ts';
 
 /** Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
@@ -31,6 +33,7 @@ export class DataThread {
   readonly #options: DataThreadOptions;
   readonly #worker: Worker;
   readonly #loop: LoopControl;
+  readonly #unanswered: SharedArrayBuffer = UnansweredConnections.allocate();
   readonly #asked = new Map<number, (report: Report | undefined) => void>();
   #lastTurns = 0;
   #lastTurnAt: number;
@@ -52,7 +55,12 @@ export class DataThread {
       }
       this.#receive(report);
     });
-    const start: ThreadStart = { index: options.index, config: options.config, channel: this.#loop.channel };
+    const start: ThreadStart = {
+      index: options.index,
+      config: options.config,
+      channel: this.#loop.channel,
+      unanswered: this.#unanswered,
+    };
     this.#worker = new Worker(options.module, {
       workerData: start,
       transferList: [this.#loop.channel.port],
@@ -105,9 +113,12 @@ export class DataThread {
     await this.#worker.terminate();
   }
 
-  /** Closes what the ended thread left open; how many handles that were. */
-  reclaim(): number {
-    return this.#loop.reap();
+  /** Closes what the ended thread left open, but for the connections that can be saved: those are the caller's. */
+  reclaim(): { closed: number; unanswered: Unanswered[] } {
+    const ledger = new Ledger(this.#loop.channel.ledger);
+    const unanswered = UnansweredConnections.read(this.#unanswered);
+    for (const { fd } of unanswered) ledger.removeDescriptor(fd);
+    return { closed: this.#loop.reap(), unanswered };
   }
 
   #receive(report: Report): void {

@@ -4,6 +4,7 @@ import { siblingModule } from '@ambit/core/sibling-module';
 import type { Config } from '../config.ts';
 import { STALL_AFTER } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
+import type { Unanswered } from '../unanswered.ts';
 import { DataThread } from './data-thread.ts';
 
 /** How often the heartbeats are read, milliseconds. */
@@ -20,11 +21,18 @@ export interface DataThreadsOwner {
   /** Everything that a new thread has to know to serve like the others. */
   readonly state: () => Iterable<Command>;
   readonly onReport: (thread: number, report: Report) => void;
+  /** What to tell a thread so that it takes over connections that another one left untouched. */
+  readonly resume: (unanswered: readonly Unanswered[]) => Iterable<Command>;
   /** Called when a thread has died or stalled and before its successor starts. */
   readonly onReplaced: (thread: number, reason: string) => void;
 }
 
-const NOBODY: DataThreadsOwner = { state: () => [], onReport: () => undefined, onReplaced: () => undefined };
+const NOBODY: DataThreadsOwner = {
+  state: () => [],
+  resume: () => [],
+  onReport: () => undefined,
+  onReplaced: () => undefined,
+};
 
 /**
  * The data threads of this process: starts them, speaks to all of them, and replaces one that died or stalled.
@@ -161,12 +169,13 @@ export class DataThreads {
 
   #replace(index: number, thread: DataThread, reason: string): void {
     if (this.#stopping || this.#threads[index] !== thread) return;
-    const closed = thread.reclaim();
+    const { closed, unanswered } = thread.reclaim();
     this.#options.log.error(
-      { thread: index, reason, closed },
+      { thread: index, reason, closed, saved: unanswered.length },
       'a data thread is replaced; what it left open was closed',
     );
     this.owner.onReplaced(index, reason);
-    this.#spawn(index);
+    const successor = this.#spawn(index);
+    for (const command of this.owner.resume(unanswered)) successor.send(command);
   }
 }

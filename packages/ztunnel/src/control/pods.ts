@@ -8,6 +8,7 @@ import type { PodOwner, RemovalReason } from '@ambit/zds/client';
 import type { Config } from '../config.ts';
 import type { Estate, InheritedPod } from '../keeper/estate.ts';
 import type { Command, Pod, Report } from '../messages.ts';
+import type { Unanswered } from '../unanswered.ts';
 import { closeListeners, listenerDescriptors, listenersFrom, openListeners, stopListening } from './listeners.ts';
 
 export interface PodsOptions {
@@ -27,6 +28,7 @@ export interface PodsOptions {
 export class Pods implements PodOwner {
   readonly #options: PodsOptions;
   readonly #serving = new Map<string, Pod>();
+  #number = 0;
   #started = 0;
   #stopped = 0;
 
@@ -48,7 +50,7 @@ export class Pods implements PodOwner {
           return;
         }
         void this.#options.onIdentityUsed(this.#identity(info));
-        await this.#serve({ info, namespace, listeners: own });
+        await this.#serve({ number: ++this.#number, info, namespace, listeners: own });
       }),
     );
   }
@@ -76,7 +78,7 @@ export class Pods implements PodOwner {
       close(own);
       throw error;
     }
-    const pod: Pod = { info: { uid, ...info }, namespace: own, listeners };
+    const pod: Pod = { number: ++this.#number, info: { uid, ...info }, namespace: own, listeners };
     const { dnsUdp, dnsTcp } = listeners;
     this.#options.estate.holdPod(
       pod.info,
@@ -99,6 +101,16 @@ export class Pods implements PodOwner {
   /** What a data thread has to be told to serve the pods of this node. Nobody waits for its answer. */
   *commands(): Generator<Command> {
     for (const pod of this.#serving.values()) yield { kind: 'add-pod', pod, ticket: 0 };
+  }
+
+  /** How a data thread is told to take over connections of a dead one. Those of pods that have left are closed. */
+  *resume(unanswered: readonly Unanswered[]): Generator<Command> {
+    const byNumber = new Map(this.list().map((pod) => [pod.number, pod]));
+    for (const { fd, pod, acceptedAt } of unanswered) {
+      const uid = byNumber.get(pod)?.info.uid;
+      if (uid === undefined) close(fd);
+      else yield { kind: 'resume', fd, uid, acceptedAt };
+    }
   }
 
   /** Takes every pod out of service: a second ztunnel, if there is one, gets what waits in the queues. */

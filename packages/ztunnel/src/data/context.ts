@@ -8,6 +8,7 @@ import type { MeshStore } from '@ambit/mesh/mesh-store';
 import type { Keepalive } from '@ambit/native/socket-option';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { Config } from '../config.ts';
+import type { UnansweredConnections } from '../unanswered.ts';
 import type { TraceContexts } from '@ambit/telemetry/trace-context';
 import type { AccessLog } from './access-log.ts';
 import type { Credentials } from './credentials.ts';
@@ -24,6 +25,7 @@ export interface DataThreadContext {
   readonly judge: Judge;
   readonly metrics: ThreadMetrics;
   readonly accessLog: AccessLog;
+  readonly unanswered: UnansweredConnections;
   readonly traces: TraceContexts;
   /** Milliseconds since the epoch, for the access log. */
   readonly wallTime: () => number;

@@ -43,6 +43,9 @@ export class DataPlane {
           this.#post({ kind: 'done', ticket: command.ticket });
         });
         return;
+      case 'resume':
+        this.#resume(command);
+        return;
       case 'drain':
         this.#drain(command.deadline, command.ticket);
         return;
@@ -62,6 +65,14 @@ export class DataPlane {
   #add(pod: Pod): void {
     this.#remove(pod.info.uid, undefined, () => undefined);
     this.#pods.set(pod.info.uid, new ServedPod(this.#thread, pod));
+  }
+
+  #resume({ fd, uid, acceptedAt }: Extract<Command, { kind: 'resume' }>): void {
+    const { reactor } = this.#thread;
+    reactor.adopt(fd);
+    const pod = this.#pods.get(uid);
+    if (pod === undefined) reactor.close(fd);
+    else pod.resume(fd, acceptedAt);
   }
 
   #remove(uid: string, deadline: number | undefined, done: () => void): void {

@@ -37,6 +37,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
   #certificateTimer: ReactorTimer | undefined;
   #record: ConnectionRecord | undefined;
   #cut: ((error: AmbitError) => void) | undefined;
+  #unanswered = -1;
   #over = false;
 
   /** Takes ownership of `fd`, an accepted connection that the loop has adopted. */
@@ -51,6 +52,11 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
 
   start(): void {
     this.#pod.transfers.add(this);
+    this.#unanswered = this.#pod.thread.unanswered.note({
+      fd: this.#fd,
+      pod: this.#pod.pod.number,
+      acceptedAt: 'outbound',
+    });
     this.#try();
   }
 
@@ -63,6 +69,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     }
     this.#pod.thread.choice.quarantine.succeeded(route.upstream.uid);
     this.#open(route, tunnel.peer.principal);
+    this.#answer();
     const relay = tunnel.relay(this.#fd, (outcome) => {
       this.#end(outcome);
     });
@@ -93,6 +100,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     }
     if (route.kind === 'plain') this.#pod.thread.choice.quarantine.succeeded(route.upstream.uid);
     this.#open(route, undefined);
+    this.#answer();
     this.#cut = this.#pod.thread.relayPlain(this.#fd, fd, (outcome) => {
       this.#end(outcome);
     });
@@ -124,6 +132,12 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
       actualDst: this.#route === undefined ? '' : formatSocketAddress(this.#route.target),
       protocol: this.#route?.kind === 'tunnel' ? 'HBONE' : 'TCP',
     };
+  }
+
+  /** From here on bytes may move, or the connection ends: no other thread could start it again. */
+  #answer(): void {
+    this.#pod.thread.unanswered.clear(this.#unanswered);
+    this.#unanswered = -1;
   }
 
   #try(): void {
@@ -294,6 +308,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     this.#withdraw?.();
     this.#pending?.cancel();
     this.#pod.transfers.delete(this);
+    this.#answer();
     setResetOnClose(this.#fd);
     this.#pod.thread.reactor.close(this.#fd);
     new ConnectionRecord(this.#pod, this.#facts(this.#route, undefined)).fail(error);

@@ -27,6 +27,7 @@ export class PlaintextConnection implements TcpConnectHandler, JudgedConnection,
   #pending: PendingConnect | undefined;
   #record: ConnectionRecord | undefined;
   #cut: ((error: AmbitError) => void) | undefined;
+  #unanswered = -1;
   #over = false;
 
   /** Takes ownership of `fd`, an accepted connection that the loop has adopted. */
@@ -47,6 +48,11 @@ export class PlaintextConnection implements TcpConnectHandler, JudgedConnection,
 
   start(): void {
     this.#served.transfers.add(this);
+    this.#unanswered = this.#served.thread.unanswered.note({
+      fd: this.#fd,
+      pod: this.#served.pod.number,
+      acceptedAt: 'plaintext',
+    });
     const route = routeInboundPlaintext(this.#served.workload(), this.#destination);
     // A pod that is not described yet is judged all the same: the judge waits for it.
     if (route.kind === 'refuse' && route.reason !== 'workload-unknown') {
@@ -65,6 +71,7 @@ export class PlaintextConnection implements TcpConnectHandler, JudgedConnection,
   onConnected(fd: number): void {
     this.#pending = undefined;
     this.#record = new ConnectionRecord(this.#served, this.#facts()).open();
+    this.#answer();
     this.#cut = this.#served.thread.relayPlain(this.#fd, fd, (outcome) => {
       this.#end(outcome);
     });
@@ -96,6 +103,12 @@ export class PlaintextConnection implements TcpConnectHandler, JudgedConnection,
       actualDst: destination,
       protocol: 'TCP',
     };
+  }
+
+  /** From here on bytes may move, or the connection ends: no other thread could start it again. */
+  #answer(): void {
+    this.#served.thread.unanswered.clear(this.#unanswered);
+    this.#unanswered = -1;
   }
 
   #connect(): void {
@@ -136,6 +149,7 @@ export class PlaintextConnection implements TcpConnectHandler, JudgedConnection,
   #fail(error: AmbitError): void {
     if (this.#over) return;
     this.#close();
+    this.#answer();
     setResetOnClose(this.#fd);
     this.#served.thread.reactor.close(this.#fd);
     new ConnectionRecord(this.#served, this.#facts()).fail(error);

@@ -8,7 +8,9 @@ import type { IncomingTunnel } from '@ambit/hbone/tunnel';
 import { type Client, createClient } from '@ambit/mesh/client';
 import type { Workload } from '@ambit/mesh/workload';
 import { originalDestination, setKeepalive, setNoDelay, setResetOnClose } from '@ambit/native/socket-option';
+import { peerAddress } from '@ambit/native/socket';
 import { Listener } from '@ambit/reactor/listener';
+import type { AcceptedAt } from '../unanswered.ts';
 import type { LiveConnection, Pod, PodInfo } from '../messages.ts';
 import { ConnectionRecord } from './connection-record.ts';
 import type { DataThreadContext } from './context.ts';
@@ -103,6 +105,18 @@ export class ServedPod {
     this.#dns?.destroy();
     this.#server.drain();
     this.pool.drain();
+  }
+
+  /** Starts a connection again that a thread which died had accepted. */
+  resume(fd: number, acceptedAt: AcceptedAt): void {
+    try {
+      const peer = peerAddress(fd);
+      if (acceptedAt === 'outbound') this.#acceptOutbound(fd, peer);
+      else this.#acceptPlaintext(fd, peer);
+    } catch {
+      // The client has not waited.
+      this.thread.reactor.close(fd);
+    }
   }
 
   /** True when nothing is left of it. */
