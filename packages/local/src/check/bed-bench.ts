@@ -10,7 +10,8 @@ import { LogFollower } from '../start/log-follower.ts';
 import type { Bench, BenchController, BenchNode, BenchPod, BenchPodName, LinkWatch } from './bench.ts';
 import { benchCertificates } from './certificates.ts';
 import { LinkWitness } from './capture/link-witness.ts';
-import { CHECK_MARKER } from './clients/options.ts';
+import { eventually } from './check.ts';
+import { CHECK_MARKER, SERVER_PORTS } from './clients/options.ts';
 import { POD_PLANS, checkManifests, movingNamespace } from './manifests.ts';
 import { runProgram, serverEvents, startLoad } from './programs.ts';
 import { killAndWait, openDescriptors, proxyOf } from './proxy-process.ts';
@@ -20,6 +21,8 @@ const PROXY: ProxyProgram = { kind: 'ambit' };
 const DRAIN_DEADLINE = 30_000;
 /** How long a proxy gets that a check may have broken, in milliseconds. */
 const RECOVERY_DEADLINE = 2_000;
+/** How long it may take until new pods reach each other, in milliseconds. */
+const KNOWN_WITHIN = 10_000;
 /** Access records that are kept per node; older ones are forgotten. */
 const KEPT_RECORDS = 50_000;
 
@@ -29,7 +32,7 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
   bed.apply('moving', movingNamespace(false));
   await bed.settled();
   const nodes = { a: benchNode(bed, 'a', clock), b: benchNode(bed, 'b', clock) };
-  return {
+  const bench: Bench = {
     clock,
     full,
     apply: (name, yaml) => bed.apply(name, yaml),
@@ -42,6 +45,19 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
     recover: () => recover(bed),
     certificates: benchCertificates(join(directory, 'istiod-state', 'ca'), clock),
   };
+  await known(bench);
+  return bench;
+}
+
+/** The proxies learn of new pods a moment after those are ready. */
+async function known(bench: Bench): Promise<void> {
+  for (const [from, service] of [['client', 'server.check'] as const, ['mover', 'stayer.check-moving'] as const]) {
+    await eventually(bench.clock, KNOWN_WITHIN, `${from} reaches ${service}`, async () => {
+      const to = { host: bench.serviceAddress(service), port: SERVER_PORTS.greeting };
+      const { ending } = await bench.pod(from).dial({ ...to, endAfterAnswer: true, timeout: 2_000 });
+      return ending === 'fin' ? true : undefined;
+    });
+  }
 }
 
 /** New proxies, a controller that runs, and no manifests but those of the start. */

@@ -44,7 +44,8 @@ export function describeFailures(report: LoadReport, since: number): string {
 /** `2 of 100 open connections were cut: 2 ECONNRESET`. */
 export function describeCuts(report: LoadReport): string {
   const kinds = tally(report.cuts.map((cut: Cut) => cut.failure));
-  return `${report.cuts.length} of ${report.held} open connections were cut${kinds === '' ? '' : `: ${kinds}`}`;
+  const slowest = `the slowest message took ${Math.round(report.slowestMessage)} ms`;
+  return `${report.cuts.length} of ${report.held} open connections were cut${kinds === '' ? '' : `: ${kinds}`}, ${slowest}`;
 }
 
 function tally(names: readonly string[]): string {

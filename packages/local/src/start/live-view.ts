@@ -11,6 +11,8 @@ import { LogFollower } from './log-follower.ts';
 /** Milliseconds between two pictures on a terminal, and elsewhere, where each adds to what is there. */
 const TERMINAL_EVERY = 1_000;
 const ELSEWHERE_EVERY = 10_000;
+/** Milliseconds until the first picture: by then there is something to show. */
+const FIRST_AFTER = 1_000;
 /** Refusals shown below the table. */
 const SHOWN_REFUSALS = 4;
 
@@ -45,7 +47,7 @@ export class LiveView {
   }
 
   start(): void {
-    this.#later(0);
+    this.#later(FIRST_AFTER);
   }
 
   stop(): void {

@@ -2,21 +2,26 @@ import { type Socket, connect } from 'node:net';
 import { type Timer, systemClock } from '@ambit/core/clock';
 import { CHECK_MARKER, type Cut, type LoadOptions, SERVER_PORTS } from './options.ts';
 
+/** As in `LoadOptions`. */
+type HeldOptions = Required<Pick<LoadOptions, 'host' | 'messageEvery' | 'timeout'>>;
+
 /** One connection that stays open and exchanges numbered messages, one after the other. */
 export class Held {
   /** Resolves with the first answer; rejects when there is none. */
   readonly established: Promise<void>;
-  readonly #options: Required<LoadOptions>;
+  readonly #options: HeldOptions;
   readonly #cuts: Cut[];
   readonly #openedAt = systemClock.wallTime();
   readonly #socket: Socket;
   #messages = 0;
+  #sentAt = 0;
+  #slowest = 0;
   #expected = '';
   #timer: Timer | undefined;
   #over = false;
   #settle: (failure?: Error) => void = () => undefined;
 
-  constructor(options: Required<LoadOptions>, cuts: Cut[]) {
+  constructor(options: HeldOptions, cuts: Cut[]) {
     this.#options = options;
     this.#cuts = cuts;
     this.#socket = connect({ host: options.host, port: SERVER_PORTS.echo, noDelay: true });
@@ -41,16 +46,23 @@ export class Held {
     });
   }
 
-  /** Ends the connection; returns how many messages came back. */
-  finish(): number {
+  /** How many messages came back, and how long the slowest took, in milliseconds; one that never came counts as well. */
+  get conversation(): { readonly messages: number; readonly slowest: number } {
+    return { messages: this.#messages, slowest: this.#slowest };
+  }
+
+  /** Ends the connection. Idempotent. */
+  finish(): void {
+    if (this.#over) return;
     this.#over = true;
+    if (this.#expected !== '') this.#slowest = Math.max(this.#slowest, systemClock.now() - this.#sentAt);
     this.#timer?.cancel();
     this.#socket.destroy();
-    return this.#messages;
   }
 
   #send(): void {
     this.#expected = `${CHECK_MARKER} message ${this.#messages}\n`;
+    this.#sentAt = systemClock.now();
     this.#socket.write(this.#expected, 'latin1');
     this.#timer = systemClock.setTimeout(() => {
       this.#cut('no answer');
@@ -65,6 +77,7 @@ export class Held {
     this.#expected = this.#expected.slice(text.length);
     if (this.#expected !== '') return;
     this.#messages += 1;
+    this.#slowest = Math.max(this.#slowest, systemClock.now() - this.#sentAt);
     this.#settle();
     this.#timer?.cancel();
     this.#timer = systemClock.setTimeout(() => {

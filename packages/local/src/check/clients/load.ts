@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { type Timer, systemClock } from '@ambit/core/clock';
 import { Held } from './held.ts';
+import { Lookups } from './lookups.ts';
 import { type Attempt, CHECK_MARKER, type Cut, type LoadOptions, type LoadReport, SERVER_PORTS } from './options.ts';
 
 /** Milliseconds between two looks at how many connections are due. */
@@ -14,7 +15,8 @@ const LONGEST = 600_000;
  * seen as a wait. `stop` ends the opening, waits for what is under way and reports every connection.
  */
 export class Load {
-  readonly #options: Required<LoadOptions>;
+  readonly #options: Required<Omit<LoadOptions, 'name'>>;
+  readonly #lookups: Lookups | undefined;
   readonly #attempts: Attempt[] = [];
   readonly #cuts: Cut[] = [];
   #opened = 0;
@@ -27,12 +29,14 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.#options = { maxOpen: 3_000, held: 0, messageEvery: 100, timeout: 5_000, ...options };
+    this.#lookups = options.name === undefined ? undefined : new Lookups(options.name);
   }
 
   /** Opens the connections that stay, and begins the load when all of them have exchanged a message. */
   async start(): Promise<void> {
     this.#held = Array.from({ length: this.#options.held }, () => new Held(this.#options, this.#cuts));
     await Promise.all(this.#held.map((held) => held.established));
+    this.#lookups?.start();
     if (this.#options.rate > 0) this.#openDue(systemClock.now());
   }
 
@@ -40,14 +44,21 @@ export class Load {
     this.#tick?.cancel();
     if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     let messages = 0;
-    for (const held of this.#held) messages += held.finish();
+    let slowestMessage = 0;
+    for (const held of this.#held) {
+      held.finish();
+      messages += held.conversation.messages;
+      slowestMessage = Math.max(slowestMessage, held.conversation.slowest);
+    }
     return {
       attempts: this.#attempts,
       leftOut: this.#leftOut,
       worstLateness: this.#worstLateness,
       held: this.#held.length,
       messages,
+      slowestMessage,
       cuts: this.#cuts,
+      names: this.#lookups?.stop() ?? { lookups: 0, lost: 0 },
     };
   }
 

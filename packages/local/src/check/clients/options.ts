@@ -1,3 +1,5 @@
+import type { LookupReport } from './lookups.ts';
+
 /** Ports of the check server; each behaves in one way. */
 export const SERVER_PORTS = {
   /** Sends every byte back until the client ends, then ends. */
@@ -67,6 +69,8 @@ export interface LoadOptions {
   readonly messageEvery?: number;
   /** A connection without an answer for so long has failed. Default 5000. */
   readonly timeout?: number;
+  /** A name that is looked up 20 times a second. Default none. */
+  readonly name?: string;
 }
 
 /** One new connection. Moments are milliseconds since the epoch. */
@@ -96,7 +100,11 @@ export interface LoadReport {
   /** How many stayed-open connections were established. */
   readonly held: number;
   readonly messages: number;
+  /** How long the slowest message on a stayed-open connection took there and back, in milliseconds. */
+  readonly slowestMessage: number;
   readonly cuts: readonly Cut[];
+  /** Of `LoadOptions.name`. */
+  readonly names: LookupReport;
 }
 
 /** What the check server prints per connection of the ports other than `echo` and `echoOnce`. */

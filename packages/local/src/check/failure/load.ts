@@ -10,7 +10,7 @@ const TOO_LATE = 1_000;
 /** Runs a load from client to server while something happens; demands that the load was what it should have been. */
 export async function underLoad(
   bench: Bench,
-  options: { rate: number; held?: number; timeout?: number },
+  options: { rate: number; held?: number; timeout?: number; name?: string },
   happen: () => Promise<void>,
 ): Promise<LoadReport> {
   const host = bench.serviceAddress('server.check');

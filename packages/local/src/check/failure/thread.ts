@@ -6,6 +6,8 @@ import { RATE, underLoad } from './load.ts';
 
 /** A stall that no healthy loop has, in milliseconds. */
 const STALL = 20_000;
+/** A thread that is told to die or to stall goes on serving for a moment, in milliseconds. */
+const TAKES_EFFECT = 50;
 /** A thread that stalls has to be noticed and replaced within so many milliseconds. */
 const REPLACED_WITHIN = 15_000;
 /** Descriptors that come and go with the traffic of the moment. */
@@ -47,7 +49,7 @@ async function once(bench: Bench, name: BenchNodeName, fault: string): Promise<s
     replacedAfter = bench.clock.wallTime() - faultAt;
     await pause(bench.clock, 2_000);
   });
-  demandNoneLost(report, faultAt);
+  demandNoneLost(report, faultAt + TAKES_EFFECT);
   demand(node.proxyPid() === pid, 'the whole proxy was restarted');
   await eventually(bench.clock, REPLACED_WITHIN, 'descriptors return to their number', () => {
     const now = node.descriptors();
