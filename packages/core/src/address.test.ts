@@ -10,9 +10,12 @@ describe('IP addresses', () => {
     expect(ipFromBytes(Uint8Array.of(10, 1, 2, 3))).toBe('10.1.2.3');
   });
 
-  it.each(['', '10.1', '010.1.2.3', '1.2.3.4.5', '1.2.3.256', 'fe80::1%eth0', 'localhost', '0x7f.1.1.1'])('refuse %j', (text) => {
-    expect(parseIp(text)).toBeUndefined();
-  });
+  it.each(['', '10.1', '010.1.2.3', '1.2.3.4.5', '1.2.3.256', 'fe80::1%eth0', 'localhost', '0x7f.1.1.1'])(
+    'refuse %j',
+    (text) => {
+      expect(parseIp(text)).toBeUndefined();
+    },
+  );
 
   it('refuse any other number of bytes', () => {
     expect(ipFromBytes(new Uint8Array(5))).toBeUndefined();
@@ -26,7 +29,16 @@ describe('socket addresses', () => {
     expect(formatSocketAddress({ ip: '2001:db8::1', port: 80 })).toBe('[2001:db8::1]:80');
   });
 
-  it.each(['10.0.0.1:0', '10.0.0.1:65536', '10.0.0.1:+80', '10.0.0.1:080', '10.0.0.1', '2001:db8::1:80', '[10.0.0.1]:80', ':80'])('refuse %j', (text) => {
+  it.each([
+    '10.0.0.1:0',
+    '10.0.0.1:65536',
+    '10.0.0.1:+80',
+    '10.0.0.1:080',
+    '10.0.0.1',
+    '2001:db8::1:80',
+    '[10.0.0.1]:80',
+    ':80',
+  ])('refuse %j', (text) => {
     expect(parseSocketAddress(text)).toBeUndefined();
   });
 });

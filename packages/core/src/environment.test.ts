@@ -14,10 +14,17 @@ describe('readEnvironment', () => {
   });
 
   it('reads what is set', () => {
-    expect(readEnvironment(TABLE, { NETWORK: 'n1', WORKERS: '4', DNS: 'false', SECRET_TTL: '20s' })).toEqual({ network: 'n1', workers: 4, dns: false, ttl: 20_000 });
+    expect(readEnvironment(TABLE, { NETWORK: 'n1', WORKERS: '4', DNS: 'false', SECRET_TTL: '20s' })).toEqual({
+      network: 'n1',
+      workers: 4,
+      dns: false,
+      ttl: 20_000,
+    });
   });
 
   it('names every wrong variable at once', () => {
-    expect(() => readEnvironment(TABLE, { WORKERS: '0', DNS: 'yes', SECRET_TTL: '1d' })).toThrow(/WORKERS="0".*DNS="yes".*SECRET_TTL="1d"/);
+    expect(() => readEnvironment(TABLE, { WORKERS: '0', DNS: 'yes', SECRET_TTL: '1d' })).toThrow(
+      /WORKERS="0".*DNS="yes".*SECRET_TTL="1d"/,
+    );
   });
 });

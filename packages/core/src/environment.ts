@@ -16,7 +16,10 @@ export type Configuration<Table extends VariableTable> = {
 };
 
 /** Reads every variable of the table once. Throws `AMBIT_CONFIG` that names all that are wrong. */
-export function readEnvironment<Table extends VariableTable>(table: Table, environment: Readonly<Record<string, string | undefined>>): Configuration<Table> {
+export function readEnvironment<Table extends VariableTable>(
+  table: Table,
+  environment: Readonly<Record<string, string | undefined>>,
+): Configuration<Table> {
   const problems: string[] = [];
   const entries = Object.entries(table).map(([key, variable]) => {
     const text = environment[variable.name];
@@ -24,7 +27,9 @@ export function readEnvironment<Table extends VariableTable>(table: Table, envir
     try {
       return [key, variable.parse(text)];
     } catch (error) {
-      problems.push(`${variable.name}=${JSON.stringify(text)}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(
+        `${variable.name}=${JSON.stringify(text)}: ${error instanceof Error ? error.message : String(error)}`,
+      );
       return [key, variable.fallback];
     }
   });
@@ -51,7 +56,12 @@ export function flag(name: string, fallback: boolean, about: string): Variable<b
 }
 
 /** A whole number within limits. */
-export function integer(name: string, fallback: number, limits: { min: number; max: number }, about: string): Variable<number> {
+export function integer(
+  name: string,
+  fallback: number,
+  limits: { min: number; max: number },
+  about: string,
+): Variable<number> {
   return {
     name,
     about,
@@ -74,7 +84,7 @@ export function duration(name: string, fallback: number, about: string): Variabl
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** Milliseconds of `500ms`, `10s`, `5m`, `24h`. Throws a plain Error otherwise. */
-export function parseDuration(value: string): number {
+function parseDuration(value: string): number {
   const match = /^([0-9]{1,9})(ms|s|m|h)$/.exec(value);
   if (match === null) throw new Error('must be a duration such as 500ms, 10s, 5m or 24h');
   return Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);

@@ -17,7 +17,12 @@ export interface LogOptions {
  */
 export function createLogger(component: string, options: LogOptions = {}): Logger {
   return pino(
-    { base: { component }, level: options.level ?? 'info', timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      base: { component },
+      level: options.level ?? 'info',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     pino.destination({ fd: options.descriptor ?? 1, sync: true }),
   );
 }

@@ -19,7 +19,8 @@ export function parseSpiffeId(uri: string): SpiffeId | undefined {
   const parts = uri.slice('spiffe://'.length).split('/');
   if (parts.length !== 5 || parts[1] !== 'ns' || parts[3] !== 'sa') return undefined;
   const [trustDomain = '', , namespace = '', , serviceAccount = ''] = parts;
-  if (!TRUST_DOMAIN.test(trustDomain) || !NAMESPACE.test(namespace) || !SERVICE_ACCOUNT.test(serviceAccount)) return undefined;
+  if (!TRUST_DOMAIN.test(trustDomain) || !NAMESPACE.test(namespace) || !SERVICE_ACCOUNT.test(serviceAccount))
+    return undefined;
   return { trustDomain, namespace, serviceAccount };
 }
 
@@ -27,7 +28,10 @@ export function parseSpiffeId(uri: string): SpiffeId | undefined {
 export function requireSpiffeId(uri: string): SpiffeId {
   const id = parseSpiffeId(uri);
   if (id === undefined) {
-    throw new AmbitError('AMBIT_SPIFFE_ID', `${JSON.stringify(uri.slice(0, 200))} is not spiffe://<trust domain>/ns/<namespace>/sa/<service account>`);
+    throw new AmbitError(
+      'AMBIT_SPIFFE_ID',
+      `${JSON.stringify(uri.slice(0, 200))} is not spiffe://<trust domain>/ns/<namespace>/sa/<service account>`,
+    );
   }
   return id;
 }

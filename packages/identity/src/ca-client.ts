@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { type ControlPlane, readRoots } from '@ambit/core/control-plane';
 import { type Drainable } from '@ambit/core/drain';
 import { AmbitError } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
@@ -7,10 +8,10 @@ import {
   IstioCertificateRequestSchema,
   type IstioCertificateResponse,
 } from '@ambit/proto/ca';
-import { Client, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type Client, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { openChannel, requestMetadata } from './ca-channel.ts';
 import { caService } from './ca-service.ts';
 import { type CertificateSource, type IssuedChain } from './certificate.ts';
-import { channelParts, type ControlPlane, readRoots, requestMetadata } from './control-plane-channel.ts';
 import { createCertificateRequest } from './csr.ts';
 import { DEFAULT_CERTIFICATE_TTL_S } from './limits.ts';
 
@@ -70,8 +71,7 @@ export class CaClient implements CertificateSource, Drainable {
     if (this.#connection !== undefined && this.#connection.rootsPem === rootsPem) return this.#connection.client;
     // Calls under way on the former connection finish there.
     this.#connection?.client.close();
-    const parts = channelParts(this.#options, rootsPem);
-    const client = new Client(parts.target, parts.credentials, parts.options);
+    const client = openChannel(this.#options, rootsPem);
     this.#connection = { rootsPem, client };
     return client;
   }

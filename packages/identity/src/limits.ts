@@ -39,6 +39,3 @@ export const TIMER_MAX_MS = 3_600_000;
 export const CHAIN_MAX_CHARACTERS = 1_048_576;
 export const CHAIN_MAX_CERTIFICATES = 10;
 export const ROOTS_MAX_CERTIFICATES = 200;
-
-/** Token and root files (bytes): a wrong path must not fill the memory. */
-export const CREDENTIAL_FILE_MAX_BYTES = 4_194_304;

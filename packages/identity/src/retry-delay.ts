@@ -1,3 +1,4 @@
+import { backoffDelay } from '@ambit/core/backoff';
 import { RETRY_FIRST_MAX_MS, RETRY_FIRST_MIN_MS, RETRY_JITTER, RETRY_MAX_MS } from './limits.ts';
 
 /**
@@ -6,6 +7,5 @@ import { RETRY_FIRST_MAX_MS, RETRY_FIRST_MIN_MS, RETRY_JITTER, RETRY_MAX_MS } fr
  */
 export function retryDelay(failures: number, first: number, random: number): number {
   const initial = RETRY_FIRST_MIN_MS + first * (RETRY_FIRST_MAX_MS - RETRY_FIRST_MIN_MS);
-  const doubled = Math.min(initial * 2 ** Math.min(failures - 1, 30), RETRY_MAX_MS / (1 + RETRY_JITTER));
-  return doubled * (1 - RETRY_JITTER + 2 * RETRY_JITTER * random);
+  return backoffDelay({ first: initial, longest: RETRY_MAX_MS, jitter: RETRY_JITTER }, failures, random);
 }

@@ -1,6 +1,7 @@
 import { type Clock, type Timer } from '@ambit/core/clock';
 import { type Drainable } from '@ambit/core/drain';
 import { type AmbitError } from '@ambit/core/errors';
+import { KEEPALIVE_TIME_MS, KEEPALIVE_TIMEOUT_MS } from '@ambit/core/limits';
 import { type ChannelOptions, type Server, status } from '@grpc/grpc-js';
 import { type Authenticator } from './client-facts.ts';
 import { ClientSession, type DiscoveryCall } from './client-session.ts';
@@ -9,8 +10,6 @@ import {
   BYTES_IN_FLIGHT,
   GATHER_MS,
   HEARTBEAT_MS,
-  KEEPALIVE_TIME_MS,
-  KEEPALIVE_TIMEOUT_MS,
   REQUEST_MAX_BYTES,
   SESSION_MEMORY_MB,
   STREAMS_PER_CONNECTION,

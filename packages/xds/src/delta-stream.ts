@@ -1,13 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Clock, type Timer } from '@ambit/core/clock';
+import { type ControlPlane } from '@ambit/core/control-plane';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
 } from '@ambit/proto/discovery';
-import { Client, type ClientDuplexStream, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { channelParts, type ControlPlane, streamMetadata } from './control-plane-channel.ts';
+import { type Client, type ClientDuplexStream, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { streamParts } from './discovery-channel.ts';
 import { discoveryService } from './discovery-service.ts';
 import { HEARTBEAT_HEADER, parseHeartbeat } from './heartbeat.ts';
 import { CONNECT_TIMEOUT_MS, FIRST_RESPONSE_TIMEOUT_MS, HEARTBEATS_MISSED } from './limits.ts';
@@ -45,12 +46,9 @@ export class DeltaStream {
   async run(): Promise<AmbitError | undefined> {
     let client: Client | undefined;
     try {
-      const [parts, metadata] = await Promise.all([
-        channelParts(this.#options.controlPlane),
-        streamMetadata(this.#options.controlPlane),
-      ]);
+      const { open, metadata } = await streamParts(this.#options.controlPlane);
       if (this.#cut !== undefined || this.#ending) return this.#cut;
-      client = new Client(parts.target, parts.credentials, parts.options);
+      client = open();
       const call = this.#open(client, metadata);
       for await (const response of call as AsyncIterable<DeltaDiscoveryResponse>) await this.#answer(call, response);
       return this.#cut;

@@ -14,10 +14,6 @@ export const SESSION_MEMORY_MB = 64;
 /** HTTP/2 window of a client (bytes): Node's default of 64 KiB makes large responses slow over any distance. */
 export const FLOW_CONTROL_WINDOW_BYTES: number = 4 * 1024 * 1024;
 
-/** HTTP/2 ping and how long its answer may take (ms): finds a peer that vanished without a word. */
-export const KEEPALIVE_TIME_MS = 30_000;
-export const KEEPALIVE_TIMEOUT_MS = 10_000;
-
 /** From the first packet to a TLS connection (ms). */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -56,6 +52,3 @@ export const BYTES_IN_FLIGHT: number = 256 * 1024 * 1024;
 
 /** Names one client may subscribe to by name, per type. */
 export const SUBSCRIBED_NAMES_MAX = 100_000;
-
-/** Token and root files (bytes): a wrong path must not fill the memory. */
-export const CREDENTIAL_FILE_MAX_BYTES = 4_194_304;

@@ -1,4 +1,7 @@
+import { backoffDelay } from '@ambit/core/backoff';
 import { RECONNECT_FIRST_MS, RECONNECT_JITTER, RECONNECT_MAX_MS } from './limits.ts';
+
+const BACKOFF = { first: RECONNECT_FIRST_MS, longest: RECONNECT_MAX_MS, jitter: RECONNECT_JITTER };
 
 /**
  * How long to wait before the next stream, in milliseconds. `fruitless`: streams in a row that ended before every type had a
@@ -7,8 +10,5 @@ import { RECONNECT_FIRST_MS, RECONNECT_JITTER, RECONNECT_MAX_MS } from './limits
  * once or, after an error, after the first delay. `random` in [0, 1) is for the jitter.
  */
 export function reconnectDelay(fruitless: number, clean: boolean, random: number): number {
-  if (fruitless === 0 && clean) return 0;
-  const doublings = Math.min(Math.max(fruitless - 1, 0), 30);
-  const delay = Math.min(RECONNECT_FIRST_MS * 2 ** doublings, RECONNECT_MAX_MS / (1 + RECONNECT_JITTER));
-  return delay * (1 - RECONNECT_JITTER + 2 * RECONNECT_JITTER * random);
+  return fruitless === 0 && clean ? 0 : backoffDelay(BACKOFF, fruitless, random);
 }
