@@ -5,7 +5,10 @@ const ARROWS = {
   native: { may: ['core'], why: 'The one place where memory safety is by hand stays small and at the bottom.' },
   reactor: { may: ['core', 'native'], why: 'An event loop knows descriptors and bytes, no protocol.' },
   http: { may: ['core'], why: 'Codecs are pure: bytes in, events out.' },
-  hbone: { may: ['core', 'native', 'reactor', 'http'], why: 'Tunnels know sockets and frames, no mesh; the relay calls recv and send itself.' },
+  hbone: {
+    may: ['core', 'native', 'reactor', 'http'],
+    why: 'Tunnels know sockets and frames, no mesh; the relay calls recv and send itself.',
+  },
   capture: { may: ['core', 'native'], why: 'Redirection is text and its application, whoever asks for it.' },
   zds: {
     may: ['core', 'proto', 'native', 'reactor'],

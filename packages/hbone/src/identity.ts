@@ -6,7 +6,7 @@ import type { PeerCertificate } from '@ambit/native/peer-certificate';
  * The one identity of a verified certificate. `AmbitError` `AMBIT_HBONE_NO_IDENTITY` when it has none, several, or one
  * that is not of the mesh's form: a certificate that could be read in two ways is not read at all.
  */
-export function identityOf(certificate: PeerCertificate | undefined): SpiffeId | AmbitError {
+function identityOf(certificate: PeerCertificate | undefined): SpiffeId | AmbitError {
   const uris = certificate?.uris ?? [];
   const [uri = ''] = uris;
   const identity = uris.length === 1 ? parseSpiffeId(uri) : undefined;

@@ -2,7 +2,7 @@ import { fieldValue } from '@ambit/http/h2/message-fields';
 import type { Fields } from './tunnel.ts';
 
 /** Response field of a refused CONNECT that says why; peers that do not know it ignore it. */
-export const REASON_FIELD = 'x-ambit-reason';
+const REASON_FIELD = 'x-ambit-reason';
 
 export interface Reason {
   /** `AMBIT_…`. */

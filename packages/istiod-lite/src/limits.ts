@@ -22,6 +22,12 @@ export const ROOT_LIFETIME_MS = 315_360_000_000;
 /** Lifetime of the controller's own server certificate, milliseconds; it is renewed at half of it. */
 export const SERVER_CERTIFICATE_TTL_MS = 86_400_000;
 
+/** Shortest time between two attempts to renew it, milliseconds. */
+export const SERVER_RENEWAL_GAP_MS = 10_000;
+
+/** Certificates from a plugged-in CA's own to its root; real ones have two or three. */
+export const MAX_CHAIN_CERTIFICATES = 8;
+
 /** How long a request waits for its pod to become known, milliseconds: a proxy often hears of a pod before the controller does. */
 export const POD_WAIT_MS = 2_000;
 

@@ -1,12 +1,3 @@
-/** Port of the HBONE listener in every pod: where a tunnel to a workload is opened. */
-export const HBONE_PORT = 15008;
-
-/** The proxy's own ports inside a pod; reaching one of them as a destination would be a loop. */
-export const PROXY_PORTS: ReadonlySet<number> = new Set([15001, 15006, 15008]);
-
-/** How long, in milliseconds, a connection may wait for a policy or workload that is named but not here yet; then deny. */
-export const PENDING_WAIT_MILLISECONDS = 2_000;
-
 /** Connect failures in a row after which an endpoint is benched: one may be chance, three are a state. */
 export const QUARANTINE_AFTER_FAILURES = 3;
 
@@ -28,9 +19,6 @@ export const DNS_ADDRESSES = 1_000;
 /** Above this number of exact values a policy looks them up in a set instead of comparing one by one. */
 export const COMPARE_ONE_BY_ONE = 4;
 
-/** Longest turn, in milliseconds, that a data thread should spend on applying resources. */
-export const APPLY_SLICE_MILLISECONDS = 1;
-
 /** Resources applied between two looks at the clock. */
 export const APPLY_BETWEEN_CLOCK_READS = 16;
 
@@ -39,3 +27,6 @@ export const COMPACT_BELOW_ONE_IN = 4;
 
 /** Batches below this many bytes are never copied out: there is little to win. */
 export const COMPACT_FROM_BYTES = 65_536;
+
+/** Tables of endpoints of one service before all are dropped: a client that dials every port must not fill the memory. */
+export const ENDPOINT_TABLES = 512;

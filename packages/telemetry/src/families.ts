@@ -41,22 +41,6 @@ export const SOCKETS_OPEN: MetricFamily = gauge('istio_tcp_sockets_open', 'Appli
 ]);
 
 export const DNS_REQUESTS: MetricFamily = counter('istio_dns_requests_total', 'DNS questions of pods.', DNS_LABELS);
-export const DNS_UPSTREAM_REQUESTS: MetricFamily = counter(
-  'istio_dns_upstream_requests_total',
-  'DNS questions that were forwarded.',
-  DNS_LABELS,
-);
-export const DNS_UPSTREAM_FAILURES: MetricFamily = counter(
-  'istio_dns_upstream_failures_total',
-  'DNS questions that were forwarded and not answered.',
-  DNS_LABELS,
-);
-export const DNS_UPSTREAM_SECONDS: MetricFamily = histogram(
-  'istio_dns_upstream_request_duration_seconds',
-  'Time until a forwarded DNS question was answered.',
-  [0.0005, 0.001, 0.01, 0.1, 1, 5],
-  DNS_LABELS,
-);
 
 export const BUILD: MetricFamily = gauge('istio_build', 'What runs here; always 1.', ['component', 'tag']);
 export const XDS_TERMINATIONS: MetricFamily = counter(
@@ -64,25 +48,9 @@ export const XDS_TERMINATIONS: MetricFamily = counter(
   'Ends of the connection to the controller: ConnectionError, Error, Reconnect or Complete.',
   ['reason'],
 );
-export const XDS_MESSAGES: MetricFamily = counter('istio_xds_message_total', 'Messages of the controller.', ['url']);
-export const XDS_MESSAGE_BYTES: MetricFamily = counter(
-  'istio_xds_message_bytes_total',
-  'Size of the messages of the controller.',
-  ['url'],
-);
 export const XDS_REJECTED: MetricFamily = counter(
   'ambit_xds_rejected_resources_total',
   'Resources of the controller that were not taken; the log names field and reason.',
-  ['url'],
-);
-export const XDS_APPLY_SECONDS: MetricFamily = histogram(
-  'ambit_xds_apply_seconds',
-  'Time from the arrival of a change until every data thread has applied it.',
-  SECONDS,
-);
-export const XDS_LAST_MESSAGE: MetricFamily = gauge(
-  'ambit_xds_last_message_timestamp_seconds',
-  'When the controller sent something last, in seconds since 1970.',
   ['url'],
 );
 export const XDS_CONNECTED: MetricFamily = gauge('ambit_xds_connected', '1 while connected to the controller.');
@@ -117,10 +85,6 @@ export const CONNECT_SECONDS: MetricFamily = histogram(
   SECONDS,
   ['reporter'],
 );
-export const ENDPOINTS_QUARANTINED: MetricFamily = gauge(
-  'ambit_endpoints_quarantined',
-  'Endpoints that are passed over because connecting to them failed several times.',
-);
 export const HANDSHAKES: MetricFamily = counter(
   'ambit_tls_handshakes_total',
   'TLS handshakes of tunnels; result is ok or the reason of the failure.',
@@ -132,22 +96,10 @@ export const HANDSHAKE_SECONDS: MetricFamily = histogram(
   SECONDS,
   ['reporter'],
 );
-export const POOL_CONNECTIONS: MetricFamily = gauge('ambit_pool_connections', 'Tunnel connections to other proxies.');
-export const POOL_STREAMS: MetricFamily = gauge('ambit_pool_streams', 'Application connections in those tunnels.');
-export const POOL_REQUESTS: MetricFamily = counter(
-  'ambit_pool_requests_total',
-  'Requests for a tunnel: reused, opened, or retried because a reused one was stale.',
-  ['result'],
-);
 export const CERTIFICATE_EXPIRY: MetricFamily = gauge(
   'ambit_certificate_expiry_timestamp_seconds',
   'When the certificate of an identity ends, in seconds since 1970.',
   ['identity'],
-);
-export const CERTIFICATE_REQUESTS: MetricFamily = counter(
-  'ambit_certificate_requests_total',
-  'Certificate requests to the CA; result is ok or the reason of the failure.',
-  ['result'],
 );
 export const THREAD_HEARTBEAT_AGE: MetricFamily = gauge(
   'ambit_data_thread_heartbeat_age_seconds',
@@ -165,7 +117,6 @@ export const LOG_RECORDS_DROPPED: MetricFamily = counter(
 );
 
 export const PROCESS_OPEN_FDS: MetricFamily = gauge('process_open_fds', 'Open file descriptors.');
-export const PROCESS_MAX_FDS: MetricFamily = gauge('process_max_fds', 'Limit of open file descriptors.');
 export const PROCESS_CPU_SECONDS: MetricFamily = counter('process_cpu_seconds_total', 'CPU time, user and system.');
 export const PROCESS_RESIDENT_BYTES: MetricFamily = gauge('process_resident_memory_bytes', 'Resident memory.');
 export const PROCESS_START_TIME: MetricFamily = gauge(
@@ -176,7 +127,6 @@ export const PROCESS_START_TIME: MetricFamily = gauge(
 /** All of them, in the order of the scrape. */
 export const FAMILIES: readonly MetricFamily[] = [
   PROCESS_OPEN_FDS,
-  PROCESS_MAX_FDS,
   PROCESS_CPU_SECONDS,
   PROCESS_RESIDENT_BYTES,
   PROCESS_START_TIME,
@@ -191,25 +141,13 @@ export const FAMILIES: readonly MetricFamily[] = [
   CONNECTION_REFUSALS,
   CONNECT_RETRIES,
   CONNECT_SECONDS,
-  ENDPOINTS_QUARANTINED,
   HANDSHAKES,
   HANDSHAKE_SECONDS,
-  POOL_CONNECTIONS,
-  POOL_STREAMS,
-  POOL_REQUESTS,
   CERTIFICATE_EXPIRY,
-  CERTIFICATE_REQUESTS,
   DNS_REQUESTS,
-  DNS_UPSTREAM_REQUESTS,
-  DNS_UPSTREAM_FAILURES,
-  DNS_UPSTREAM_SECONDS,
   XDS_CONNECTED,
   XDS_TERMINATIONS,
-  XDS_MESSAGES,
-  XDS_MESSAGE_BYTES,
   XDS_REJECTED,
-  XDS_APPLY_SECONDS,
-  XDS_LAST_MESSAGE,
   PROXIES_ACTIVE,
   PROXIES_PENDING,
   PROXIES_STARTED,

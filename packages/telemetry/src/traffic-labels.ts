@@ -30,7 +30,7 @@ export const TRAFFIC_LABELS = [
 ] as const;
 
 /** Stands for every label value that is missing. */
-export const UNKNOWN = 'unknown';
+const UNKNOWN = 'unknown';
 
 /** Which end of a connection counts it. */
 export type Reporter = 'destination' | 'source';

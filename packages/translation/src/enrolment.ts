@@ -2,7 +2,7 @@ import { valueOf } from './labels.ts';
 import type { Namespace, Pod } from './objects.ts';
 
 /** Label of a Namespace or Pod that puts it into the mesh (`ambient`) or keeps it out (`none`); the Pod's beats the Namespace's. */
-export const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode';
+const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode';
 
 /** Annotation that whoever captures a pod writes (`enabled`) once its traffic is redirected. */
 export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';

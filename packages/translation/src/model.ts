@@ -94,7 +94,7 @@ function duplicate(key: string, { file, position }: DecodedObject, holder: Decod
  * A wanted object with what was observed of it: status, where it runs and what the cluster gave it. Annotations are
  * merged and the observation wins; labels and everything else stay as wanted.
  */
-export function withObservation(wanted: ManifestObject, observed: ManifestObject): ManifestObject {
+function withObservation(wanted: ManifestObject, observed: ManifestObject): ManifestObject {
   const { uid, creationTimestamp, deletionTimestamp, ownerReferences } = observed.metadata;
   const metadata = {
     ...wanted.metadata,

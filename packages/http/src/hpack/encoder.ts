@@ -13,7 +13,7 @@ export interface HpackEncoderOptions {
   secret?: ReadonlySet<string>;
 }
 
-export const CHANGING_NAMES: ReadonlySet<string> = new Set([
+const CHANGING_NAMES: ReadonlySet<string> = new Set([
   'content-length',
   'date',
   'etag',
@@ -28,12 +28,7 @@ export const CHANGING_NAMES: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
-export const SECRET_NAMES: ReadonlySet<string> = new Set([
-  'authorization',
-  'cookie',
-  'proxy-authorization',
-  'set-cookie',
-]);
+const SECRET_NAMES: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization', 'set-cookie']);
 
 /** Values longer than this part of the table are not worth the entries they would push out. */
 const LARGEST_SHARE = 4;

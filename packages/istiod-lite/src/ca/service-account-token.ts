@@ -3,7 +3,7 @@ import { AmbitError } from '@ambit/core/errors';
 import { MAX_TOKEN_BYTES, TOKEN_SKEW_MS } from '../limits.ts';
 
 /** The audience that tokens for this controller carry. */
-export const TOKEN_AUDIENCE = 'istio-ca';
+const TOKEN_AUDIENCE = 'istio-ca';
 
 /** Who presents a token: a pod on a node, and the ServiceAccount it runs as. */
 export interface Caller {

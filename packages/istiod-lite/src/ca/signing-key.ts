@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import { AmbitError, messageOf } from '@ambit/core/errors';
+import { MAX_CHAIN_CERTIFICATES } from '../limits.ts';
 
 /** A certificate authority as its files hold it, all PEM. */
 export interface AuthorityMaterial {
@@ -20,7 +21,7 @@ export interface SigningKey {
 }
 
 /** Certificates of a PEM text, in order. Throws `AMBIT_CA_FILES` when there is none or one cannot be parsed. */
-export function certificatesOf(pem: string, what: string): X509Certificate[] {
+function certificatesOf(pem: string, what: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? [];
   try {
     return blocks.map((block) => new X509Certificate(block));
@@ -77,7 +78,8 @@ export function checkAuthority(
     if (current.validFromDate.getTime() > now) throw unusable(`${current.subject} is not valid yet`);
     if (current.validToDate.getTime() <= now) throw unusable(`${current.subject} has expired`);
     if (roots.some((root) => root.raw.equals(current.raw))) return { chain, roots };
-    if (chain.length >= MAX_CHAIN) throw unusable('the chain from ca-cert.pem to root-cert.pem is too long');
+    if (chain.length >= MAX_CHAIN_CERTIFICATES)
+      throw unusable('the chain from ca-cert.pem to root-cert.pem is too long');
     chain.push(current);
     const issuer = [...roots, ...pool].find((candidate) => isIssuedBy(current, candidate));
     if (issuer === undefined || chain.includes(issuer))
@@ -85,8 +87,6 @@ export function checkAuthority(
     current = issuer;
   }
 }
-
-const MAX_CHAIN = 8;
 
 function isIssuedBy(certificate: X509Certificate, candidate: X509Certificate): boolean {
   return certificate.checkIssued(candidate) && certificate.verify(candidate.publicKey);

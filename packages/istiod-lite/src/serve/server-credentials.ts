@@ -5,7 +5,7 @@ import type { Logger } from '@ambit/core/log';
 import type { SpiffeId } from '@ambit/core/spiffe';
 import { ServerCredentials } from '@grpc/grpc-js';
 import type { CertificateAuthority } from '../ca/authority.ts';
-import { SERVER_CERTIFICATE_TTL_MS } from '../limits.ts';
+import { SERVER_CERTIFICATE_TTL_MS, SERVER_RENEWAL_GAP_MS } from '../limits.ts';
 
 /** TLS 1.3 credentials of a gRPC server whose certificate can be exchanged while it serves. */
 class ExchangeableCredentials extends ServerCredentials {
@@ -70,7 +70,7 @@ export class ServerCertificate implements Drainable {
   }
 
   #renewBefore(notAfter: number): void {
-    const half = Math.max((notAfter - this.#parts.clock.wallTime()) / 2, MIN_RENEWAL_MS);
+    const half = Math.max((notAfter - this.#parts.clock.wallTime()) / 2, SERVER_RENEWAL_GAP_MS);
     this.#timer = this.#parts.clock.setTimeout(
       () => {
         issueOnce(this.#parts).then(
@@ -92,9 +92,6 @@ export class ServerCertificate implements Drainable {
     );
   }
 }
-
-/** Between two attempts, milliseconds. */
-const MIN_RENEWAL_MS = 10_000;
 
 function issueOnce({
   authority,

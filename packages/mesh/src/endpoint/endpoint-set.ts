@@ -1,5 +1,5 @@
 import type { Client } from '../client.ts';
-import { RANDOM_PICKS } from '../limits.ts';
+import { ENDPOINT_TABLES, RANDOM_PICKS } from '../limits.ts';
 import type { Service } from '../service.ts';
 import type { StoredWorkload } from '../store/workload-store.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -14,9 +14,6 @@ export interface Choice {
   readonly now: () => number;
   readonly quarantine: Quarantine;
 }
-
-/** Tables of one set before they are all dropped: a client that dials every port must not fill the memory. */
-const MAX_TABLES = 512;
 
 /** In a set of ports: a member takes whatever port was asked for. */
 const ANY_PORT = 0;
@@ -117,7 +114,7 @@ export class EndpointSet {
     const key = purpose === 'service' ? port : -port;
     let table = tables.get(key);
     if (table === undefined) {
-      if (this.#tableCount >= MAX_TABLES) {
+      if (this.#tableCount >= ENDPOINT_TABLES) {
         this.changed();
         return this.#tableFor(service, port, purpose, client);
       }

@@ -5,7 +5,7 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from '@ambit/core/address';
-import { PROXY_PORTS } from '../limits.ts';
+import { PROXY_PORTS } from '../ports.ts';
 import type { MeshStore } from '../mesh-store.ts';
 import type { Service } from '../service.ts';
 import { preferred, type StoredService } from '../store/service-store.ts';

@@ -3,7 +3,7 @@ import type { SpiffeId } from '@ambit/core/spiffe';
 import type { Client } from '../client.ts';
 import { chooseAddress, serviceIdentities, workloadIdentities } from '../endpoint/endpoint.ts';
 import type { Choice } from '../endpoint/endpoint-set.ts';
-import { HBONE_PORT, PROXY_PORTS } from '../limits.ts';
+import { HBONE_PORT, PROXY_PORTS } from '../ports.ts';
 import type { MeshStore } from '../mesh-store.ts';
 import type { Service, WeightedWaypoint } from '../service.ts';
 import type { StoredService } from '../store/service-store.ts';

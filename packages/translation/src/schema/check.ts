@@ -206,7 +206,7 @@ function checkTexts(
 }
 
 /** Any value as plain JSON, unchecked. */
-export function toPlain(node: Located): Plain {
+function toPlain(node: Located): Plain {
   if (node.kind === 'scalar') return node.value;
   if (node.kind === 'list') return node.items.map((item) => toPlain(item));
   const result = emptyObject();

@@ -6,7 +6,7 @@ import { type Condition, conditionOf } from './condition.ts';
 import type { TranslationSettings } from './settings.ts';
 
 /** Name of the policy that refuses every peer without identity; underscores, so that no object can be called so. */
-export const STRICT_POLICY_NAME = 'istio_converted_static_strict';
+const STRICT_POLICY_NAME = 'istio_converted_static_strict';
 
 type MatchInit = MessageInitShape<typeof MatchSchema>;
 

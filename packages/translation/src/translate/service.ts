@@ -20,7 +20,7 @@ export function isPublished({ spec }: Service): boolean {
   return spec.type !== 'ExternalName';
 }
 
-export function hostnameOf({ metadata }: Service, settings: TranslationSettings): string {
+function hostnameOf({ metadata }: Service, settings: TranslationSettings): string {
   return `${metadata.name}.${metadata.namespace}.svc.${settings.clusterDomain}`;
 }
 
@@ -64,7 +64,7 @@ export function convertService(service: Service, context: ServiceContext): WireS
 }
 
 /** The virtual addresses; none for headless Services. */
-export function clusterIps({ spec }: Service): IpAddress[] {
+function clusterIps({ spec }: Service): IpAddress[] {
   const texts = spec.clusterIPs !== undefined && spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? ''];
   const ips = texts.map((text) => parseIp(text)).filter((ip) => ip !== undefined);
   return [...new Set(ips)];

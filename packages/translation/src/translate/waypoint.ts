@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { HBONE_PORT } from '@ambit/mesh/ports';
 import { type GatewayAddress, GatewayAddressSchema } from '@ambit/proto/workload';
 import { valueOf } from '../labels.ts';
 import type { Model } from '../model.ts';
@@ -9,9 +10,6 @@ import type { TranslationSettings } from './settings.ts';
 
 const USE_WAYPOINT = 'istio.io/use-waypoint';
 const USE_WAYPOINT_NAMESPACE = 'istio.io/use-waypoint-namespace';
-
-/** Port on which waypoints end HBONE. */
-const HBONE_PORT = 15_008;
 
 interface WaypointReference {
   readonly name: string;

@@ -34,7 +34,7 @@ export interface WorkloadContext {
 }
 
 /** Resource name of a pod. */
-export function podUid({ metadata }: Pod, settings: TranslationSettings): string {
+function podUid({ metadata }: Pod, settings: TranslationSettings): string {
   return `${settings.clusterId}//Pod/${metadata.namespace}/${metadata.name}`;
 }
 
