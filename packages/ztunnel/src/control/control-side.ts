@@ -110,9 +110,11 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   };
   restore();
   for (const command of meshState()) threads.broadcast(command);
+  // Nobody waits for the slowest thread: whichever turns first serves.
+  const inherited = pods.inherit(inheritance.pods);
   await options.started;
   readiness.done('data threads');
-  await pods.inherit(inheritance.pods);
+  await inherited;
 
   // The proxy serves now what its predecessor served. What follows loads libraries and speaks with others.
   const { AdminListeners } = await import('../admin/listeners.ts');

@@ -50,7 +50,14 @@ export class Pods implements PodOwner {
           return;
         }
         void this.#options.onIdentityUsed(this.#identity(info));
-        await this.#serve({ number: ++this.#number, info, namespace, listeners: own });
+        try {
+          await this.#serve({ number: ++this.#number, info, namespace, listeners: own });
+        } catch (error) {
+          this.#options.log.error(
+            { error: messageOf(error) },
+            'a pod of the predecessor cannot be served; the node agent will add it again',
+          );
+        }
       }),
     );
   }
