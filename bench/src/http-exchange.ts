@@ -14,13 +14,21 @@ export const RESPONSE: Memory = memoryOf(`${head}${END_OF_HEAD}${'x'.repeat(BODY
 /** The request on a connection that is kept. */
 export const REQUEST: Memory = memoryOf(requestText('Accept: */*'));
 
-/** The request on a connection that is used once. */
+/**
+ * The request on a connection that is used once. The server closes first, so that the side that waits out TIME_WAIT is
+ * one with a fixed port: thousands of connections per second would use up the ephemeral ones.
+ */
 export const LAST_REQUEST: Memory = memoryOf(requestText('Connection: close'));
 
 /** True when the bytes begin an answer with status 200. */
 export function isSuccess(bytes: Buffer, start: number): boolean {
   // "HTTP/1.1 200": the digits are at 9, 10 and 11.
   return bytes[start + 9] === 0x32 && bytes[start + 10] === 0x30 && bytes[start + 11] === 0x30;
+}
+
+/** True when the request that ends at `end` is `LAST_REQUEST`: it ends in "close". */
+export function asksToClose(bytes: Buffer, end: number): boolean {
+  return bytes[end - 5] === 0x65;
 }
 
 /** Requests that end in `bytes[start..end)`; requests of the generator arrive whole. */

@@ -21,7 +21,7 @@ export async function measureWarm(stand: Stand, windows: Windows): Promise<Findi
   const r1000 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 1000 });
   const r3200 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 3200 });
   const max = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS });
-  const fresh = await windows.take(stand, 'new', { parallel: NEW_PARALLEL });
+  const fresh = await windows.take(stand, 'new', { parallel: NEW_PARALLEL, warmUp: connectionWarmUp(windows) });
   const bulk = await windows.take(stand, 'bulk', {});
   return {
     ...memory,
@@ -54,7 +54,7 @@ export async function measureCold(stand: Stand, windows: Windows): Promise<Findi
       return report;
     },
   };
-  const report = await windows.take(counting, 'new', { parallel: COLD_PARALLEL });
+  const report = await windows.take(counting, 'new', { parallel: COLD_PARALLEL, warmUp: connectionWarmUp(windows) });
   const accepted = ((await stand.accepted()) - before) / total;
   if (accepted >= ACCEPTED_PER_COLD_CONNECTION) return { cpu_cold: cpuEach(report) / 1e3 };
   console.error(`  cpu_cold is not reported: tunnels were used again (${accepted.toFixed(2)} accepted per connection)`);
@@ -78,6 +78,11 @@ async function measureMemory(stand: Stand, restMs: number): Promise<Findings> {
   const loaded = read();
   await held.release();
   return { mem_idle_anon: idle.anonymous / 2 ** 20, mem_conn: (loaded.resident - idle.resident) / HELD / 1024 };
+}
+
+/** There are ten times fewer connections than requests in a second, so a compiler at run time needs longer to see them. */
+function connectionWarmUp(windows: Windows): number {
+  return windows.durations.warmUp * 3;
 }
 
 function latency(measure: MeasureName, report: LoadReport): Findings {

@@ -29,7 +29,7 @@ export class Windows {
     this.durations = durations;
   }
 
-  /** Throws `AMBIT_BENCH_REFUSED` when no attempt may be reported: errors, or a rate that was missed. */
+  /** `options` may name another `warmUp`. Throws `AMBIT_BENCH_REFUSED` when no attempt may be reported: errors, or a rate that was missed. */
   async take(stand: Stand, shape: string, options: Readonly<Record<string, number>>): Promise<LoadReport> {
     const { warmUp, measure, patience } = this.durations;
     const watch = stand.proxies.flat().join(',');
@@ -38,7 +38,7 @@ export class Windows {
     let reason: string | undefined;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const quietBefore = await becomesQuiet(patience);
-      const report = await stand.load(shape, { ...options, warmUp, measure, watch });
+      const report = await stand.load(shape, { warmUp, measure, watch, ...options });
       reason = refusal(report);
       if (reason === undefined) {
         kept = report;

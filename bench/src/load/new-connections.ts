@@ -24,7 +24,7 @@ const GRACE_MS = 2_000;
 const TURN_MS = 50;
 const LATENCIES = 1_000_000;
 
-/** One request per connection: connect, ask, read the answer, close. */
+/** One request per connection: connect, ask, read the answer to its end, close. */
 export class NewConnectionLoad {
   readonly #reactor: Reactor;
   readonly #options: NewConnectionOptions;
@@ -101,12 +101,11 @@ class Visit implements ReadinessHandler {
     const count = recv(this.#fd, scratch.address, READ_BUFFER_BYTES);
     if (count === -EAGAIN) return;
     if (count <= 0) {
-      this.destroy();
+      this.#end(count === 0 && this.#good && this.#received === RESPONSE.bytes.length);
       return;
     }
     if (this.#received === 0) this.#good = isSuccess(scratch.bytes, 0);
     this.#received += count;
-    if (this.#received >= RESPONSE.bytes.length) this.#end(this.#good);
   }
 
   destroy(): void {

@@ -5,7 +5,7 @@ import { setNoDelay } from '@ambit/native/socket-option';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import { Listener } from '@ambit/reactor/listener';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
-import { RESPONSE, countRequests } from '../http-exchange.ts';
+import { RESPONSE, asksToClose, countRequests } from '../http-exchange.ts';
 
 /** Answers every request with `RESPONSE`, at once and from one buffer. */
 export function serveEcho(reactor: Reactor, listener: number): Listener {
@@ -20,6 +20,8 @@ export function serveEcho(reactor: Reactor, listener: number): Listener {
 class EchoConnection implements ReadinessHandler {
   readonly #reactor: Reactor;
   readonly #fd: number;
+  /** The answer that is being sent is the last one. */
+  #last = false;
   /** Answer bytes that the kernel has not taken yet. */
   #owed = 0;
 
@@ -40,6 +42,7 @@ class EchoConnection implements ReadinessHandler {
       this.destroy();
       return;
     }
+    this.#last = asksToClose(scratch.bytes, count);
     this.#owed = countRequests(scratch.bytes, 0, count) * RESPONSE.bytes.length;
     this.#pay();
   }
@@ -61,6 +64,7 @@ class EchoConnection implements ReadinessHandler {
       else this.destroy();
       return;
     }
-    this.#reactor.modify(this.#fd, EPOLLIN);
+    if (this.#last) this.destroy();
+    else this.#reactor.modify(this.#fd, EPOLLIN);
   }
 }
