@@ -10,7 +10,7 @@ import { LogFollower } from './log-follower.ts';
 
 /** Milliseconds between two pictures on a terminal, and elsewhere, where each adds to what is there. */
 const TERMINAL_EVERY = 1_000;
-const ELSEWHERE_EVERY = 10_000;
+const ELSEWHERE_EVERY = 5_000;
 /** Milliseconds until the first picture: by then there is something to show. */
 const FIRST_AFTER = 1_000;
 /** Refusals shown below the table. */
@@ -19,6 +19,8 @@ const SHOWN_REFUSALS = 4;
 /** Where the view is drawn. */
 export interface Screen {
   readonly isTTY: boolean;
+  /** Width of a terminal, in characters. */
+  readonly columns?: number;
   write(text: string): void;
 }
 
@@ -70,12 +72,17 @@ export class LiveView {
   }
 
   async #draw(): Promise<void> {
-    const samples = await Promise.all(NODE_NAMES.map((name) => this.#scrape(name)));
+    const [problems, ...samples] = await Promise.all([
+      this.#problems(),
+      ...NODE_NAMES.map((name) => this.#scrape(name)),
+    ]);
     if (this.#stopped) return;
     this.#follower.read();
     const picture = [liveTable(conversations(samples.flat()))];
     if (this.#refusals.length > 0) picture.push('', 'Refused lately:', ...this.#refusals);
-    const text = `${picture.join('\n')}\n`;
+    if (problems.length > 0)
+      picture.push('', 'Wrong in the manifests, what was good before stays in force:', ...problems);
+    const text = `${picture.join('\n').split('\n').map(this.#fit).join('\n')}\n`;
     this.#erase();
     this.#screen.write(text);
     this.#drawnLines = text.split('\n').length - 1;
@@ -90,6 +97,18 @@ export class LiveView {
       return [];
     }
   }
+
+  async #problems(): Promise<string[]> {
+    try {
+      const { refused } = JSON.parse(await this.#bed.controller.status('/debug/problems')) as { refused: string[] };
+      return refused.map((problem) => `  ${problem}`);
+    } catch (error) {
+      return [`  the controller does not answer: ${messageOf(error)}`];
+    }
+  }
+
+  /** A line that a terminal would wrap could not be moved over again. */
+  readonly #fit = (line: string): string => (this.#screen.isTTY ? line.slice(0, this.#screen.columns) : line);
 
   #noteRefusal(line: string): void {
     const record = parseAccessLine(line);

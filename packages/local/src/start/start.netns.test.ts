@@ -71,7 +71,7 @@ function meshProcesses(): string[] {
 }
 
 describe('npm start', () => {
-  it('shows who talks to whom, takes an edited manifest, and leaves nothing behind', async () => {
+  it('shows who talks to whom, takes an edited manifest, names a wrong one, and leaves nothing behind', async () => {
     const begin = performance.now();
     const started = new Started();
     await started.said(/spiffe:\/\/cluster\.local\/ns\/shop\/sa\/storefront +shop\/catalog/);
@@ -86,6 +86,9 @@ describe('npm start', () => {
     writeFileSync(policies, readFileSync(policies, 'utf8').replace('STRICT', 'PERMISSIVE'));
     const outsider = readdirSync(logs).find((name) => name.startsWith('outside.outsider')) ?? '';
     await expect.poll(() => readFileSync(join(logs, outsider), 'utf8'), { timeout: 10_000 }).toContain('was let in');
+
+    writeFileSync(policies, readFileSync(policies, 'utf8').replace('mtls:', 'mlts:'));
+    expect(await started.said(/policies\.yaml:\d+/)).toContain('did you mean mtls');
 
     expect(await started.end()).toBe(0);
     expect(existsSync(manifests)).toBe(false);
