@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 const EDGES = [
   'packages/core/**',
   '**/main.ts',
+  'packages/ztunnel/src/proxy.ts',
   '**/worker.ts',
   '**/*.test.ts',
   '**/test-*.ts',
@@ -105,7 +106,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/main.ts', 'examples/**', 'bench/**', 'packages/local/**', '**/*.test.ts'],
+    files: [
+      '**/main.ts',
+      'packages/ztunnel/src/proxy.ts',
+      'examples/**',
+      'bench/**',
+      'packages/local/**',
+      '**/*.test.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

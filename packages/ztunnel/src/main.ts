@@ -26,6 +26,7 @@ function launch(): void {
   const steward = new Steward(new PacketLine(ours), custody, systemClock, log);
   proxy = startProxy({
     module: siblingModule(import.meta.url, './proxy'),
+    environment: process.env,
     packetSocket: theirs,
     onDoorbell: () => {
       steward.readAll();

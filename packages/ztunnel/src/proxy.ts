@@ -20,4 +20,12 @@ const threads = new DataThreads({ config, clock: systemClock, log });
 const started = threads.start();
 
 const { runControlSide } = await import('./control/control-side.ts');
-await runControlSide({ config, clock: systemClock, log, threads, started, keeper: process.env.AMBIT_KEEPER });
+await runControlSide({
+  config,
+  clock: systemClock,
+  random: Math.random,
+  log,
+  threads,
+  started,
+  keeper: process.env.AMBIT_KEEPER,
+});

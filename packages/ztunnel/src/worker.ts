@@ -50,6 +50,7 @@ const context: DataThreadContext = {
   accessLog,
   unanswered: new UnansweredConnections(unanswered),
   traces: new TraceContexts(randomFillSync),
+  clockNow: () => systemClock.now(),
   wallTime: () => systemClock.wallTime(),
   place: { network: config.network, cluster: config.clusterId, node: config.nodeName },
   trustDomains: new Set([config.trustDomain, ...config.trustDomainAliases]),

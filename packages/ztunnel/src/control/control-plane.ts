@@ -13,6 +13,8 @@ import { ADDRESS_TYPE, AUTHORIZATION_TYPE, type Resources } from './resources.ts
 export interface ControlPlaneOptions {
   readonly config: Config;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly log: Logger;
   readonly resources: Resources;
   readonly pods: Pods;
@@ -43,6 +45,7 @@ export function connectControlPlane(options: ControlPlaneOptions): ControlPlaneL
 function connectController({
   config,
   clock,
+  random,
   log,
   resources,
   readiness,
@@ -75,7 +78,7 @@ function connectController({
     // Policies before what names them.
     typeUrls: [AUTHORIZATION_TYPE, ADDRESS_TYPE],
     clock,
-    random: Math.random,
+    random,
     held: new Map([
       [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
       [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],

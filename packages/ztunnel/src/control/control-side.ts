@@ -23,6 +23,8 @@ const DEPOSIT_INTERVAL = 200;
 export interface ControlSideOptions {
   readonly config: Config;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly log: Logger;
   readonly threads: DataThreads;
   /** Resolves when every data thread turns its loop. */
@@ -36,7 +38,7 @@ export interface ControlSideOptions {
  * never parses bytes that a peer or an application sent. The parts stand in the order in which a successor needs them.
  */
 export async function runControlSide(options: ControlSideOptions): Promise<void> {
-  const { config, clock, log, threads, keeper } = options;
+  const { config, clock, random, log, threads, keeper } = options;
 
   // Fail early, with the name of what is missing, rather than at the first connection.
   selfTest();
@@ -68,7 +70,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   const certificates: Certificates = new Certificates({
     config,
     clock,
-    random: Math.random,
+    random,
     log,
     broadcast: (command) => {
       threads.broadcast(command);
@@ -98,7 +100,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   );
 
   threads.owner = {
-    state: function* (): Generator<Command> {
+    *state(): Generator<Command> {
       yield* meshState();
       yield* pods.commands();
     },
@@ -130,7 +132,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     quit: () => void end(),
   });
   const { connectControlPlane } = await import('./control-plane.ts');
-  const controlPlane = connectControlPlane({ config, clock, log, resources, pods, readiness, metrics });
+  const controlPlane = connectControlPlane({ config, clock, random, log, resources, pods, readiness, metrics });
 
   let ending: Promise<void> | undefined;
   process.on('SIGTERM', () => void end());

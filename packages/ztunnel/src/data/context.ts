@@ -27,6 +27,8 @@ export interface DataThreadContext {
   readonly accessLog: AccessLog;
   readonly unanswered: UnansweredConnections;
   readonly traces: TraceContexts;
+  /** Monotonic milliseconds, read anew at each call; `reactor.now` is read once per turn. */
+  readonly clockNow: () => number;
   /** Milliseconds since the epoch, for the access log. */
   readonly wallTime: () => number;
   readonly place: NodePlace;

@@ -15,10 +15,11 @@ export class DataPlane {
   readonly #leaving = new Set<ServedPod>();
   #applying = false;
   #reported = 0;
-  readonly #now = (): number => performance.now();
+  readonly #now: () => number;
 
   constructor(thread: DataThreadContext) {
     this.#thread = thread;
+    this.#now = thread.clockNow;
   }
 
   handle(command: Command): void {

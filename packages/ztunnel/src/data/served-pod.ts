@@ -1,5 +1,5 @@
 import type { SocketAddress } from '@ambit/core/address';
-import { AmbitError } from '@ambit/core/errors';
+import { type AmbitError } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
 import { formatBaggage } from '@ambit/hbone/baggage';
 import { HbonePool } from '@ambit/hbone/pool';

@@ -9,6 +9,7 @@ export const DOORBELL_DESCRIPTOR = 4;
 
 export interface ProxyProcessOptions {
   readonly module: URL;
+  readonly environment: NodeJS.ProcessEnv;
   /** The proxy's half of the packet socket. It is closed here once the child has it. */
   readonly packetSocket: number;
   /** The proxy has put packets into the socket. Rung over a pipe, because libuv cannot watch a packet socket. */
@@ -21,7 +22,7 @@ export function startProxy(options: ProxyProcessOptions): ChildProcess {
   const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(options.module)], {
     stdio: ['ignore', 'inherit', 'inherit', options.packetSocket, 'pipe'],
     // Tells a proxy that was started by hand, with other things on these descriptors, from one that has a keeper.
-    env: { ...process.env, AMBIT_KEEPER: String(process.pid) },
+    env: { ...options.environment, AMBIT_KEEPER: String(process.pid) },
   });
   close(options.packetSocket);
   const doorbell = child.stdio[DOORBELL_DESCRIPTOR] as Readable;
