@@ -24,6 +24,7 @@ const LANES = [
       file: bin('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'),
       rest: ['--config', '.dependency-cruiser.mjs', '--output-type', 'err-long', ...sources],
     },
+    { name: 'docs in step', file: join(ROOT, 'scripts', 'docs-in-step.mjs'), rest: [] },
   ],
   [
     {
