@@ -1,11 +1,19 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { decodeManifests } from '@ambit/translation/decode';
 import { describe, expect, it } from 'vitest';
+import { CHECK_MARKER } from './clients/options.ts';
 import { checkManifests, movingNamespace } from './manifests.ts';
 import { authorizationPolicy, peerAuthentication } from './policies.ts';
 import { WRONG } from './wrong-input/manifests.ts';
 
 const SHOP = new URL('../../../../examples/shop/manifests/', import.meta.url);
+
+describe('the marker', () => {
+  it('is found in what the shop sends as well', () => {
+    const settings = readFileSync(new URL('../src/settings.ts', SHOP), 'utf8');
+    expect(/MARKER: string = .*'(.*)'/.exec(settings)?.[1]).toContain(CHECK_MARKER);
+  });
+});
 
 describe('manifests', () => {
   it.each(readdirSync(SHOP))('of the shop are taken: %s', (name) => {

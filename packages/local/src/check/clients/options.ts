@@ -21,8 +21,11 @@ export type ServerPort = keyof typeof SERVER_PORTS;
 /** What `lateAnswer` sends after the client's end: enough to fill every buffer on the way several times. */
 export const LATE_ANSWER_BYTES = 1_048_576;
 
-/** The string that every check connection carries and no capture may show. */
-export const CHECK_MARKER = 'ambit-check-marker-in-plain-sight';
+/**
+ * The string that every check connection carries and no capture may show. It is part of what the shop's requests carry,
+ * so that one search finds both.
+ */
+export const CHECK_MARKER = 'marker-in-plain-sight';
 
 /** One connection to make; see `dial`. Times in milliseconds. */
 export interface DialOptions {
