@@ -235,6 +235,21 @@ describe.each(kinds)('a $kind connection', ({ connect }) => {
     finish(pair);
   });
 
+  it('lets the last words arrive although the other side has sent what nobody reads any more', () => {
+    const pair = connect();
+    loop.until(() => opened(pair));
+    pair.server.endpoint?.pauseReading();
+    pair.client.write(Buffer.alloc(50_000, 'unread '));
+    loop.pass(20);
+    pair.server.write(Buffer.from('goodbye'));
+    pair.server.endpoint?.end();
+    loop.until(() => pair.client.events.includes('end') || pair.client.closed !== undefined);
+    expect(pair.client.received).toBe(7);
+    expect(pair.client.closed).toBeUndefined();
+    pair.client.endpoint?.end();
+    loop.pass(20);
+  });
+
   it('shows the peer a reset when it is destroyed with one', () => {
     const pair = connect();
     loop.until(() => opened(pair));
@@ -321,6 +336,24 @@ describe('a TLS connection', () => {
     loop.until(() => pair.server.closed !== undefined);
     expect(pair.server.closed?.error).toMatchObject({ code: 'AMBIT_TLS_TRUNCATED' });
     loop.pass(20);
+  });
+
+  it('leaves nothing of a broken connection in what the next one sends', () => {
+    const broken = tlsPair(clientContext, serverContext);
+    loop.until(() => opened(broken));
+    setBufferSizes(broken.fds[0], { send: 16_384 });
+    broken.server.endpoint?.pauseReading();
+    broken.client.write(Buffer.alloc(1_000_000, 'never delivered '));
+    loop.pass(20);
+    expect(broken.client.endpoint?.congested).toBe(true);
+    broken.client.endpoint?.destroy();
+    broken.server.endpoint?.destroy();
+    const next = tlsPair(clientContext, serverContext);
+    loop.until(() => opened(next));
+    next.client.write(Buffer.from('fresh'));
+    loop.until(() => next.server.received > 0 || next.server.closed !== undefined);
+    expect(next.server.received).toBe(5);
+    finish(next);
   });
 
   it('keeps reading what came with the last record when reading was paused in between', () => {

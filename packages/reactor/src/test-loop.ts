@@ -4,6 +4,7 @@ import { EINPROGRESS } from '@ambit/native/errno';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { accept4, connect, localAddress, openTcpSocket, socketError } from '@ambit/native/socket';
 import { AF_INET } from '@ambit/native/socket-address';
+import { setNoDelay } from '@ambit/native/socket-option';
 import { untilReadable } from '@ambit/native/test-readiness';
 import { Reactor } from './reactor.ts';
 
@@ -44,6 +45,8 @@ export class TestLoop {
       untilReadable(listener);
       const server = own(accept4(listener));
       this.reactor.close(listener);
+      setNoDelay(client);
+      setNoDelay(server);
       return [client, server];
     } catch (error) {
       for (const fd of opened) this.reactor.close(fd);

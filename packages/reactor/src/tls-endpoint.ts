@@ -119,8 +119,8 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
       return;
     }
     this.open();
-    // What came with the peer's last flight lies in OpenSSL already.
-    if (this.canRead() && this.reading) this.pull();
+    // What came with the peer's last flight may lie in OpenSSL already, where the kernel does not tell of it.
+    if (this.canRead() && this.reading && hasPending(this.#ssl)) this.pull();
   }
 
   protected override pull(): void {
