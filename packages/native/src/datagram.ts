@@ -1,5 +1,5 @@
-import { type SocketAddress, formatSocketAddress } from '@ambit/core/address';
-import { EAGAIN, EINTR, SystemCallError } from './errno.ts';
+import type { SocketAddress } from '@ambit/core/address';
+import { EAGAIN, EINTR } from './errno.ts';
 import {
   CONTROL_HEADER_BYTES,
   MSG_DONTWAIT,
@@ -71,8 +71,4 @@ export function sendDatagram(
   const size = writeSocketAddress(destination.bytes, 0, to, family);
   const count = sendto(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL, destination.address, size);
   return count >= 0 ? count : -lastErrno();
-}
-
-export function datagramError(result: number, to: SocketAddress): SystemCallError {
-  return new SystemCallError('sendto', -result, formatSocketAddress(to));
 }

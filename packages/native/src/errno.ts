@@ -3,20 +3,15 @@ import { AmbitError } from '@ambit/core/errors';
 import { lastErrno } from './internal/library.ts';
 
 // Linux, the same on x86-64 and arm64.
-export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
-export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
-export const EACCES = 13;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;
-export const ENOSYS = 38;
-export const EPROTO = 71;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
@@ -27,7 +22,6 @@ export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
-export const ENOTCONN = 107;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EHOSTUNREACH = 113;

@@ -1,7 +1,7 @@
 import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import { EPOLLEXCLUSIVE, EPOLLIN } from '@ambit/native/epoll';
-import { EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '@ambit/native/errno';
+import { EAGAIN, ECONNABORTED, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '@ambit/native/errno';
 import { accept4, acceptedPeer, socketError } from '@ambit/native/socket';
 import { ACCEPTS_PER_TURN, ACCEPT_PAUSE_MS } from './limits.ts';
 import type { ReadinessHandler, Reactor } from './reactor.ts';
@@ -15,8 +15,6 @@ export interface ListenerHandler {
   /** The listener is of no use any more: it was shut down by whoever owns the descriptor, or is no listener. */
   onListenerEnd?(error: AmbitError | undefined): void;
 }
-
-const EINVAL = 22;
 
 /**
  * Accepts connections of a listening socket that several threads share (EPOLLEXCLUSIVE: each connection wakes one).
