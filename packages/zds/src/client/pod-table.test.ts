@@ -68,6 +68,46 @@ describe('the table of pods', () => {
     expect(notes).toEqual(['add a', 'remove a', 'pod shop/web was not left in good order: cut']);
   });
 
+  it('a pod that is removed and added again while its first start runs is served', async () => {
+    const gates: (() => void)[] = [];
+    const served = new Set<string>();
+    const slow = new PodTable(
+      {
+        onAdd: async (uid) => {
+          await new Promise<void>((resolve) => gates.push(resolve));
+          served.add(uid);
+        },
+        onRemove: (uid) => {
+          served.delete(uid);
+          return Promise.resolve();
+        },
+      },
+      clock,
+      () => undefined,
+      (error) => notes.push(error.message),
+    );
+    const first = slow.add('a', INFO, surroundings.lend('a'));
+    slow.remove('a');
+    const dropped = slow.add('a', INFO, surroundings.lend('a'));
+    slow.remove('a');
+    const last = slow.add('a', INFO, surroundings.lend('a'));
+    await settle();
+    expect(gates).toHaveLength(1);
+    gates[0]?.();
+    await settle();
+    expect(gates).toHaveLength(2);
+    expect(served).toEqual(new Set());
+    gates[1]?.();
+    expect([await first, await dropped, await last]).toEqual([
+      'the pod was removed meanwhile',
+      'the pod was removed meanwhile',
+      '',
+    ]);
+    await settle();
+    expect(served).toEqual(new Set(['a']));
+    slow.destroy();
+  });
+
   it('a descriptor that is closed already is refused', async () => {
     expect(await table.add('a', INFO, 9_999)).toBe('the descriptor is not a network namespace');
   });

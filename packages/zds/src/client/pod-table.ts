@@ -13,8 +13,8 @@ export interface PodOwner {
   /** Resolves when the pod is served. It is called again every `PENDING_RETRY_MS` while it rejects. */
   onAdd(uid: string, info: PodInfo, namespace: number): Promise<void>;
   /**
-   * Resolves when nothing of the pod uses the descriptor any more; it is closed then. An Add of the same uid, with another
-   * descriptor, may come before that. Also called for a pod whose `onAdd` is pending, but never while it runs.
+   * Resolves when nothing of the pod uses the descriptor any more; it is closed then. Only after that is a pod of the same
+   * uid added again. Also called for a pod whose `onAdd` is pending, but never while it runs.
    */
   onRemove(uid: string, namespace: number, reason: RemovalReason): Promise<void>;
 }
@@ -29,6 +29,8 @@ interface Entry {
   /** Why the pod is not served; undefined when it is, or is about to be. */
   failure: string | undefined;
   retry: Timer | undefined;
+  /** The owner was told of it. */
+  told: boolean;
   gone: boolean;
 }
 
@@ -39,6 +41,8 @@ export class PodTable {
   readonly #changed: () => void;
   readonly #report: (error: AmbitError) => void;
   readonly #entries = new Map<string, Entry>();
+  /** By uid, the last life of a pod that is on its way out. */
+  readonly #farewells = new Map<string, Promise<void>>();
   #named = new Set<string>();
 
   constructor(owner: PodOwner, clock: Clock, changed: () => void, report: (error: AmbitError) => void) {
@@ -82,7 +86,7 @@ export class PodTable {
     if (known !== undefined) this.#drop(known, 'replaced');
     const entry: Entry = {
       ...{ uid, info, namespace, identity },
-      ...{ attempt: undefined, failure: undefined, retry: undefined, gone: false },
+      ...{ attempt: undefined, failure: undefined, retry: undefined, told: false, gone: false },
     };
     this.#entries.set(uid, entry);
     this.#start(entry);
@@ -121,6 +125,11 @@ export class PodTable {
   }
 
   async #attempt(entry: Entry): Promise<void> {
+    // The owner knows pods by uid: the earlier life of this one must be over before the next one begins.
+    const farewell = this.#farewells.get(entry.uid);
+    if (farewell !== undefined) await farewell;
+    if (entry.gone) return;
+    entry.told = true;
     try {
       await this.#owner.onAdd(entry.uid, entry.info, entry.namespace);
     } catch (error) {
@@ -142,13 +151,16 @@ export class PodTable {
     entry.retry?.cancel();
     this.#entries.delete(entry.uid);
     this.#changed();
-    void this.#farewell(entry, reason);
+    const farewell = this.#farewell(entry, reason).then(() => {
+      if (this.#farewells.get(entry.uid) === farewell) this.#farewells.delete(entry.uid);
+    });
+    this.#farewells.set(entry.uid, farewell);
   }
 
   async #farewell(entry: Entry, reason: RemovalReason): Promise<void> {
     await entry.attempt;
     try {
-      await this.#owner.onRemove(entry.uid, entry.namespace, reason);
+      if (entry.told) await this.#owner.onRemove(entry.uid, entry.namespace, reason);
     } catch (error) {
       const pod = `${entry.info.namespace}/${entry.info.name}`;
       this.#report(
