@@ -1,8 +1,10 @@
-import type { Clock } from '@ambit/core/clock';
+import type { Clock, Timer } from '@ambit/core/clock';
 import type { Drainable } from '@ambit/core/drain';
+import { AmbitError, messageOf } from '@ambit/core/errors';
 import { close } from '@ambit/native/descriptor';
 import { type PodOwner, PodTable } from './client/pod-table.ts';
 import { ControlThread } from './control-thread.ts';
+import { RESPAWN_FIRST_MS, RESPAWN_LONGEST_MS } from './limits.ts';
 import type { ZdsRequest } from './messages.ts';
 import type { FromClientThread, Problem, ToClientThread } from './thread-messages.ts';
 
@@ -29,14 +31,20 @@ export interface ZdsClientOptions {
   readonly onProblem: (problem: Problem) => void;
 }
 
+type ClientThread = ControlThread<ToClientThread, FromClientThread>;
+
 /**
- * The proxy's end of ZDS. It never gives up: after whatever fault it connects again, and pods are served meanwhile.
+ * The proxy's end of ZDS. It never gives up: after whatever fault, be it the end of its own thread, it connects again, and
+ * pods are served meanwhile.
  * (Istio's ztunnel exits on a protocol error.) A pod that cannot be served is acknowledged with the error and tried again.
  */
 export class ZdsClient implements Drainable {
   readonly #options: ZdsClientOptions;
   readonly #table: PodTable;
-  readonly #thread: ControlThread<ToClientThread, FromClientThread>;
+  /** Undefined between the end of a thread and the start of its successor. */
+  #thread: ClientThread | undefined;
+  #respawn: Timer | undefined;
+  #pause: number = RESPAWN_FIRST_MS;
   #connected = false;
   #synced = false;
   #inSnapshot = false;
@@ -47,15 +55,7 @@ export class ZdsClient implements Drainable {
     this.#options = options;
     const report = ({ code, message }: Problem): void => options.onProblem({ code, message });
     this.#table = new PodTable(options.owner, options.clock, () => this.#publish(), report);
-    this.#thread = new ControlThread(
-      { end: 'client', path: options.path },
-      (message: FromClientThread) => this.#receive(message),
-      (error) => {
-        this.#connected = false;
-        this.#publish();
-        report(error);
-      },
-    );
+    this.#spawn();
   }
 
   state(): ZdsState {
@@ -64,7 +64,7 @@ export class ZdsClient implements Drainable {
 
   /** Leaves the agent; its descriptors are closed, the owner is not told. */
   close(): Promise<void> {
-    this.#closing ??= this.#thread.stop().then(() => this.#table.destroy());
+    this.#closing ??= this.#end();
     return this.#closing;
   }
 
@@ -72,7 +72,38 @@ export class ZdsClient implements Drainable {
     void this.close();
   }
 
-  #receive(message: FromClientThread): void {
+  async #end(): Promise<void> {
+    this.#respawn?.cancel();
+    await this.#thread?.stop();
+    this.#table.destroy();
+  }
+
+  #spawn(): void {
+    const thread: ClientThread = new ControlThread(
+      { end: 'client', path: this.#options.path },
+      (message: FromClientThread) => this.#receive(thread, message),
+      (error) => this.#died(error),
+    );
+    this.#thread = thread;
+  }
+
+  #died({ code, message }: AmbitError): void {
+    this.#thread = undefined;
+    this.#connected = false;
+    if (this.#closing !== undefined) return;
+    this.#publish();
+    this.#options.onProblem({ code, message: `${message}; the next one starts in ${this.#pause} ms` });
+    this.#respawn = this.#options.clock.setTimeout(() => {
+      try {
+        this.#spawn();
+      } catch (error) {
+        this.#died(new AmbitError('AMBIT_ZDS_THREAD', `the ZDS thread does not start: ${messageOf(error)}`));
+      }
+    }, this.#pause);
+    this.#pause = Math.min(this.#pause * 2, RESPAWN_LONGEST_MS);
+  }
+
+  #receive(thread: ClientThread, message: FromClientThread): void {
     switch (message.kind) {
       case 'connected':
         this.#connected = true;
@@ -83,7 +114,7 @@ export class ZdsClient implements Drainable {
         return;
       case 'request':
         if (this.#closing === undefined) {
-          void this.#answer(message.connection, message.request, message.namespace);
+          void this.#answer(thread, message.connection, message.request, message.namespace);
         } else if (message.namespace !== undefined) close(message.namespace);
         return;
       case 'disconnected':
@@ -102,29 +133,36 @@ export class ZdsClient implements Drainable {
     }
   }
 
-  async #answer(connection: number, request: ZdsRequest, namespace: number | undefined): Promise<void> {
+  /** Answers go to the thread that asked: the connections of its successor have the same numbers. */
+  async #answer(
+    thread: ClientThread,
+    connection: number,
+    request: ZdsRequest,
+    namespace: number | undefined,
+  ): Promise<void> {
     switch (request.kind) {
       case 'add':
-        this.#acknowledge(connection, await this.#add(request, namespace));
+        this.#acknowledge(thread, connection, await this.#add(request, namespace));
         return;
       case 'remove':
         this.#table.remove(request.uid);
-        this.#acknowledge(connection, '');
+        this.#acknowledge(thread, connection, '');
         return;
       case 'keep':
         if (this.#inSnapshot) {
           this.#table.keep(request.uid);
-          this.#acknowledge(connection, '');
-        } else this.#drop(connection, 'the agent sent Keep after its snapshot');
+          this.#acknowledge(thread, connection, '');
+        } else this.#drop(thread, connection, 'the agent sent Keep after its snapshot');
         return;
       case 'snapshotSent':
         if (!this.#inSnapshot) {
-          this.#drop(connection, 'the agent ended its snapshot twice');
+          this.#drop(thread, connection, 'the agent ended its snapshot twice');
           return;
         }
         this.#inSnapshot = false;
         this.#synced = true;
-        this.#acknowledge(connection, '', true);
+        this.#pause = RESPAWN_FIRST_MS;
+        this.#acknowledge(thread, connection, '', true);
         this.#table.endSnapshot();
         this.#publish();
         return;
@@ -148,12 +186,12 @@ export class ZdsClient implements Drainable {
     return why;
   }
 
-  #acknowledge(connection: number, error: string, endsSnapshot = false): void {
-    this.#thread.post({ kind: 'acknowledge', connection, error, endsSnapshot });
+  #acknowledge(thread: ClientThread, connection: number, error: string, endsSnapshot = false): void {
+    thread.post({ kind: 'acknowledge', connection, error, endsSnapshot });
   }
 
-  #drop(connection: number, message: string): void {
-    this.#thread.post({ kind: 'drop', connection, problem: { code: 'AMBIT_ZDS_PROTOCOL', message } });
+  #drop(thread: ClientThread, connection: number, message: string): void {
+    thread.post({ kind: 'drop', connection, problem: { code: 'AMBIT_ZDS_PROTOCOL', message } });
   }
 
   #publish(): void {
