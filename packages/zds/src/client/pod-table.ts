@@ -128,16 +128,20 @@ export class PodTable {
     // The owner knows pods by uid: the earlier life of this one must be over before the next one begins.
     const farewell = this.#farewells.get(entry.uid);
     if (farewell !== undefined) await farewell;
-    if (entry.gone) return;
-    entry.told = true;
     try {
-      await this.#owner.onAdd(entry.uid, entry.info, entry.namespace);
+      await this.#begin(entry);
     } catch (error) {
       entry.failure = messageOf(error);
       if (!entry.gone) entry.retry = this.#clock.setTimeout(() => this.#start(entry), PENDING_RETRY_MS);
     }
     entry.attempt = undefined;
     if (!entry.gone) this.#changed();
+  }
+
+  #begin(entry: Entry): Promise<void> {
+    if (entry.gone) return Promise.resolve();
+    entry.told = true;
+    return this.#owner.onAdd(entry.uid, entry.info, entry.namespace);
   }
 
   async #outcome(entry: Entry): Promise<string> {
