@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { close, openReadOnly } from './descriptor.ts';
 import { Ledger } from './ledger.ts';
-import { HANDLE_BIO, HANDLE_CONTEXT, HANDLE_SESSION } from './openssl-handle.ts';
+import { HANDLE_BIO, HANDLE_SESSION } from './openssl-handle.ts';
 import { seqpacketPair } from './unix-socket.ts';
 import { freeBioPair, newBioPair, newSession } from './tls-session.ts';
 import { createTlsContext } from './tls-context.ts';
@@ -32,24 +32,26 @@ describe('the ledger of a thread', () => {
   it('frees OpenSSL objects and reuses the slots of those that were freed before', () => {
     const root = testCertificate({ authority: true });
     const leaf = testCertificate({ issuer: root });
-    const context = createTlsContext({
-      side: 'server',
+    const material = {
+      side: 'server' as const,
       certificateChainPem: leaf.certificatePem,
       privateKeyPem: leaf.privateKeyPem,
       rootsPem: root.certificatePem,
-    });
+    };
     const ledger = new Ledger(Ledger.allocate());
+    createTlsContext({ ...material, ledger }).free();
+    expect(ledger.size().objects).toBe(0);
+    const context = createTlsContext({ ...material, ledger });
     const first = newBioPair(1000);
     const slots = [ledger.addObject(HANDLE_BIO, first.readEnd), ledger.addObject(HANDLE_BIO, first.writeEnd)];
     slots.forEach((slot) => ledger.removeObject(slot));
     freeBioPair(first);
-    expect(ledger.size().objects).toBe(0);
+    expect(ledger.size().objects).toBe(1);
     const fd = openReadOnly('/dev/null');
     expect(ledger.addObject(HANDLE_SESSION, newSession(context, fd))).toBe(slots[1]);
     const second = newBioPair(1000);
     expect(ledger.addObject(HANDLE_BIO, second.readEnd)).toBe(slots[0]);
-    expect(ledger.addObject(HANDLE_BIO, second.writeEnd)).toBe(2);
-    ledger.addObject(HANDLE_CONTEXT, context.address);
+    expect(ledger.addObject(HANDLE_BIO, second.writeEnd)).toBe(3);
     expect(ledger.size().objects).toBe(4);
     expect(ledger.closeAll()).toBe(4);
     close(fd);

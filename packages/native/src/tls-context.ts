@@ -3,6 +3,7 @@ import { installAlpn } from './internal/alpn.ts';
 import { openssl } from './internal/library.ts';
 import { rememberVerification } from './internal/verification.ts';
 import { type Pem, installKeyMaterial } from './internal/key-material.ts';
+import type { Ledger } from './ledger.ts';
 import { TLS_READ_AHEAD_BYTES } from './limits.ts';
 import { cString } from './memory.ts';
 import { takeOpensslError } from './openssl-error.ts';
@@ -51,6 +52,8 @@ export interface TlsContextOptions extends Pem {
   readonly side: 'client' | 'server';
   /** OpenSSL names separated by colons. Default `TLS_CIPHER_SUITES`. */
   readonly cipherSuites?: string;
+  /** The ledger of the thread, by which the context is freed if the thread dies. Default: none, it would be lost then. */
+  readonly ledger?: Ledger;
 }
 
 /**
@@ -60,10 +63,15 @@ export interface TlsContextOptions extends Pem {
  */
 export class TlsContext {
   readonly side: 'client' | 'server';
+  readonly #ledger: Ledger | undefined;
+  readonly #slot: number;
   #address: number;
 
-  constructor(side: 'client' | 'server', address: number) {
+  /** Takes ownership of an SSL_CTX. */
+  constructor(side: 'client' | 'server', address: number, ledger: Ledger | undefined) {
     this.side = side;
+    this.#ledger = ledger;
+    this.#slot = ledger?.addObject(HANDLE_CONTEXT, address) ?? 0;
     this.#address = address;
   }
 
@@ -80,6 +88,7 @@ export class TlsContext {
   /** Idempotent. */
   free(): void {
     if (this.#address === 0) return;
+    this.#ledger?.removeObject(this.#slot);
     freeHandle(HANDLE_CONTEXT, this.#address);
     this.#address = 0;
   }
@@ -113,11 +122,11 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
     installAlpn(context, options.side);
     installKeyMaterial(context, options);
     rememberVerification(context, options.side, options.rootsPem);
+    return new TlsContext(options.side, context, options.ledger);
   } catch (error) {
     freeHandle(HANDLE_CONTEXT, context);
     throw error;
   }
-  return new TlsContext(options.side, context);
 }
 
 function setCiphersAndGroups(context: number, cipherSuites: string): void {
