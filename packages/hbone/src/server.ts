@@ -13,7 +13,7 @@ import { clientIdentity } from './identity.ts';
 import { refuseStream, ServerTunnel } from './incoming-tunnel.ts';
 import { NO_OBSERVER, type TunnelObserver } from './observer.ts';
 import { reasonField } from './reason.ts';
-import type { IncomingTunnel, TunnelPeer } from './tunnel.ts';
+import type { IncomingTunnel } from './tunnel.ts';
 
 export interface HboneServerOptions extends ConnectionTimes {
   /** Server context of the newest certificate; undefined while there is none: connections are closed. Asked per connection. */
@@ -99,13 +99,6 @@ export class HboneServer {
   destroy(error?: AmbitError): void {
     this.#draining = true;
     for (const connection of [...this.#connections]) connection.destroy(error);
-  }
-
-  /** Cuts the connections whose peer `is` true for: a revoked or no longer trusted one. Returns how many. */
-  destroyPeers(is: (peer: TunnelPeer) => boolean, error: AmbitError): number {
-    const matching = [...this.#connections].filter(({ peer }) => peer !== undefined && is(peer));
-    for (const connection of matching) connection.destroy(error);
-    return matching.length;
   }
 
   #refusal(peer: SocketAddress): AmbitError | undefined {
