@@ -8,7 +8,10 @@ import type { ReadinessHandler, Reactor } from './reactor.ts';
 import type { ReactorTimer } from './timer-wheel.ts';
 
 export interface ListenerHandler {
-  /** A connection, adopted by the reactor. When this throws, the connection is closed and the listener goes on. */
+  /**
+   * A connection, adopted by the reactor and owned by the callee from here on: it must not throw once it has handed the
+   * descriptor on or closed it. When it throws before that, the connection is closed; the listener goes on in any case.
+   */
   onAccept(fd: number, peer: SocketAddress): void;
   /** Out of descriptors or memory: accepting pauses for `ACCEPT_PAUSE_MS`; connections wait in the backlog meanwhile. */
   onAcceptPaused?(error: AmbitError): void;
@@ -63,7 +66,8 @@ export class Listener implements ReadinessHandler {
       this.#handler.onAccept(connection, acceptedPeer());
     } catch (error) {
       this.#reactor.report(error);
-      this.#reactor.close(connection);
+      // One that waits for readiness has an owner already, which would later close whatever got the same number.
+      if (this.#reactor.handlerOf(connection) === undefined) this.#reactor.close(connection);
     }
   }
 

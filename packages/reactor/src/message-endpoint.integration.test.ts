@@ -2,7 +2,7 @@ import { fstatSync, readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
-import { close, openReadOnly } from '@ambit/native/descriptor';
+import { close, duplicate, openReadOnly } from '@ambit/native/descriptor';
 import { openUdpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
 import { AF_INET, AF_INET6 } from '@ambit/native/socket-address';
@@ -82,6 +82,61 @@ describe('a UDP endpoint', () => {
     expect(client.send(Buffer.alloc(70_000), { ip: '127.0.0.1', port: 9 })).toBe(false);
     expect(() => client.send(Buffer.alloc(1), { ip: '255.255.255.255', port: 9 })).toThrow('sendto(255.255.255.255)');
     client.destroy();
+  });
+});
+
+describe('a UDP endpoint on a duplicate', () => {
+  it('leaves nothing behind that wakes the loop for datagrams of the socket that stays open', () => {
+    const kept = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    const fd = duplicate(kept);
+    loop.reactor.adopt(fd);
+    const endpoint = new UdpEndpoint(loop.reactor, fd, { onDatagram: () => undefined });
+    endpoint.destroy();
+    const other = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    loop.reactor.adopt(other);
+    const sender = new UdpEndpoint(loop.reactor, other, { onDatagram: () => undefined });
+    sender.send(Buffer.from('x'), localAddress(kept));
+    // Each turn waits 20 ms when there is nothing to do.
+    const started = performance.now();
+    let turns = 0;
+    loop.until(() => (turns += 1) > 10);
+    expect(performance.now() - started).toBeGreaterThan(150);
+    sender.destroy();
+    close(kept);
+  });
+});
+
+describe('a UDP endpoint whose owner fails', () => {
+  it('goes on after a datagram that could not be served, and says so', () => {
+    const texts: string[] = [];
+    const fd = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    loop.reactor.adopt(fd);
+    const address = localAddress(fd);
+    const server = new UdpEndpoint(loop.reactor, fd, {
+      onDatagram: (bytes, start, end) => {
+        const text = bytes.toString('latin1', start, end);
+        if (text === 'bad') throw new Error('cannot be served');
+        texts.push(text);
+      },
+    });
+    server.send(Buffer.from('bad'), address);
+    server.send(Buffer.from('good'), address);
+    loop.until(() => texts.length === 1);
+    server.send(Buffer.from('better'), address);
+    loop.until(() => texts.length === 2);
+    expect(loop.errors.splice(0).map(({ message }) => message)).toEqual([
+      'a handler of the loop threw: cannot be served',
+    ]);
+    server.destroy();
+  });
+
+  it('sends nothing after its end, when the number may be that of another socket', () => {
+    const fd = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    loop.reactor.adopt(fd);
+    const address = localAddress(fd);
+    const endpoint = new UdpEndpoint(loop.reactor, fd, { onDatagram: () => undefined });
+    endpoint.destroy();
+    expect(endpoint.send(Buffer.from('x'), address)).toBe(false);
   });
 });
 

@@ -89,7 +89,8 @@ export class Reactor {
 
   /**
    * Closes an adopted descriptor and forgets its handler; events of it that are still queued are dropped. Does nothing
-   * with a descriptor that is not the loop's (any more).
+   * with a descriptor that is not the loop's (any more). The kernel goes on watching a file of which a duplicate stays open
+   * somewhere: `unregister` such a descriptor first.
    */
   close(fd: number): void {
     if (!this.ledger.hasDescriptor(fd)) return;

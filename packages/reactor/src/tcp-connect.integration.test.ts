@@ -4,7 +4,7 @@ import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import { close, duplicate, openReadOnly } from '@ambit/native/descriptor';
 import { ECONNREFUSED } from '@ambit/native/errno';
-import { openTcpListener } from '@ambit/native/listening-socket';
+import { openTcpListener, openUdpListener } from '@ambit/native/listening-socket';
 import { homeNamespace } from '@ambit/native/namespace';
 import { SHUT_RDWR, connect, localAddress, openTcpSocket, shutdown } from '@ambit/native/socket';
 import { AF_INET } from '@ambit/native/socket-address';
@@ -12,6 +12,7 @@ import { ACCEPT_PAUSE_MS } from './limits.ts';
 import { Listener } from './listener.ts';
 import { connectTcp } from './tcp-connect.ts';
 import { TestLoop } from './test-loop.ts';
+import { UdpEndpoint } from './udp-endpoint.ts';
 
 let loop: TestLoop;
 let openFiles: number;
@@ -90,6 +91,36 @@ describe('connecting', () => {
     close(fd);
   });
 
+  it('an owner that throws: the connection is closed, unless somebody has taken it', () => {
+    const { fd, address } = listen();
+    const taken: number[] = [];
+    const connectAndThrow = (take: boolean): void => {
+      connectTcp(
+        loop.reactor,
+        { destination: address },
+        {
+          onConnected: (connected) => {
+            if (take) {
+              loop.reactor.register(connected, 0, { onReady: () => undefined, destroy: () => undefined });
+              taken.push(connected);
+            }
+            throw new Error('no room');
+          },
+          onConnectFailed: () => undefined,
+        },
+      );
+    };
+    connectAndThrow(false);
+    connectAndThrow(true);
+    const before = loop.reactor.ledger.size().descriptors;
+    loop.until(() => loop.errors.length === 2);
+    expect(loop.errors.splice(0)[0]?.message).toContain('no room');
+    expect(loop.reactor.ledger.size().descriptors).toBe(before - 1);
+    expect(loop.reactor.ledger.hasDescriptor(taken[0] ?? -1)).toBe(true);
+    loop.reactor.close(taken[0] ?? -1);
+    close(fd);
+  });
+
   it('gives up after its time when nobody answers', () => {
     // A full backlog of nobody who accepts: the kernel drops further connection requests.
     const fd = openTcpListener({ address: { ip: '127.0.0.1', port: 0 }, backlog: 0 });
@@ -161,6 +192,29 @@ describe('a listener', () => {
     loop.until(() => accepted === 2 && attempts.every(({ result }) => result.fd !== undefined));
     expect(loop.errors.map((error) => error.message)).toEqual(['a handler of the loop threw: first']);
     loop.errors.length = 0;
+    listener.stop();
+    close(fd);
+  });
+
+  it('an owner that throws after it closed the connection: what has the same number now is left alone', () => {
+    const { fd, address } = listen();
+    const others: UdpEndpoint[] = [];
+    const listener = new Listener(loop.reactor, fd, {
+      onAccept: (connection) => {
+        loop.reactor.close(connection);
+        const other = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
+        expect(other).toBe(connection);
+        loop.reactor.adopt(other);
+        others.push(new UdpEndpoint(loop.reactor, other, { onDatagram: () => undefined }));
+        throw new Error('too late');
+      },
+    });
+    const { result } = attempt({ destination: address });
+    loop.until(() => loop.errors.length === 1);
+    expect(loop.errors.splice(0)[0]?.message).toContain('too late');
+    expect(loop.reactor.ledger.hasDescriptor(others[0]?.fd ?? -1)).toBe(true);
+    others[0]?.destroy();
+    loop.until(() => result.fd !== undefined);
     listener.stop();
     close(fd);
   });

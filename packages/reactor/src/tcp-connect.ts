@@ -40,7 +40,10 @@ export interface TcpConnectOptions {
 }
 
 export interface TcpConnectHandler {
-  /** The connected descriptor, adopted by the reactor: register another handler for it, or close it. */
+  /**
+   * The connected descriptor, adopted by the reactor: register another handler for it, or close it. When this throws before
+   * it did either, the descriptor is closed.
+   */
   onConnected(fd: number): void;
   /** `SystemCallError` of socket, setsockopt, bind, setns or connect (ETIMEDOUT also for our own timeout). */
   onConnectFailed(error: AmbitError): void;
@@ -91,7 +94,12 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
     }
     this.#settled = true;
     this.#timer?.cancel();
-    this.#handler.onConnected(this.#fd);
+    try {
+      this.#handler.onConnected(this.#fd);
+    } catch (error) {
+      if (this.#reactor.handlerOf(this.#fd) === this) this.#reactor.close(this.#fd);
+      this.#reactor.report(error);
+    }
   }
 
   destroy(error: AmbitError): void {

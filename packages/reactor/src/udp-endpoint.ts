@@ -15,6 +15,7 @@ import type { ReadinessHandler, Reactor } from './reactor.ts';
 
 export interface UdpHandler {
   /**
+   * What it throws is reported to the loop; the socket goes on.
    * A datagram at `bytes[start..end)`, valid during this call only. `original` is where it was sent before a
    * transparent redirection, if the socket asks for that (`setReceiveOriginalDestination`).
    */
@@ -29,7 +30,7 @@ export interface UdpHandler {
   onDatagramError?(error: AmbitError): void;
 }
 
-/** Sends and receives datagrams on an adopted UDP descriptor. */
+/** Sends and receives datagrams on an adopted UDP descriptor, which may be a duplicate of one that stays open elsewhere. */
 export class UdpEndpoint implements ReadinessHandler {
   readonly fd: number;
   readonly #reactor: Reactor;
@@ -47,11 +48,11 @@ export class UdpEndpoint implements ReadinessHandler {
   }
 
   /**
-   * Sends one datagram now. Returns false when it was dropped: too long, or the kernel's queue is full. Throws
-   * `SystemCallError` for every other failure (no route, refused by a firewall).
+   * Sends one datagram now. Returns false when it was dropped: too long, the kernel's queue is full, or the socket is
+   * closed. Throws `SystemCallError` for every other failure (no route, refused by a firewall).
    */
   send(bytes: Uint8Array, to: SocketAddress): boolean {
-    if (bytes.length > DATAGRAM_BYTES) return false;
+    if (this.#closed || bytes.length > DATAGRAM_BYTES) return false;
     this.#outgoing.bytes.set(bytes);
     const result = sendDatagram(this.fd, this.#outgoing.address, bytes.length, to);
     if (result >= 0) return true;
@@ -60,16 +61,15 @@ export class UdpEndpoint implements ReadinessHandler {
   }
 
   onReady(): void {
-    const { scratch } = this.#reactor;
     for (let count = 0; count < DATAGRAMS_PER_TURN && !this.#closed; count += 1) {
-      const length = receiveDatagram(this.fd, scratch.address, DATAGRAM_BYTES);
+      const length = receiveDatagram(this.fd, this.#reactor.scratch.address, DATAGRAM_BYTES);
       if (length === -EAGAIN) return;
-      if (length < 0) {
-        this.#handler.onDatagramError?.(new SystemCallError('recvmsg', -length, 'UDP socket'));
-        continue;
+      try {
+        this.#received(length);
+      } catch (error) {
+        // One datagram that cannot be served must not end the service of all that follow.
+        this.#reactor.report(error);
       }
-      if (datagramWasCut()) this.dropped += 1;
-      else this.#handler.onDatagram(scratch.bytes, 0, length, datagramSource(), datagramOriginalDestination());
     }
   }
 
@@ -77,6 +77,18 @@ export class UdpEndpoint implements ReadinessHandler {
   destroy(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // A close does not end the watch over a socket of which a duplicate stays open.
+    this.#reactor.unregister(this.fd);
     this.#reactor.close(this.fd);
+  }
+
+  /** `length` bytes lie in the scratch memory; negative: an errno. */
+  #received(length: number): void {
+    if (length < 0) this.#handler.onDatagramError?.(new SystemCallError('recvmsg', -length, 'UDP socket'));
+    else if (datagramWasCut()) this.dropped += 1;
+    else {
+      const { bytes } = this.#reactor.scratch;
+      this.#handler.onDatagram(bytes, 0, length, datagramSource(), datagramOriginalDestination());
+    }
   }
 }
