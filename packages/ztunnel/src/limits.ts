@@ -28,6 +28,12 @@ export const STALL_AFTER = 2_000;
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET = 1;
 
+/** The same while the thread serves no pod, milliseconds. */
+export const APPLY_BUDGET_ALONE = 50;
+
+/** How long an identity is kept after its last pod on the node, milliseconds: connections of that pod may still need it. */
+export const IDENTITY_LINGER = 30_000;
+
 /** Access-log lines that one data thread holds before it drops and counts. */
 export const LOG_QUEUE = 10_000;
 

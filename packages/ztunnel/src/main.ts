@@ -1,6 +1,7 @@
 // The keeper: first process of a ztunnel. It parses nothing that comes from the network and accepts nothing; it keeps
 // the listeners and the last state of its proxy, so that a proxy that dies is replaced while connections wait.
 import { systemClock } from '@ambit/core/clock';
+import { messageOf } from '@ambit/core/errors';
 import { createLogger } from '@ambit/core/log';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { close } from '@ambit/native/descriptor';
@@ -9,7 +10,7 @@ import type { ChildProcess } from 'node:child_process';
 import { Custody } from './keeper/custody.ts';
 import { PacketLine } from './keeper/packet-line.ts';
 import { startProxy } from './keeper/proxy-process.ts';
-import { RestartPace } from './keeper/restarts.ts';
+import { RestartPace } from './restart-pace.ts';
 import { Steward } from './keeper/steward.ts';
 
 const log = createLogger('keeper');
@@ -20,6 +21,7 @@ let ending = false;
 let proxy: ChildProcess | undefined;
 
 function launch(): void {
+  if (ending) return;
   const startedAt = systemClock.now();
   // A new pair for each proxy: nothing that an old one left in the line can confuse a new one.
   const [ours, theirs] = seqpacketPair();
@@ -39,14 +41,22 @@ function launch(): void {
         process.exitCode = code;
         return;
       }
-      const pause = pace.pauseAfter(startedAt, systemClock.now());
-      log.error(
-        { reason, pause, pods: custody.podCount },
-        'the proxy ended and is started again; new connections wait',
-      );
-      systemClock.setTimeout(launch, pause);
+      relaunch(reason, startedAt);
     },
   });
+}
+
+function relaunch(reason: string, startedAt: number): void {
+  const pause = pace.pauseAfter(startedAt, systemClock.now());
+  log.error({ reason, pause, pods: custody.podCount }, 'the proxy ended and is started again; new connections wait');
+  systemClock.setTimeout(() => {
+    try {
+      launch();
+    } catch (error) {
+      // Out of descriptors or processes: what is in custody must survive that too.
+      relaunch(messageOf(error), systemClock.now());
+    }
+  }, pause);
 }
 
 // The proxy drains; the keeper ends when it has. A second signal goes through likewise, and the proxy then cuts.

@@ -38,15 +38,19 @@ export type Command =
   | { readonly kind: 'certificate'; readonly certificate: Certificate }
   | { readonly kind: 'forget-certificate'; readonly identity: string }
   | { readonly kind: 'add-pod'; readonly pod: Pod; readonly ticket: number }
-  /** Stop accepting for a pod, say GOAWAY, let connections finish; cut what is left after `deadline` milliseconds (undefined: never). */
+  /**
+   * Stop accepting for a pod, say GOAWAY, let connections finish; cut what is left after `deadline` milliseconds
+   * (undefined: never). Answered as soon as nothing of the pod's descriptors is used any more.
+   */
   | {
       readonly kind: 'remove-pod';
-      readonly uid: string;
+      readonly number: number;
       readonly deadline: number | undefined;
       readonly ticket: number;
     }
   /** Takes over a connection that a thread which died had accepted and not touched. */
-  | { readonly kind: 'resume'; readonly fd: number; readonly uid: string; readonly acceptedAt: AcceptedAt }
+  | { readonly kind: 'resume'; readonly fd: number; readonly pod: number; readonly acceptedAt: AcceptedAt }
+  /** Answered when no pod is left that is on its way out, at the latest after `deadline` milliseconds. */
   | { readonly kind: 'drain'; readonly deadline: number; readonly ticket: number }
   | { readonly kind: 'scrape'; readonly ticket: number }
   | { readonly kind: 'connections'; readonly ticket: number }

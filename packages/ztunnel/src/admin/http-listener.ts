@@ -35,7 +35,9 @@ export class HttpListener implements Drainable {
       { requestTimeout: REQUEST_TIMEOUT, headersTimeout: REQUEST_TIMEOUT },
       (request, response) => {
         request.resume();
-        void answer(routes, request, response);
+        answer(routes, request, response).catch(() => {
+          response.destroy();
+        });
       },
     );
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
@@ -69,9 +71,7 @@ export class HttpListener implements Drainable {
 }
 
 async function answer(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://admin');
-  const route = routes[`${request.method ?? 'GET'} ${url.pathname}`];
-  const result = await run(route, url.searchParams);
+  const result = await run(routes, request.method ?? 'GET', request.url ?? '/');
   response.writeHead(result.status, {
     'content-type': result.type ?? 'application/json',
     'content-length': Buffer.byteLength(result.body),
@@ -79,10 +79,14 @@ async function answer(routes: Routes, request: IncomingMessage, response: Server
   response.end(result.body);
 }
 
-async function run(route: Routes[string] | undefined, query: URLSearchParams): Promise<Answer> {
+async function run(routes: Routes, method: string, target: string): Promise<Answer> {
+  // The target is whatever a client wrote: `//` and the like are no paths.
+  const url = target.startsWith('/') && !target.startsWith('//') ? URL.parse(target, 'http://admin') : null;
+  if (url === null) return { status: 400, body: '{"error":"the request target is not a path"}\n' };
+  const route = Object.hasOwn(routes, `${method} ${url.pathname}`) ? routes[`${method} ${url.pathname}`] : undefined;
   if (route === undefined) return { status: 404, body: '{"error":"no such path"}\n' };
   try {
-    return await route(query);
+    return await route(url.searchParams);
   } catch (error) {
     return { status: 500, body: `${JSON.stringify({ error: messageOf(error) })}\n` };
   }

@@ -106,6 +106,7 @@ function onControllerEvent(event: DeltaClientEvent, log: Logger, metrics: ProxyM
       log.info('the controller has described the mesh');
       return;
     case 'rejected':
+      metrics.resourcesRejected(event.typeUrl, event.rejected.length);
       return;
     case 'disconnected':
       metrics.controllerConnected(false);
@@ -118,14 +119,25 @@ function onControllerEvent(event: DeltaClientEvent, log: Logger, metrics: ProxyM
   }
 }
 
-function connectAgent({ config, clock, log, pods, readiness }: ControlPlaneOptions): ZdsClient {
+function connectAgent({ config, clock, log, pods, readiness, metrics }: ControlPlaneOptions): ZdsClient {
   let ready = false;
+  let claimed = false;
+  let pending: ReadonlyMap<string, string> = new Map();
   return new ZdsClient({
     path: config.zdsSocket,
     clock,
     owner: pods,
     onState: (state: ZdsState) => {
+      metrics.podsPending(state.pending.size);
+      for (const [uid, reason] of state.pending) {
+        if (pending.get(uid) !== reason) log.error({ uid, reason }, 'a pod cannot be served yet; it is tried again');
+      }
+      pending = state.pending;
       const now = state.connected && state.synced;
+      if (now && !claimed) {
+        claimed = true;
+        pods.releaseUnclaimed();
+      }
       if (now === ready) return;
       ready = now;
       if (now) readiness.done('node agent');

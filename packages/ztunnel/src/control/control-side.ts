@@ -9,6 +9,7 @@ import type { Config } from '../config.ts';
 import { Estate } from '../keeper/estate.ts';
 import { STALL_AFTER } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
+import type { ControlPlaneLinks } from './control-plane.ts';
 import { Certificates } from './certificates.ts';
 import type { DataThreads } from './data-threads.ts';
 import { LogWriter } from './log-writer.ts';
@@ -82,6 +83,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
 
   // The pods, which the node agent names; served as soon as the mesh is known.
   const pods: Pods = new Pods({
+    clock,
     config,
     log,
     estate,
@@ -99,6 +101,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     STALL_AFTER,
   );
 
+  // The end may be asked for before the links exist.
+  const links: { controlPlane?: ControlPlaneLinks } = {};
   threads.owner = {
     *state(): Generator<Command> {
       yield* meshState();
@@ -112,11 +116,11 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   };
   restore();
   for (const command of meshState()) threads.broadcast(command);
-  // Nobody waits for the slowest thread: whichever turns first serves.
-  const inherited = pods.inherit(inheritance.pods);
+  // Nobody waits for the slowest thread: whichever turns first serves. Without a usable state of the mesh nothing is
+  // served before the controller has answered: what is not known cannot be judged.
+  void pods.inherit(inheritance.pods);
   await options.started;
   readiness.done('data threads');
-  await inherited;
 
   // The proxy serves now what its predecessor served. What follows loads libraries and speaks with others.
   const { AdminListeners } = await import('../admin/listeners.ts');
@@ -132,7 +136,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     quit: () => void end(),
   });
   const { connectControlPlane } = await import('./control-plane.ts');
-  const controlPlane = connectControlPlane({ config, clock, random, log, resources, pods, readiness, metrics });
+  links.controlPlane = connectControlPlane({ config, clock, random, log, resources, pods, readiness, metrics });
 
   let ending: Promise<void> | undefined;
   process.on('SIGTERM', () => void end());
@@ -148,10 +152,10 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       log.info({ deadline: config.drainDeadline }, 'the proxy ends: no new connections, open ones may finish');
       estate.bidFarewell();
       readiness.lost('ending');
-      controlPlane.leave();
+      links.controlPlane?.leave();
       await pods.drain(config.drainDeadline);
       await threads.stop();
-      await controlPlane.close();
+      await links.controlPlane?.close();
       await admin.close();
       log.info('the proxy has ended');
       process.exit(0);
@@ -199,6 +203,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
 
   function onReport(thread: number, report: Report): void {
     if (report.kind === 'log') accessLog.write(report.text, report.dropped);
+    if (report.kind === 'done' && report.error !== undefined)
+      log.error({ thread, error: report.error }, 'a data thread could not follow');
     if (report.kind === 'fault')
       log.error({ thread, error: report.message }, 'an error in a data thread cost its connection');
   }

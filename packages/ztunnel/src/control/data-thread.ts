@@ -109,6 +109,11 @@ export class DataThread {
     this.#loop.stop();
   }
 
+  /** Counts the age of the heartbeat from now on. */
+  excuse(): void {
+    this.#lastTurnAt = this.#options.clock.now();
+  }
+
   async terminate(): Promise<void> {
     await this.#worker.terminate();
   }

@@ -4,6 +4,7 @@ import { siblingModule } from '@ambit/core/sibling-module';
 import type { Config } from '../config.ts';
 import { STALL_AFTER } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
+import { RestartPace } from '../restart-pace.ts';
 import type { Unanswered } from '../unanswered.ts';
 import { DataThread } from './data-thread.ts';
 
@@ -47,7 +48,9 @@ export class DataThreads {
   #ticket = 0;
   #watch: Timer | undefined;
   #stopping = false;
-  readonly #replacing = new Set<number>();
+  /** Threads that were ended because they stalled. */
+  readonly #cut = new WeakSet<DataThread>();
+  readonly #pace = new RestartPace();
 
   constructor(options: DataThreadsOptions) {
     this.#options = options;
@@ -128,8 +131,9 @@ export class DataThreads {
     });
     this.#threads[index] = thread;
     for (const command of this.owner.state()) thread.send(command);
+    const startedAt = this.#options.clock.now();
     void thread.ended.then((reason) => {
-      this.#replace(index, thread, `it ended (${reason})`);
+      this.#replace(index, thread, startedAt, reason);
     });
     return thread;
   }
@@ -144,10 +148,14 @@ export class DataThreads {
   }
 
   #scheduleWatch(): void {
+    const due = this.#options.clock.now() + WATCH_INTERVAL;
     this.#watch = this.#options.clock.setTimeout(
       () => {
+        // A watcher that was itself kept from running (a paused machine, a throttled process) cannot judge others.
+        const paused = this.#options.clock.now() - due > WATCH_INTERVAL;
         for (const [index, thread] of this.#threads.entries()) {
-          if (thread.heartbeatAge() > STALL_AFTER) void this.#cutStalled(index, thread);
+          if (paused) thread.excuse();
+          else if (thread.heartbeatAge() > STALL_AFTER) void this.#cutStalled(index, thread);
         }
         if (!this.#stopping) this.#scheduleWatch();
       },
@@ -157,25 +165,30 @@ export class DataThreads {
   }
 
   async #cutStalled(index: number, thread: DataThread): Promise<void> {
-    if (this.#replacing.has(index)) return;
-    this.#replacing.add(index);
+    if (this.#cut.has(thread)) return;
+    this.#cut.add(thread);
     this.#options.log.error(
       { thread: index, milliseconds: Math.round(thread.heartbeatAge()) },
       'a data thread does not turn its loop and is ended',
     );
     await thread.terminate();
-    this.#replacing.delete(index);
   }
 
-  #replace(index: number, thread: DataThread, reason: string): void {
+  #replace(index: number, thread: DataThread, startedAt: number, reason: string): void {
     if (this.#stopping || this.#threads[index] !== thread) return;
     const { closed, unanswered } = thread.reclaim();
+    const pause = this.#pace.pauseAfter(startedAt, this.#options.clock.now());
     this.#options.log.error(
-      { thread: index, reason, closed, saved: unanswered.length },
+      { thread: index, reason, closed, saved: unanswered.length, pause },
       'a data thread is replaced; what it left open was closed',
     );
-    this.owner.onReplaced(index, reason);
-    const successor = this.#spawn(index);
-    for (const command of this.owner.resume(unanswered)) successor.send(command);
+    this.owner.onReplaced(index, this.#cut.has(thread) ? 'stalled' : 'ended');
+    const spawn = (): void => {
+      if (this.#stopping) return;
+      const successor = this.#spawn(index);
+      for (const command of this.owner.resume(unanswered)) successor.send(command);
+    };
+    if (pause === 0) spawn();
+    else this.#options.clock.setTimeout(spawn, pause);
   }
 }

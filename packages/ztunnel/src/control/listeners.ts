@@ -1,12 +1,15 @@
 import { close } from '@ambit/native/descriptor';
 import { type ListeningSocketOptions, openTcpListener, openUdpListener } from '@ambit/native/listening-socket';
 import { inNamespace } from '@ambit/native/namespace';
-import { SHUT_RD, shutdown } from '@ambit/native/socket';
+import { connect, localAddress, SHUT_RD, shutdown } from '@ambit/native/socket';
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { LISTEN_BACKLOG } from '../limits.ts';
 import type { PodListeners } from '../messages.ts';
 import { DNS_PORT, HBONE_PORT, OUTBOUND_PORT, PLAINTEXT_PORT } from '../ports.ts';
+
+/** RFC 863. */
+const DISCARD_PORT = 9;
 
 /**
  * Makes the listeners of a pod inside its network namespace: all of them, or none and an error that names the port.
@@ -76,6 +79,9 @@ export function listenersFrom(
 export function stopListening(listeners: PodListeners): void {
   for (const fd of [listeners.outbound, listeners.plaintext, listeners.hbone, ...listeners.dnsTcp])
     shutdown(fd, SHUT_RD);
+  // A datagram socket has no such end, and would go on taking its share from those of a successor. Connected to a port
+  // that sends nothing it takes nothing new, for every process that has it, and what it has taken can still be read.
+  for (const fd of listeners.dnsUdp) connect(fd, { ip: localAddress(fd).ip, port: DISCARD_PORT });
 }
 
 export function closeListeners(listeners: PodListeners): void {

@@ -1,3 +1,4 @@
+import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import type { SpiffeId } from '@ambit/core/spiffe';
@@ -6,12 +7,15 @@ import { inNamespace, namespaceIdentity } from '@ambit/native/namespace';
 import { readSysctl } from '@ambit/native/sysctl';
 import type { PodOwner, RemovalReason } from '@ambit/zds/client';
 import type { Config } from '../config.ts';
+import { IDENTITY_LINGER } from '../limits.ts';
 import type { Estate, InheritedPod } from '../keeper/estate.ts';
-import type { Command, Pod, Report } from '../messages.ts';
+import type { Command, Pod, PodInfo, Report } from '../messages.ts';
 import type { Unanswered } from '../unanswered.ts';
+import { IdentityUsers } from './identity-users.ts';
 import { closeListeners, listenerDescriptors, listenersFrom, openListeners, stopListening } from './listeners.ts';
 
 export interface PodsOptions {
+  readonly clock: Clock;
   readonly config: Config;
   readonly log: Logger;
   readonly estate: Estate;
@@ -28,6 +32,10 @@ export interface PodsOptions {
 export class Pods implements PodOwner {
   readonly #options: PodsOptions;
   readonly #serving = new Map<string, Pod>();
+  /** Pods of a predecessor that the node agent has not named yet. */
+  readonly #unclaimed = new Set<Pod>();
+  readonly #identities = new IdentityUsers();
+  #ending = false;
   #number = 0;
   #started = 0;
   #stopped = 0;
@@ -36,22 +44,18 @@ export class Pods implements PodOwner {
     this.#options = options;
   }
 
-  /** Takes over what a predecessor served: its listeners were never closed, so that clients only had to wait. */
+  /**
+   * Takes over what a predecessor served, as soon as the mesh is known; its listeners were never closed, so that clients
+   * only have to wait. What the node agent does not claim is let go by `releaseUnclaimed`.
+   */
   async inherit(pods: readonly InheritedPod[]): Promise<void> {
+    const inherited = pods.flatMap((pod) => this.#claimable(pod));
+    await this.#options.known;
     await Promise.all(
-      pods.map(async ({ info, layout, namespace, listeners }) => {
-        const own = listenersFrom(listeners, layout);
-        if (own === undefined) {
-          for (const descriptor of [namespace, ...listeners]) close(descriptor);
-          this.#options.log.error(
-            { pod: `${info.namespace}/${info.name}` },
-            'the listeners of a predecessor are incomplete; the node agent will add the pod again',
-          );
-          return;
-        }
-        void this.#options.onIdentityUsed(this.#identity(info));
+      inherited.map(async (pod) => {
+        void this.#use(pod.info);
         try {
-          await this.#serve({ number: ++this.#number, info, namespace, listeners: own });
+          await this.#serve(pod);
         } catch (error) {
           this.#options.log.error(
             { error: messageOf(error) },
@@ -62,38 +66,41 @@ export class Pods implements PodOwner {
     );
   }
 
+  /** The node agent has named every pod: what a predecessor left and nobody claimed is gone. */
+  releaseUnclaimed(): void {
+    for (const pod of this.#unclaimed) {
+      this.#options.log.info({ pod: name(pod) }, 'a pod of the predecessor is gone');
+      if (this.#serving.get(pod.info.uid) === pod) void this.#leave(pod, undefined);
+    }
+    this.#unclaimed.clear();
+  }
+
   async onAdd(
     uid: string,
     info: { name: string; namespace: string; serviceAccount: string },
     namespace: number,
   ): Promise<void> {
-    await this.#options.known;
-    const present = this.#serving.get(uid);
-    if (present !== undefined) {
-      if (sameNamespace(present.namespace, namespace)) return;
-      // The uid came back with another namespace: what we serve is over.
-      void this.#leave(present, 0);
-    }
-    this.#checkMigration(namespace, info);
-    // A listener without a certificate would turn peers away, and take connections from a predecessor that has one.
-    await this.#options.onIdentityUsed(this.#identity(info));
+    // The descriptor is the caller's and may be closed while we wait.
     const own = duplicate(namespace);
-    let listeners: Pod['listeners'];
+    let kept = false;
     try {
-      listeners = openListeners(own, this.#options.config);
-    } catch (error) {
-      close(own);
-      throw error;
+      await this.#options.known;
+      const present = this.#serving.get(uid);
+      if (present !== undefined) {
+        this.#unclaimed.delete(present);
+        if (sameNamespace(present.namespace, own)) return;
+        // The uid came back with another namespace: what we serve is over.
+        void this.#leave(present, 0);
+      }
+      this.#checkMigration(own, info);
+      // A listener without a certificate would turn peers away, and take connections from a predecessor that has one.
+      await this.#use(info);
+      const pod = this.#open({ uid, ...info }, own);
+      kept = true;
+      await this.#serve(pod);
+    } finally {
+      if (!kept) close(own);
     }
-    const pod: Pod = { number: ++this.#number, info: { uid, ...info }, namespace: own, listeners };
-    const { dnsUdp, dnsTcp } = listeners;
-    this.#options.estate.holdPod(
-      pod.info,
-      { dnsUdp: dnsUdp.length, dnsTcp: dnsTcp.length },
-      own,
-      listenerDescriptors(listeners),
-    );
-    await this.#serve(pod);
   }
 
   onRemove(uid: string, namespace: number, reason: RemovalReason): Promise<void> {
@@ -101,8 +108,7 @@ export class Pods implements PodOwner {
     // A pod that was replaced is served already in its new namespace.
     if (pod === undefined || !sameNamespace(pod.namespace, namespace)) return Promise.resolve();
     this.#options.log.info({ pod: name(pod), reason }, 'the pod leaves; its open connections go on until they end');
-    void this.#leave(pod, undefined);
-    return Promise.resolve();
+    return this.#leave(pod, undefined);
   }
 
   /** What a data thread has to be told to serve the pods of this node. Nobody waits for its answer. */
@@ -112,19 +118,17 @@ export class Pods implements PodOwner {
 
   /** How a data thread is told to take over connections of a dead one. Those of pods that have left are closed. */
   *resume(unanswered: readonly Unanswered[]): Generator<Command> {
-    const byNumber = new Map(this.list().map((pod) => [pod.number, pod]));
+    const served = new Set(this.list().map((pod) => pod.number));
     for (const { fd, pod, acceptedAt } of unanswered) {
-      const uid = byNumber.get(pod)?.info.uid;
-      if (uid === undefined) close(fd);
-      else yield { kind: 'resume', fd, uid, acceptedAt };
+      if (served.has(pod)) yield { kind: 'resume', fd, pod, acceptedAt };
+      else close(fd);
     }
   }
 
   /** Takes every pod out of service: a second ztunnel, if there is one, gets what waits in the queues. */
   async drain(deadline: number): Promise<void> {
-    const pods = [...this.#serving.values()];
-    this.#serving.clear();
-    for (const pod of pods) stopListening(pod.listeners);
+    this.#ending = true;
+    await Promise.all(this.list().map((pod) => this.#leave(pod, deadline)));
     await this.#options.ask((ticket) => ({ kind: 'drain', deadline, ticket }));
   }
 
@@ -134,6 +138,38 @@ export class Pods implements PodOwner {
 
   counts(): { readonly active: number; readonly started: number; readonly stopped: number } {
     return { active: this.#serving.size, started: this.#started, stopped: this.#stopped };
+  }
+
+  /** What the keeper handed over, if it is complete; its descriptors are closed otherwise. */
+  #claimable({ info, layout, namespace, listeners }: InheritedPod): Pod[] {
+    const own = listenersFrom(listeners, layout);
+    if (own !== undefined) {
+      const pod: Pod = { number: ++this.#number, info, namespace, listeners: own };
+      this.#unclaimed.add(pod);
+      return [pod];
+    }
+    for (const descriptor of [namespace, ...listeners]) close(descriptor);
+    this.#options.estate.releasePod(info.uid);
+    this.#options.log.error(
+      { pod: `${info.namespace}/${info.name}` },
+      'the listeners of a predecessor are incomplete; the node agent will add the pod again',
+    );
+    return [];
+  }
+
+  /** Opens the listeners of a pod and deposits them; takes over `namespace` when it does not throw. */
+  #open(info: PodInfo, namespace: number): Pod {
+    try {
+      if (this.#ending) throw new AmbitError('AMBIT_POD_START', 'the proxy is ending', { retryable: true });
+      const listeners = openListeners(namespace, this.#options.config);
+      const { dnsUdp, dnsTcp } = listeners;
+      const layout = { dnsUdp: dnsUdp.length, dnsTcp: dnsTcp.length };
+      this.#options.estate.holdPod(info, layout, namespace, listenerDescriptors(listeners));
+      return { number: ++this.#number, info, namespace, listeners };
+    } catch (error) {
+      this.#release(info);
+      throw error;
+    }
   }
 
   async #serve(pod: Pod): Promise<void> {
@@ -150,23 +186,39 @@ export class Pods implements PodOwner {
     throw new AmbitError('AMBIT_POD_START', `pod ${name(pod)} cannot be served: ${failure.error}`);
   }
 
+  /** Resolves when no thread accepts for the pod any more; its open connections may go on. */
   async #leave(pod: Pod, deadline: number | undefined): Promise<void> {
     if (this.#serving.get(pod.info.uid) === pod) this.#serving.delete(pod.info.uid);
+    this.#unclaimed.delete(pod);
     this.#stopped += 1;
     stopListening(pod.listeners);
     this.#options.estate.releasePod(pod.info.uid);
     try {
-      await this.#options.ask((ticket) => ({ kind: 'remove-pod', uid: pod.info.uid, deadline, ticket }));
+      await this.#options.ask((ticket) => ({ kind: 'remove-pod', number: pod.number, deadline, ticket }));
     } catch (error) {
       this.#options.log.error({ pod: name(pod), error: messageOf(error) }, 'a pod was not left in good order');
     }
     closeListeners(pod.listeners);
     close(pod.namespace);
-    const identity = this.#identity(pod.info);
-    const used = this.list().some(
-      ({ info }) => info.namespace === identity.namespace && info.serviceAccount === identity.serviceAccount,
+    this.#release(pod.info);
+  }
+
+  #use(info: { namespace: string; serviceAccount: string }): Promise<void> {
+    const identity = this.#identity(info);
+    this.#identities.add(identity);
+    return this.#options.onIdentityUsed(identity);
+  }
+
+  #release(info: { namespace: string; serviceAccount: string }): void {
+    const identity = this.#identity(info);
+    if (!this.#identities.remove(identity)) return;
+    this.#options.clock.setTimeout(
+      () => {
+        if (!this.#identities.has(identity)) this.#options.onIdentityUnused(identity);
+      },
+      IDENTITY_LINGER,
+      { background: true },
     );
-    if (!used) this.#options.onIdentityUnused(identity);
   }
 
   #identity({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }): SpiffeId {

@@ -38,6 +38,8 @@ export interface MetricSources {
 export class ProxyMetrics {
   readonly #own = new Metrics();
   readonly #aggregate = new MetricsAggregate(FAMILIES);
+  /** Those whose certificates were in the last scrape. */
+  #identities: string[] = [];
   /** Each life of a thread counts for itself, so that no sum falls when one is replaced. */
   readonly #lives: number[] = [];
 
@@ -81,6 +83,8 @@ export class ProxyMetrics {
     this.#own.number(PROCESS_CPU_SECONDS).value = (user + system) / 1_000_000;
     for (const [thread, age] of threads.heartbeatAges().entries())
       this.#own.number(THREAD_HEARTBEAT_AGE, String(thread)).value = age / 1_000;
+    for (const identity of this.#identities) this.#own.remove(CERTIFICATE_EXPIRY, identity);
+    this.#identities = certificates.store.identities().map(formatSpiffeId);
     for (const identity of certificates.store.identities()) {
       const certificate = certificates.store.get(identity);
       if (certificate !== undefined)

@@ -25,8 +25,7 @@ export interface ResourcesOptions {
 
 /** What the controller said, on its way to the data threads. */
 export class Resources {
-  /** The same state as on every data thread. */
-  readonly store: MeshStore;
+  #store: MeshStore;
   readonly #options: ResourcesOptions;
   #generation = 0;
   #snapshot: ResourceBatch | undefined;
@@ -36,12 +35,17 @@ export class Resources {
 
   constructor(options: ResourcesOptions) {
     this.#options = options;
-    this.store = new MeshStore({ network: options.network, clusterDomain: options.clusterDomain });
+    this.#store = new MeshStore({ network: options.network, clusterDomain: options.clusterDomain });
   }
 
   /** Resolves when the mesh is known: from a predecessor's state, or when the controller has answered for every type. */
   get known(): Promise<undefined> {
     return this.#firstSync.promise;
+  }
+
+  /** The same state as on every data thread. */
+  get store(): MeshStore {
+    return this.#store;
   }
 
   get generation(): number {
@@ -56,7 +60,9 @@ export class Resources {
 
   /** Takes over the state of a predecessor, before any thread runs. */
   restore(batch: ResourceBatch): void {
-    this.store.apply(batch);
+    const store = new MeshStore({ network: this.#options.network, clusterDomain: this.#options.clusterDomain });
+    store.apply(batch);
+    this.#store = store;
     this.#generation = Math.max(this.#generation, batch.generation);
     this.#firstSync.resolve(undefined);
   }

@@ -1,5 +1,5 @@
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { APPLY_BUDGET } from '../limits.ts';
+import { APPLY_BUDGET, APPLY_BUDGET_ALONE } from '../limits.ts';
 import type { Command, LiveConnection, Pod, Report } from '../messages.ts';
 import type { DataThreadContext } from './context.ts';
 import { ServedPod } from './served-pod.ts';
@@ -10,9 +10,12 @@ const FAREWELL_INTERVAL = 100;
 /** The pods that one data thread serves, and what the control side tells about them and about the mesh. */
 export class DataPlane {
   readonly #thread: DataThreadContext;
-  readonly #pods = new Map<string, ServedPod>();
+  /** By `Pod.number`. */
+  readonly #pods = new Map<number, ServedPod>();
   /** Pods that take nothing new and end with their last connection. */
   readonly #leaving = new Set<ServedPod>();
+  /** What waits for the mesh to be whole. */
+  readonly #held: (() => void)[] = [];
   #applying = false;
   #reported = 0;
   readonly #now: () => number;
@@ -35,17 +38,23 @@ export class DataPlane {
         this.#thread.credentials.forget(command.identity);
         return;
       case 'add-pod':
-        this.#answer(command.ticket, () => {
-          this.#add(command.pod);
+        this.#whenMeshIsWhole(() => {
+          this.#answer(command.ticket, () => {
+            this.#add(command.pod);
+          });
         });
         return;
       case 'remove-pod':
-        this.#remove(command.uid, command.deadline, () => {
-          this.#post({ kind: 'done', ticket: command.ticket });
+        this.#whenMeshIsWhole(() => {
+          this.#answer(command.ticket, () => {
+            this.#remove(command.number, command.deadline);
+          });
         });
         return;
       case 'resume':
-        this.#resume(command);
+        this.#whenMeshIsWhole(() => {
+          this.#resume(command);
+        });
         return;
       case 'drain':
         this.#drain(command.deadline, command.ticket);
@@ -63,69 +72,76 @@ export class DataPlane {
     }
   }
 
-  #add(pod: Pod): void {
-    this.#remove(pod.info.uid, undefined, () => undefined);
-    this.#pods.set(pod.info.uid, new ServedPod(this.#thread, pod));
+  /**
+   * A first pod must find the whole mesh: half of it would refuse connections. So what concerns pods waits, in its order,
+   * while resources are applied to a thread that has no pod.
+   */
+  #whenMeshIsWhole(run: () => void): void {
+    if (this.#applying && this.#pods.size === 0) this.#held.push(run);
+    else run();
   }
 
-  #resume({ fd, uid, acceptedAt }: Extract<Command, { kind: 'resume' }>): void {
+  #add(pod: Pod): void {
+    // The successor of a thread is told of a pod by the state and by whoever is adding it at this moment.
+    if (!this.#pods.has(pod.number)) this.#pods.set(pod.number, new ServedPod(this.#thread, pod));
+  }
+
+  #resume({ fd, pod: number, acceptedAt }: Extract<Command, { kind: 'resume' }>): void {
     const { reactor } = this.#thread;
     reactor.adopt(fd);
-    const pod = this.#pods.get(uid);
+    const pod = this.#pods.get(number);
     if (pod === undefined) reactor.close(fd);
     else pod.resume(fd, acceptedAt);
   }
 
-  #remove(uid: string, deadline: number | undefined, done: () => void): void {
-    const pod = this.#pods.get(uid);
-    if (pod === undefined) {
-      done();
-      return;
-    }
-    this.#pods.delete(uid);
-    this.#leave(pod, deadline, done);
-  }
-
-  #drain(deadline: number, ticket: number): void {
-    const pods = [...this.#pods.values()];
-    this.#pods.clear();
-    let left = pods.length + 1;
-    const done = (): void => {
-      left -= 1;
-      if (left > 0) return;
-      this.#thread.accessLog.flush();
-      this.#post({ kind: 'done', ticket });
-    };
-    for (const pod of pods) this.#leave(pod, deadline, done);
-    done();
-  }
-
-  /** Lets a pod end by itself, or by force when its time is up; `done` is called once it has. */
-  #leave(pod: ServedPod, deadline: number | undefined, done: () => void): void {
+  /** Lets a pod end by itself, or by force when its time is up. */
+  #remove(number: number, deadline: number | undefined): void {
+    const pod = this.#pods.get(number);
+    if (pod === undefined) return;
+    this.#pods.delete(number);
     const { reactor } = this.#thread;
     const end = deadline === undefined ? Number.POSITIVE_INFINITY : reactor.now + deadline;
     this.#leaving.add(pod);
     pod.close();
     const look = (): void => {
-      const late = reactor.now >= end;
-      if (!pod.idle && !late) {
+      if (!this.#leaving.has(pod)) return;
+      if (!pod.idle && reactor.now < end) reactor.after(FAREWELL_INTERVAL, look);
+      else this.#end(pod);
+    };
+    // Not in this turn: what `close` has to say to peers leaves at its end.
+    reactor.after(FAREWELL_INTERVAL, look);
+  }
+
+  #end(pod: ServedPod): void {
+    this.#leaving.delete(pod);
+    pod.destroy(new AmbitError('AMBIT_DRAINED', 'the proxy ends and the connection was still open at the deadline'));
+  }
+
+  #drain(deadline: number, ticket: number): void {
+    const { reactor } = this.#thread;
+    const end = reactor.now + deadline;
+    const look = (): void => {
+      if (this.#leaving.size > 0 && reactor.now < end) {
         reactor.after(FAREWELL_INTERVAL, look);
         return;
       }
-      pod.destroy(new AmbitError('AMBIT_DRAINED', 'the proxy ends and the connection was still open at the deadline'));
-      this.#leaving.delete(pod);
-      done();
+      for (const pod of [...this.#leaving]) this.#end(pod);
+      this.#thread.accessLog.flush();
+      this.#post({ kind: 'done', ticket });
     };
     look();
   }
 
   #applyResources(): void {
     if (this.#applying) return;
-    // Without a pod nobody waits, and the first pod must find the mesh whole: half of it would refuse connections.
-    const budget = this.#pods.size === 0 ? Number.POSITIVE_INFINITY : APPLY_BUDGET;
+    // Without a pod nobody waits for the loop but its watcher.
+    const budget = this.#pods.size === 0 ? APPLY_BUDGET_ALONE : APPLY_BUDGET;
     const more = this.#thread.store.applySlice(budget, this.#now);
     this.#react();
-    if (!more) return;
+    if (!more) {
+      for (const run of this.#held.splice(0)) run();
+      return;
+    }
     this.#applying = true;
     this.#thread.reactor.defer(() => {
       this.#applying = false;
@@ -142,6 +158,7 @@ export class DataPlane {
       for (const uid of changes.retiredWorkloads) {
         choice.quarantine.forget(uid);
         for (const pod of this.#pods.values()) pod.pool.retireWorkload(uid);
+        this.#thread.metrics.traffic.workloadRemoved(uid, this.#thread.reactor.now);
       }
     }
     if (store.generation > this.#reported) {

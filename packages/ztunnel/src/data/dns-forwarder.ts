@@ -1,6 +1,6 @@
 import { parseIp, parseSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { inNamespace } from '@ambit/native/namespace';
-import { connect, openUdpSocket } from '@ambit/native/socket';
+import { connect, openUdpSocket, socketError } from '@ambit/native/socket';
 import { familyOf } from '@ambit/native/socket-address';
 import { setMark } from '@ambit/native/socket-option';
 import { connectTcp, type PendingConnect } from '@ambit/reactor/tcp-connect';
@@ -23,6 +23,7 @@ export class DnsForwarder {
   readonly #thread: DataThreadContext;
   readonly #namespace: number;
   readonly #open = new Set<Query>();
+  #onIdle: (() => void) | undefined;
 
   constructor(thread: DataThreadContext, namespace: number) {
     this.#thread = thread;
@@ -45,6 +46,7 @@ export class DnsForwarder {
       entry.abort();
       this.#open.delete(entry);
       onAnswer(answer);
+      if (this.#open.size === 0) this.#onIdle?.();
     };
     this.#open.add(entry);
     entry.timer = this.#thread.reactor.after(DNS_UPSTREAM_TIMEOUT, () => {
@@ -58,6 +60,12 @@ export class DnsForwarder {
     }
   }
 
+  /** Calls `run` once nothing is under way: at once, or with the last answer. */
+  whenIdle(run: () => void): void {
+    if (this.#open.size === 0) run();
+    else this.#onIdle = run;
+  }
+
   /** Gives up what is under way; its askers get no answer. */
   close(): void {
     for (const query of this.#open) {
@@ -65,6 +73,7 @@ export class DnsForwarder {
       query.abort();
     }
     this.#open.clear();
+    this.#onIdle = undefined;
   }
 
   #overUdp(query: Buffer, upstream: SocketAddress, settle: (answer: Buffer | undefined) => void): () => void {
@@ -72,8 +81,14 @@ export class DnsForwarder {
     const fd = inNamespace(this.#namespace, () => {
       const socket = openUdpSocket(familyOf(upstream.ip));
       reactor.adopt(socket);
-      setMark(socket, config.packetMark);
-      connect(socket, upstream);
+      try {
+        setMark(socket, config.packetMark);
+        const result = connect(socket, upstream);
+        if (result < 0) throw socketError('connect', result, upstream.ip);
+      } catch (error) {
+        reactor.close(socket);
+        throw error;
+      }
       return socket;
     });
     const endpoint = new UdpEndpoint(reactor, fd, {
@@ -85,7 +100,12 @@ export class DnsForwarder {
         settle(undefined);
       },
     });
-    endpoint.send(query, upstream);
+    try {
+      endpoint.send(query, upstream);
+    } catch (error) {
+      endpoint.destroy();
+      throw error;
+    }
     return () => {
       endpoint.destroy();
     };

@@ -29,7 +29,7 @@ export class DnsServer {
   constructor(pod: ServedPod) {
     this.#pod = pod;
     const { reactor } = pod.thread;
-    this.#forwarder = new DnsForwarder(pod.thread, pod.pod.namespace);
+    this.#forwarder = new DnsForwarder(pod.thread, pod.namespace);
     for (const fd of pod.pod.listeners.dnsUdp) {
       // Each thread reads through a descriptor of its own, so that it may close it.
       const own = duplicate(fd);
@@ -58,14 +58,19 @@ export class DnsServer {
     }
   }
 
+  /** Takes nothing new; queries that came already are answered, as far as their upstream does. */
+  close(): void {
+    for (const listener of this.#listeners) listener.stop();
+    for (const socket of this.#sockets) socket.onReady();
+    this.#forwarder.whenIdle(() => {
+      this.destroy();
+    });
+  }
+
   destroy(): void {
     for (const listener of this.#listeners) listener.stop();
-    // Queries that are queued on a socket which is about to go would be lost: no other socket takes them over.
-    for (const socket of this.#sockets) {
-      socket.onReady();
-      socket.destroy();
-    }
-    for (const stream of this.#streams) stream.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    for (const stream of [...this.#streams]) stream.destroy();
     this.#forwarder.close();
   }
 

@@ -1,5 +1,5 @@
 import { formatSocketAddress } from '@ambit/core/address';
-import type { AmbitError } from '@ambit/core/errors';
+import { AmbitError } from '@ambit/core/errors';
 import type { IncomingTunnel, RelayOutcome } from '@ambit/hbone/tunnel';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { ConnectionFacts } from '@ambit/mesh/policy/subject';
@@ -44,15 +44,33 @@ export class InboundConnection implements TcpConnectHandler, JudgedConnection, L
 
   /** Answers `tunnel`, which reached `served` at its address `localIp`. */
   static serve(served: ServedPod, tunnel: IncomingTunnel, localIp: string): void {
-    const { store } = served.thread;
-    const route = routeInbound(store, served.workload(), { localIp, authority: tunnel.authority });
-    if (route.kind === 'refuse') {
-      const error = unroutable(route);
-      tunnel.refuse(statusOf(route.reason), reasonFields(error));
-      served.recordRefusedTunnel(tunnel, error);
+    if (served.workload() !== undefined) {
+      InboundConnection.#admit(served, tunnel, localIp);
       return;
     }
-    new InboundConnection(served, tunnel, route).#start();
+    // A new pod may be reached before the controller has told of it.
+    const withdraw = served.thread.judge.whenDescribed(served.info, () => {
+      tunnel.onAbandoned = undefined;
+      InboundConnection.#admit(served, tunnel, localIp);
+    });
+    tunnel.onAbandoned = withdraw;
+  }
+
+  static #admit(served: ServedPod, tunnel: IncomingTunnel, localIp: string): void {
+    const route = routeInbound(served.thread.store, served.workload(), { localIp, authority: tunnel.authority });
+    if (route.kind === 'refuse') {
+      InboundConnection.#turnAway(served, tunnel, statusOf(route.reason), unroutable(route));
+    } else if (route.proxyDestination !== undefined) {
+      const message = `${tunnel.authority} asks for a PROXY header, which is not supported`;
+      InboundConnection.#turnAway(served, tunnel, 503, new AmbitError('AMBIT_ROUTE_PROXY_HEADER', message));
+    } else {
+      new InboundConnection(served, tunnel, route).#start();
+    }
+  }
+
+  static #turnAway(served: ServedPod, tunnel: IncomingTunnel, status: number, error: AmbitError): void {
+    tunnel.refuse(status, reasonFields(error));
+    served.recordRefusedTunnel(tunnel, error);
   }
 
   onConnected(fd: number): void {
@@ -108,7 +126,7 @@ export class InboundConnection implements TcpConnectHandler, JudgedConnection, L
   }
 
   #connect(): void {
-    const { thread, pod } = this.#served;
+    const { thread } = this.#served;
     const { target } = this.#route;
     const ip = this.#tunnel.peer.address.ip;
     this.#served.thread.judge.watch(this);
@@ -116,7 +134,7 @@ export class InboundConnection implements TcpConnectHandler, JudgedConnection, L
       thread.reactor,
       {
         destination: target,
-        namespace: pod.namespace,
+        namespace: this.#served.namespace,
         mark: thread.config.packetMark,
         keepalive: thread.keepalive,
         timeoutMs: CONNECT_TIMEOUT,

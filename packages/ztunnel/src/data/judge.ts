@@ -24,6 +24,13 @@ interface Waiting {
   readonly timer: ReactorTimer;
 }
 
+/** Something that waits for the description of a pod. */
+interface Undescribed {
+  readonly pod: PodInfo;
+  readonly resume: () => void;
+  readonly timer: ReactorTimer;
+}
+
 /** No decision can be made about a pod that the controller has not described: its policies are unknown. */
 export const WORKLOAD_UNKNOWN: Decision = {
   allowed: false,
@@ -43,6 +50,7 @@ export class Judge {
   readonly #reactor: Reactor;
   readonly #store: MeshStore;
   readonly #waiting = new Set<Waiting>();
+  readonly #undescribed = new Set<Undescribed>();
   readonly #living = new Map<string, Set<JudgedConnection>>();
   readonly #doubtful = new Map<JudgedConnection, ReactorTimer>();
 
@@ -73,6 +81,25 @@ export class Judge {
     };
   }
 
+  /** Calls `resume` once: when the controller has described the pod, or after `PENDING_POLICY_WAIT`. The result takes it back. */
+  whenDescribed(pod: PodInfo, resume: () => void): () => void {
+    const entry: Undescribed = {
+      pod,
+      resume: () => {
+        this.#undescribed.delete(entry);
+        resume();
+      },
+      timer: this.#reactor.after(PENDING_POLICY_WAIT, () => {
+        entry.resume();
+      }),
+    };
+    this.#undescribed.add(entry);
+    return () => {
+      entry.timer.cancel();
+      this.#undescribed.delete(entry);
+    };
+  }
+
   /** Keeps judging a connection that was allowed, until `release`. */
   watch(connection: JudgedConnection): void {
     let living = this.#living.get(connection.pod.uid);
@@ -94,11 +121,20 @@ export class Judge {
   /** Judges again what `changes` concern. */
   reconsider(changes: StoreChanges): void {
     for (const waiting of [...this.#waiting]) {
+      // Settling one may have taken back another.
+      if (!this.#waiting.has(waiting)) continue;
       const decision = this.#decide(waiting.connection);
       if (decision.pending) continue;
       waiting.timer.cancel();
       this.#waiting.delete(waiting);
-      waiting.settle(decision);
+      this.#guard(() => {
+        waiting.settle(decision);
+      });
+    }
+    for (const { pod, resume, timer } of [...this.#undescribed]) {
+      if (this.#workload(pod) === undefined) continue;
+      timer.cancel();
+      this.#guard(resume);
     }
     for (const living of [...this.#living.values()]) {
       const [first] = living;
@@ -106,7 +142,20 @@ export class Judge {
       const workload = this.#workload(first.pod);
       // A workload that the controller no longer describes is on its way out: what was allowed may end by itself.
       if (workload === undefined || !changes.concern(workload)) continue;
-      for (const connection of [...living]) this.#reconsiderOne(connection);
+      for (const connection of [...living]) {
+        this.#guard(() => {
+          this.#reconsiderOne(connection);
+        });
+      }
+    }
+  }
+
+  /** What goes wrong with one connection must not keep the others from being judged. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#reactor.report(error);
     }
   }
 

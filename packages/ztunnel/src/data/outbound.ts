@@ -193,7 +193,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     }
     const target = {
       address: route.target,
-      namespace: this.#pod.pod.namespace,
+      namespace: this.#pod.namespace,
       sourceIp: this.#source.ip,
       sourcePrincipal: principal,
       context: credential.client,
@@ -237,12 +237,12 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
   }
 
   #connect(destination: SocketAddress): void {
-    const { thread, pod } = this.#pod;
+    const { thread } = this.#pod;
     this.#pending = connectTcp(
       thread.reactor,
       {
         destination,
-        namespace: pod.namespace,
+        namespace: this.#pod.namespace,
         mark: thread.config.packetMark,
         keepalive: thread.keepalive,
         timeoutMs: CONNECT_TIMEOUT,
@@ -251,24 +251,30 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     );
   }
 
-  /** Nothing of the application was sent: another endpoint of the service may take the connection. */
+  /** Nothing of the application was sent: another endpoint, or the same one over another tunnel, may take the connection. */
   #tryElsewhere(error: AmbitError): void {
     if (this.#over) return;
     this.#lastError = error;
     const route = this.#route;
     const { reactor, choice } = this.#pod.thread;
-    if (route !== undefined && route.kind !== 'passthrough') {
-      choice.quarantine.failed(route.upstream.uid, reactor.now);
-      const late = reactor.now - this.#startedAt >= CONNECT_BUDGET;
-      if (route.service !== undefined && this.#attempts < CONNECT_ATTEMPTS && !late) {
-        this.#pod.thread.metrics.retried(error);
-        this.#excluded ??= new Set();
-        this.#excluded.add(route.upstream.uid);
-        this.#try();
-        return;
-      }
+    const spent = this.#attempts >= CONNECT_ATTEMPTS || reactor.now - this.#startedAt >= CONNECT_BUDGET;
+    if (route === undefined || route.kind === 'passthrough') {
+      this.#fail(error);
+      return;
     }
-    this.#fail(error);
+    const blamed = blamesEndpoint(error);
+    if (blamed) choice.quarantine.failed(route.upstream.uid, reactor.now);
+    const others = route.service !== undefined || (route.kind === 'tunnel' && route.waypoint);
+    if (spent || (blamed && !others)) {
+      this.#fail(error);
+      return;
+    }
+    this.#pod.thread.metrics.retried(error);
+    if (blamed) {
+      this.#excluded ??= new Set();
+      this.#excluded.add(route.upstream.uid);
+    }
+    this.#try();
   }
 
   #open(route: PassthroughRoute | PlainRoute | TunnelRoute, peerPrincipal: string | undefined): void {
@@ -313,4 +319,21 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     this.#pod.thread.reactor.close(this.#fd);
     new ConnectionRecord(this.#pod, this.#facts(this.#route, undefined)).fail(error);
   }
+}
+
+const BLAMED: readonly string[] = [
+  'AMBIT_SYSCALL',
+  'AMBIT_CONNECT',
+  'AMBIT_TLS_',
+  'AMBIT_PEER_UNAVAILABLE',
+  'AMBIT_HBONE_NO_ANSWER',
+  'AMBIT_HBONE_PING_TIMEOUT',
+  'AMBIT_HBONE_NO_IDENTITY',
+  'AMBIT_HBONE_WRONG_IDENTITY',
+  'AMBIT_HBONE_TRUST_DOMAIN',
+];
+
+/** Whether an attempt failed because of the endpoint. A tunnel that was about to end, or a full one, says nothing about it. */
+function blamesEndpoint(error: AmbitError): boolean {
+  return BLAMED.some((prefix) => error.code.startsWith(prefix));
 }

@@ -112,13 +112,13 @@ export class PlaintextConnection implements TcpConnectHandler, JudgedConnection,
   }
 
   #connect(): void {
-    const { thread, pod } = this.#served;
+    const { thread } = this.#served;
     thread.judge.watch(this);
     this.#pending = connectTcp(
       thread.reactor,
       {
         destination: this.#destination,
-        namespace: pod.namespace,
+        namespace: this.#served.namespace,
         mark: thread.config.packetMark,
         keepalive: thread.keepalive,
         timeoutMs: CONNECT_TIMEOUT,

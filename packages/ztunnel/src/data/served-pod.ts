@@ -1,5 +1,5 @@
-import type { SocketAddress } from '@ambit/core/address';
-import { type AmbitError } from '@ambit/core/errors';
+import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
+import { AmbitError, messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
 import { formatBaggage } from '@ambit/hbone/baggage';
 import { HbonePool } from '@ambit/hbone/pool';
@@ -8,10 +8,12 @@ import type { IncomingTunnel } from '@ambit/hbone/tunnel';
 import { type Client, createClient } from '@ambit/mesh/client';
 import type { Workload } from '@ambit/mesh/workload';
 import { originalDestination, setKeepalive, setNoDelay, setResetOnClose } from '@ambit/native/socket-option';
-import { peerAddress } from '@ambit/native/socket';
+import { duplicate } from '@ambit/native/descriptor';
+import { localAddress, peerAddress } from '@ambit/native/socket';
 import { Listener } from '@ambit/reactor/listener';
 import type { AcceptedAt } from '../unanswered.ts';
 import type { LiveConnection, Pod, PodInfo } from '../messages.ts';
+import { isProxyPort } from '../ports.ts';
 import { ConnectionRecord } from './connection-record.ts';
 import type { DataThreadContext } from './context.ts';
 import { DnsServer } from './dns-server.ts';
@@ -29,6 +31,8 @@ export interface LiveTransfer {
 export class ServedPod {
   readonly pod: Pod;
   readonly info: PodInfo;
+  /** The pod's network namespace, for sockets made on its behalf. */
+  readonly namespace: number;
   readonly principal: string;
   readonly identity: SpiffeId;
   readonly thread: DataThreadContext;
@@ -66,18 +70,17 @@ export class ServedPod {
       },
       observer: thread.tunnelObserver,
     });
-    const { outbound, plaintext, hbone } = pod.listeners;
-    this.#listen(outbound, (fd, peer) => {
-      this.#acceptOutbound(fd, peer);
-    });
-    this.#listen(plaintext, (fd, peer) => {
-      this.#acceptPlaintext(fd, peer);
-    });
-    this.#listen(hbone, (fd, peer) => {
-      setNoDelay(fd);
-      this.#server.accept(fd, peer);
-    });
-    this.#dns = pod.listeners.dnsUdp.length === 0 ? undefined : new DnsServer(this);
+    // A descriptor of our own: the control side closes its one as soon as nothing is accepted any more.
+    this.namespace = duplicate(pod.namespace);
+    thread.reactor.adopt(this.namespace);
+    try {
+      this.#start();
+      this.#dns = pod.listeners.dnsUdp.length === 0 ? undefined : new DnsServer(this);
+    } catch (error) {
+      for (const listener of this.#listeners) listener.stop();
+      thread.reactor.close(this.namespace);
+      throw error;
+    }
   }
 
   /** The pod as the controller describes it; undefined while it does not. */
@@ -102,9 +105,8 @@ export class ServedPod {
   /** Takes nothing new. What runs goes on; peers are told to open new tunnels elsewhere. */
   close(): void {
     for (const listener of this.#listeners) listener.stop();
-    this.#dns?.destroy();
+    this.#dns?.close();
     this.#server.drain();
-    this.pool.drain();
   }
 
   /** Starts a connection again that a thread which died had accepted. */
@@ -121,15 +123,17 @@ export class ServedPod {
 
   /** True when nothing is left of it. */
   get idle(): boolean {
-    return this.transfers.size === 0;
+    return this.transfers.size === 0 && this.#server.connections === 0;
   }
 
   /** Cuts what is left. */
   destroy(error: AmbitError): void {
     this.close();
     for (const transfer of [...this.transfers]) transfer.cut(error);
+    this.#dns?.destroy();
     this.#server.destroy();
     this.pool.destroy();
+    this.thread.reactor.close(this.namespace);
   }
 
   recordRefusedTunnel(tunnel: IncomingTunnel, error: AmbitError): void {
@@ -146,6 +150,19 @@ export class ServedPod {
       decision: undefined,
       startedAt: this.thread.reactor.now,
     }).fail(error);
+  }
+
+  #start(): void {
+    const { outbound, plaintext, hbone } = this.pod.listeners;
+    this.#listen(outbound, (fd, peer) => {
+      this.#acceptOutbound(fd, peer);
+    });
+    this.#listen(plaintext, (fd, peer) => {
+      this.#acceptPlaintext(fd, peer);
+    });
+    this.#listen(hbone, (fd, peer) => {
+      this.#server.accept(fd, peer);
+    });
   }
 
   #describe(workload: Workload | undefined): void {
@@ -165,17 +182,24 @@ export class ServedPod {
   }
 
   #listen(fd: number, onAccept: (fd: number, peer: SocketAddress) => void): void {
-    this.#listeners.push(new Listener(this.thread.reactor, fd, { onAccept }));
+    const onAcceptPaused = (error: AmbitError): void => {
+      this.thread.reactor.report(error);
+    };
+    this.#listeners.push(new Listener(this.thread.reactor, fd, { onAccept, onAcceptPaused }));
   }
 
   #acceptOutbound(fd: number, peer: SocketAddress): void {
     const destination = this.#prepare(fd);
-    if (destination !== undefined) new OutboundConnection(this, fd, peer, destination).start();
+    if (destination === undefined) return;
+    const connection = new OutboundConnection(this, fd, peer, destination);
+    // A connection that was not redirected but made to the proxy's own port: passed on, it would come back for ever.
+    const own = isProxyPort(destination.port) && destination.ip === localAddress(fd).ip;
+    start(connection, own ? selfCall(destination) : undefined);
   }
 
   #acceptPlaintext(fd: number, peer: SocketAddress): void {
     const destination = this.#prepare(fd);
-    if (destination !== undefined) new PlaintextConnection(this, fd, peer, destination).start();
+    if (destination !== undefined) start(new PlaintextConnection(this, fd, peer, destination), undefined);
   }
 
   /** Where an accepted connection was going; undefined when its client is gone already. */
@@ -191,4 +215,21 @@ export class ServedPod {
       return undefined;
     }
   }
+}
+
+/** Starts a connection that was just accepted. It owns its descriptor, so whatever goes wrong is its own end. */
+function start(connection: OutboundConnection | PlaintextConnection, refusal: AmbitError | undefined): void {
+  try {
+    if (refusal === undefined) connection.start();
+    else connection.cut(refusal);
+  } catch (error) {
+    connection.cut(
+      error instanceof AmbitError ? error : new AmbitError('AMBIT_INTERNAL', messageOf(error), { cause: error }),
+    );
+  }
+}
+
+function selfCall(destination: SocketAddress): AmbitError {
+  const text = formatSocketAddress(destination);
+  return new AmbitError('AMBIT_ROUTE_SELF_CALL', `${text} is a port of the proxy itself`, { source: 'application' });
 }

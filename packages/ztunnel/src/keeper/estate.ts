@@ -1,11 +1,11 @@
 import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
-import { close } from '@ambit/native/descriptor';
+import { close, duplicate } from '@ambit/native/descriptor';
 import { readSealedMemoryFile, sealedMemoryFile } from '@ambit/native/memfd';
 import { fstatSync, writeSync } from 'node:fs';
 import type { PodInfo } from '../messages.ts';
-import { PacketLine } from './packet-line.ts';
+import { PacketLine, type ReceivedPacket } from './packet-line.ts';
 import type { KeeperPacket, ListenerLayout, StateName } from './packets.ts';
 import { DOORBELL_DESCRIPTOR, PACKET_DESCRIPTOR } from './proxy-process.ts';
 
@@ -35,7 +35,7 @@ export class Estate {
   readonly #line: PacketLine | undefined;
   readonly #clock: Clock;
   readonly #log: Logger;
-  #queue: { packet: KeeperPacket; descriptors: readonly number[]; closeAfter: boolean }[] = [];
+  #queue: { packet: KeeperPacket; descriptors: readonly number[] }[] = [];
   #retrying = false;
 
   /** `keeper` is the process id in AMBIT_KEEPER: that of the parent, when it is a keeper. */
@@ -60,17 +60,25 @@ export class Estate {
         continue;
       }
       if (received === 'closed' || received.packet.kind === 'recalled') return { pods, states };
-      const { packet, descriptors } = received;
-      const [first, ...rest] = descriptors;
-      if (packet.kind === 'hold-pod' && first !== undefined) {
-        pods.push({ info: packet.info, layout: packet.layout, namespace: first, listeners: rest });
-      } else if (packet.kind === 'hold-state' && first !== undefined) {
-        states.set(packet.name, readSealedMemoryFile(first));
-        close(first);
-      }
+      this.#take(received, pods, states);
     }
     this.#log.error({ pods: pods.length }, 'the keeper did not hand over everything in time');
     return { pods, states };
+  }
+
+  /** One part that cannot be used must not cost the others. */
+  #take({ packet, descriptors }: ReceivedPacket, pods: InheritedPod[], states: Map<StateName, Buffer>): void {
+    const [first, ...rest] = descriptors;
+    if (packet.kind === 'hold-pod' && first !== undefined) {
+      pods.push({ info: packet.info, layout: packet.layout, namespace: first, listeners: rest });
+      return;
+    }
+    try {
+      if (packet.kind === 'hold-state' && first !== undefined) states.set(packet.name, readSealedMemoryFile(first));
+    } catch (error) {
+      this.#log.error({ error: messageOf(error) }, 'a state of the predecessor cannot be read');
+    }
+    for (const descriptor of descriptors) close(descriptor);
   }
 
   /** Deposits duplicates of a pod's descriptors. */
@@ -93,27 +101,45 @@ export class Estate {
     this.#send({ kind: 'farewell' }, [], false);
   }
 
-  #send(packet: KeeperPacket, descriptors: readonly number[], closeAfter: boolean): void {
+  /** `owned` descriptors are closed here once they are sent; of others the queue holds duplicates. */
+  #send(packet: KeeperPacket, descriptors: readonly number[], owned: boolean): void {
     if (this.#line === undefined) return;
-    this.#queue.push({ packet, descriptors, closeAfter });
+    if (packet.kind === 'hold-state') this.#forgetQueued(packet.name);
+    this.#queue.push({ packet, descriptors: owned ? descriptors : descriptors.map(duplicate) });
     if (!this.#retrying) this.#flush(this.#line);
   }
 
+  /** A newer state makes an older one that was not sent yet pointless. */
+  #forgetQueued(name: StateName): void {
+    this.#queue = this.#queue.filter(({ packet, descriptors }) => {
+      if (packet.kind !== 'hold-state' || packet.name !== name) return true;
+      for (const descriptor of descriptors) close(descriptor);
+      return false;
+    });
+  }
+
   #flush(line: PacketLine): void {
-    try {
-      for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      try {
         if (!line.send(next.packet, next.descriptors)) {
           this.#retryLater(line);
           break;
         }
-        this.#queue.shift();
-        if (next.closeAfter) for (const descriptor of next.descriptors) close(descriptor);
+      } catch (error) {
+        // A keeper that is gone takes this process with it (parent death signal); until then there is nobody to tell.
+        this.#log.error({ error: messageOf(error) }, 'the keeper does not take what must outlive this process');
       }
+      this.#queue.shift();
+      for (const descriptor of next.descriptors) close(descriptor);
+    }
+    this.#ring();
+  }
+
+  #ring(): void {
+    try {
       writeSync(DOORBELL_DESCRIPTOR, '.');
-    } catch (error) {
-      // A keeper that is gone takes this process with it (parent death signal); until then there is nobody to tell.
-      this.#queue = [];
-      this.#log.error({ error: messageOf(error) }, 'the keeper does not take what must outlive this process');
+    } catch {
+      // As above.
     }
   }
 

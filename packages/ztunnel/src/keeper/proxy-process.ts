@@ -25,14 +25,21 @@ export function startProxy(options: ProxyProcessOptions): ChildProcess {
     env: { ...options.environment, AMBIT_KEEPER: String(process.pid) },
   });
   close(options.packetSocket);
-  const doorbell = child.stdio[DOORBELL_DESCRIPTOR] as Readable;
-  doorbell.on('error', () => undefined);
-  doorbell.on('data', options.onDoorbell);
+  let ended = false;
+  const end = (reason: string, code: number): void => {
+    if (ended) return;
+    ended = true;
+    options.onEnd(reason, code);
+  };
+  // Absent when the child could not be started, which its error event tells.
+  const doorbell = child.stdio[DOORBELL_DESCRIPTOR] as Readable | undefined;
+  doorbell?.on('error', () => undefined);
+  doorbell?.on('data', options.onDoorbell);
   child.on('error', (error) => {
-    options.onEnd(error.message, 1);
+    end(error.message, 1);
   });
   child.on('exit', (code, signal) => {
-    options.onEnd(signal ?? `exit code ${code ?? 'unknown'}`, code ?? 1);
+    end(signal ?? `exit code ${code ?? 'unknown'}`, code ?? 1);
   });
   return child;
 }

@@ -65,7 +65,9 @@ export class Steward {
         return;
       }
       case 'recall':
-        this.#hand(this.#custody.inventory());
+        this.#guard(() => {
+          this.#hand(this.#custody.inventory());
+        });
         break;
       case 'farewell':
         this.#farewell = true;
@@ -76,6 +78,15 @@ export class Steward {
     for (const descriptor of descriptors) close(descriptor);
   }
 
+  /** A proxy that has just died makes its line throw; its successor gets a line of its own. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#log.error({ error: messageOf(error) }, 'the proxy does not take what its predecessor left');
+    }
+  }
+
   /** Sends the inventory as fast as the proxy takes it. */
   #hand(inventory: ReturnType<Custody['inventory']>): void {
     const send = (item: ReturnType<typeof inventory.next>): void => {
@@ -84,7 +95,9 @@ export class Steward {
         if (!this.#line.send(next.value.packet, next.value.descriptors)) {
           const later = next;
           this.#clock.setTimeout(() => {
-            send(later);
+            this.#guard(() => {
+              send(later);
+            });
           }, RETRY_AFTER);
           return;
         }
