@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@ambit/core/clock';
 import { CLUSTER_DNS_IP, FABRIC_IP } from './address-plan.ts';
@@ -36,7 +36,10 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    this.rootCertificates = join(options.directory, 'root-cert.pem');
+    // A folder of its own: proxies watch it, and the stock one connects anew when anything in it changes.
+    const roots = join(options.directory, 'roots');
+    mkdirSync(roots, { recursive: true });
+    this.rootCertificates = join(roots, 'root-cert.pem');
     this.#tokenKey = join(options.directory, 'token-key.pem');
     writeFileSync(this.#tokenKey, options.issuer.publicKeyPem);
   }

@@ -1,14 +1,19 @@
+import { INBOUND_HBONE_PORT } from '@ambit/capture/host-contract';
 import type { IpAddress } from '@ambit/core/address';
 import { inNamespace } from '@ambit/native/namespace';
 import { CLUSTER_DNS_IP, type NodeName } from '../bed/address-plan.ts';
 import type { Bed, BedOptions } from '../bed/bed.ts';
 import { ip } from '../bed/fabric.ts';
+import { tcpSockets } from '../bed/open-connections.ts';
 import type { BedPod } from '../bed/pod.ts';
 import { eventually, openBed } from '../bed/test-bed.ts';
 import { SERVER_PORTS, type ServerPort } from '../check/clients/options.ts';
 import { nodeArguments } from '../check/manifests.ts';
 import { parseExposition, type Sample, sumOf } from '../start/exposition.ts';
 import { Conversation, type Outcome } from './test-conversation.ts';
+
+/** As in net/tcp_states.h. */
+const ESTABLISHED = 1;
 
 /** Both ways across the link: node a runs our proxy, node b the stock one. */
 export const DIRECTIONS: readonly { readonly from: NodeName; readonly to: NodeName; readonly way: string }[] = [
@@ -116,9 +121,27 @@ export class Mesh {
     return (await this.ask(name, node, address, line)).answer === line;
   }
 
+  /** How many tunnels from the friend on one node to the server on the other are open, as the friend's side sees it. */
+  tunnels(from: NodeName, to: NodeName): number {
+    const server = this.pod('server', to).ip;
+    return tcpSockets(this.pod('friend', from).networkNamespace).filter(
+      ({ remoteIp, remotePort, state }) =>
+        remoteIp === server && remotePort === INBOUND_HBONE_PORT && state === ESTABLISHED,
+    ).length;
+  }
+
   /** What a node's proxy has written so far. */
   log(node: NodeName): string {
     return this.bed.node(node).proxy.process?.output() ?? '';
+  }
+
+  /** The last failures that a node's proxy has logged, for the message of an assertion. */
+  failures(node: NodeName): string {
+    const lines = this.bed.node(node).proxies.flatMap((proxy) => proxy.process?.output().split('\n') ?? []);
+    return lines
+      .filter((line) => line.includes('error='))
+      .slice(-5)
+      .join('\n');
   }
 
   async metrics(node: NodeName): Promise<Sample[]> {
