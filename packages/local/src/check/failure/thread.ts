@@ -11,7 +11,7 @@ const TAKES_EFFECT = 50;
 /** A thread that stalls has to be noticed and replaced within so many milliseconds. */
 const REPLACED_WITHIN = 15_000;
 /** Descriptors that come and go with the traffic of the moment. */
-const DESCRIPTORS_OF_TRAFFIC = 6;
+const DESCRIPTORS_OF_TRAFFIC = 10;
 
 export const threadKilled: Check<Bench> = {
   name: 'a data thread is killed under 500 new connections a second: no new connection is lost',
@@ -33,6 +33,8 @@ async function onBothNodes(bench: Bench, fault: string): Promise<string> {
 
 async function once(bench: Bench, name: BenchNodeName, fault: string): Promise<string> {
   const node = bench.node(name);
+  // What the load needs and keeps, such as tunnels, is there before descriptors are counted.
+  await underLoad(bench, { rate: RATE }, () => pause(bench.clock, 1_000));
   await pause(bench.clock, 1_000);
   const before = node.descriptors();
   const pid = node.proxyPid();
