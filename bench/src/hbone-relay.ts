@@ -41,8 +41,7 @@ function listenForApplications(): void {
     address: peer,
     sourceIp: peer.ip,
     sourcePrincipal: RELAY_IDENTITY,
-    context,
-    generation: 1,
+    credential: () => ({ context, generation: 1 }),
     expected: [requireSpiffeId(RELAY_IDENTITY)],
     workloadUid: 'server',
   };

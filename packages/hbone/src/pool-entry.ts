@@ -13,11 +13,11 @@ import {
 import { NO_OBSERVER, type TunnelObserver } from './observer.ts';
 import type { ClientTunnel, TunnelQueue } from './outgoing-tunnel.ts';
 import type { HbonePoolOptions } from './pool-options.ts';
-import type { TunnelTarget } from './tunnel.ts';
+import type { ClientCredential, TunnelTarget } from './tunnel.ts';
 
 /** The connections of one key and the tunnels that wait for one. At most one connection is being made at a time. */
 export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
-  /** As given last: the newest certificate generation. */
+  /** As given last. */
   target: TunnelTarget;
   readonly #reactor: Reactor;
   readonly #options: HbonePoolOptions;
@@ -33,6 +33,8 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
   #pendingConnect: PendingConnect | undefined;
   #handshake: ClientConnection | undefined;
   #startedAt = 0;
+  /** The newest certificate generation that was seen. */
+  #generation = 0;
   #retired: AmbitError | undefined;
 
   constructor(reactor: Reactor, target: TunnelTarget, options: HbonePoolOptions, onEmpty: () => void) {
@@ -73,10 +75,13 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     this.#waiting = this.#waiting.filter((other) => other !== tunnel);
   }
 
-  /** A certificate generation is new: connections of older ones take no new tunnels. */
+  /** When there is a new certificate generation, connections of older ones take no new tunnels. */
   renew(target: TunnelTarget): void {
     this.target = target;
-    for (const connection of [...this.#open]) if (connection.generation < target.generation) this.#leave(connection);
+    const generation = target.credential()?.generation ?? 0;
+    if (generation <= this.#generation) return;
+    this.#generation = generation;
+    for (const connection of [...this.#open]) if (connection.generation < generation) this.#leave(connection);
   }
 
   /** Takes no new tunnels; those that are open go on, those that wait fail. Idempotent. */
@@ -107,7 +112,7 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     this.#observer.onConnection('client', connection.address, this.#reactor.now - this.#startedAt);
     this.#open.push(connection);
     this.#serve(connection, true);
-    if (connection.generation < this.target.generation) this.#leave(connection);
+    if (connection.generation < this.#generation) this.#leave(connection);
   }
 
   onSlot(connection: ClientConnection): void {
@@ -202,8 +207,9 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
   }
 
   #shakeHands(fd: number): void {
-    const { context, generation, address, expected } = this.target;
+    const { address, expected } = this.target;
     try {
+      const { context, generation } = this.#credential();
       this.#handshake = new ClientConnection(
         this.#reactor,
         fd,
@@ -223,6 +229,17 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
           : new AmbitError('AMBIT_HBONE_CONNECT', messageOf(thrown), { cause: thrown }),
       );
     }
+  }
+
+  /** Asked as late as can be: a context that was replaced while the connect ran is freed already. */
+  #credential(): ClientCredential {
+    const credential = this.target.credential();
+    if (credential !== undefined) return credential;
+    throw new AmbitError(
+      'AMBIT_HBONE_NO_CERTIFICATE',
+      `there is no certificate of ${this.target.sourcePrincipal} to open a tunnel with`,
+      { source: 'system', retryable: true },
+    );
   }
 
   /** Nobody is kept waiting behind a peer that cannot be reached: all learn of it and may go elsewhere. */

@@ -4,7 +4,7 @@ import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
 import { MAX_WAITING_TUNNELS } from './limits.ts';
 import { CLIENT_ID, context, leaf, SERVER_ID, TestBed } from './test-bed.ts';
-import type { IncomingTunnel } from './tunnel.ts';
+import type { ClientCredential, IncomingTunnel } from './tunnel.ts';
 
 let bed: TestBed;
 afterEach(() => {
@@ -118,6 +118,35 @@ describe('who must answer', () => {
     const attempt = bed.open({ address: localAddress(silent) });
     bed.loop.until(() => attempt.settled, 1000);
     expect(attempt.error?.code).toBe('AMBIT_TLS_TIMEOUT');
+  });
+});
+
+describe('a certificate that is replaced while the connection is being made', () => {
+  it('the tunnel comes up with the new one; the old one is of no use to it', () => {
+    bed = new TestBed();
+    const older = context('client', leaf(CLIENT_ID));
+    const newer = context('client', leaf(CLIENT_ID));
+    let current = { context: older, generation: 1 };
+    bed.open({ credential: () => current });
+    current = { context: newer, generation: 2 };
+    older.free();
+    bed.loop.until(() => bed.incoming.length === 1);
+    bed.open({ credential: () => current });
+    bed.loop.until(() => bed.incoming.length === 2);
+    expect(opened()).toBe(1);
+    newer.free();
+  });
+
+  it('and there is none any more: the tunnel fails and says so', () => {
+    bed = new TestBed();
+    const older = context('client', leaf(CLIENT_ID));
+    let current: ClientCredential | undefined = { context: older, generation: 1 };
+    const attempt = bed.open({ credential: () => current });
+    current = undefined;
+    older.free();
+    bed.loop.until(() => attempt.settled);
+    expect(attempt.error).toMatchObject({ code: 'AMBIT_HBONE_NO_CERTIFICATE', retryable: true });
+    expect(attempt.error?.message).toContain(CLIENT_ID);
   });
 });
 
@@ -244,7 +273,7 @@ describe('connections that are of no use any more', () => {
     bed = new TestBed();
     const joined = bed.join();
     const newer = context('client', leaf(CLIENT_ID));
-    bed.open({ generation: 2, context: newer });
+    bed.open({ credential: () => ({ context: newer, generation: 2 }) });
     bed.loop.until(() => opened() === 2);
     joined.client.send('old one');
     bed.loop.until(() => joined.server.received === 'old one');

@@ -106,9 +106,8 @@ export class HbonePool {
       entry = created;
       this.#entries.set(key, entry);
       this.#watchIdle();
-    } else if (target.generation > entry.target.generation) {
-      entry.renew(target);
     }
+    entry.renew(target);
     return entry;
   }
 

@@ -47,6 +47,13 @@ export interface IncomingTunnel {
   accept(applicationFd: number, fields: Fields, onEnd: (outcome: RelayOutcome) => void): Relay;
 }
 
+/** What a client proves its identity with. */
+export interface ClientCredential {
+  readonly context: TlsContext;
+  /** Rises with each certificate. */
+  readonly generation: number;
+}
+
 /** Where an outgoing tunnel goes and as whom. Two targets with equal `sourcePrincipal`, `expected`, `address`, `sourceIp`, `workloadUid` share connections. */
 export interface TunnelTarget {
   /** The peer's HBONE listener. */
@@ -56,9 +63,11 @@ export interface TunnelTarget {
   /** Address of that pod. */
   readonly sourceIp: string;
   readonly sourcePrincipal: string;
-  /** Client context of the newest certificate generation; a new one drains the connections of older ones. */
-  readonly context: TlsContext;
-  readonly generation: number;
+  /**
+   * The newest credential, asked when a tunnel is opened and when a handshake starts, which may be a while after; undefined
+   * while there is none. A new generation drains the connections of older ones.
+   */
+  readonly credential: () => ClientCredential | undefined;
   /** The peer's certificate must carry one of these. */
   readonly expected: readonly SpiffeId[];
   /** uid of the workload that is dialled; `retireWorkload` closes what leads to it. */

@@ -44,7 +44,7 @@ const context: DataThreadContext = {
   reactor,
   store,
   choice: { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() },
-  credentials: new Credentials(),
+  credentials: new Credentials(reactor.ledger),
   judge: new Judge(reactor, store),
   metrics,
   accessLog,

@@ -1,5 +1,7 @@
 import { formatSpiffeId } from '@ambit/core/spiffe';
 import type { Certificate } from '@ambit/identity/certificate';
+import type { ClientCredential } from '@ambit/hbone/tunnel';
+import type { Ledger } from '@ambit/native/ledger';
 import { createTlsContext, type TlsContext } from '@ambit/native/tls-context';
 
 /** The TLS contexts of one identity, made of one certificate generation. */
@@ -11,11 +13,23 @@ export interface Credential {
 
 /** The newest credential of each identity on this thread. Sessions hold what they need of an older one. */
 export class Credentials {
+  readonly #ledger: Ledger;
   readonly #byPrincipal = new Map<string, Credential>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
+  /** The contexts are noted in `ledger`, by which they are freed if the thread dies. */
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
   get(principal: string): Credential | undefined {
     return this.#byPrincipal.get(principal);
+  }
+
+  /** What tunnels of `principal` are opened with at this moment. */
+  client(principal: string): ClientCredential | undefined {
+    const credential = this.#byPrincipal.get(principal);
+    return credential && { context: credential.client, generation: credential.generation };
   }
 
   /** Makes contexts of a new generation; older or equal generations are ignored. Throws `AMBIT_TLS_CONTEXT`, keeping the old ones. */
@@ -24,10 +38,11 @@ export class Credentials {
     const before = this.#byPrincipal.get(principal);
     if (before !== undefined && before.generation >= certificate.generation) return;
     const { certificateChainPem, privateKeyPem, rootsPem } = certificate;
-    const client = createTlsContext({ side: 'client', certificateChainPem, privateKeyPem, rootsPem });
+    const material = { certificateChainPem, privateKeyPem, rootsPem, ledger: this.#ledger };
+    const client = createTlsContext({ side: 'client', ...material });
     let server: TlsContext;
     try {
-      server = createTlsContext({ side: 'server', certificateChainPem, privateKeyPem, rootsPem });
+      server = createTlsContext({ side: 'server', ...material });
     } catch (error) {
       client.free();
       throw error;

@@ -186,8 +186,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
 
   #openTunnel(route: TunnelRoute): void {
     const { thread, principal } = this.#pod;
-    const credential = thread.credentials.get(principal);
-    if (credential === undefined) {
+    if (thread.credentials.get(principal) === undefined) {
       this.#awaitCertificate(route);
       return;
     }
@@ -196,8 +195,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
       namespace: this.#pod.namespace,
       sourceIp: this.#source.ip,
       sourcePrincipal: principal,
-      context: credential.client,
-      generation: credential.generation,
+      credential: () => thread.credentials.client(principal),
       expected: route.identities,
       workloadUid: route.upstream.uid,
     };
