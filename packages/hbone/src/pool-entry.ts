@@ -36,6 +36,7 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
   /** The newest certificate generation that was seen. */
   #generation = 0;
   #retired: AmbitError | undefined;
+  #draining = false;
 
   constructor(reactor: Reactor, target: TunnelTarget, options: HbonePoolOptions, onEmpty: () => void) {
     this.#reactor = reactor;
@@ -93,6 +94,12 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     this.#checkEmpty();
   }
 
+  /** From here on no connection outlives its last stream; tunnels are still opened. Idempotent. */
+  drain(): void {
+    this.#draining = true;
+    this.#releaseUnused();
+  }
+
   /** Ends everything now. Idempotent. */
   destroy(error: AmbitError): void {
     this.retire(error);
@@ -113,10 +120,12 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     this.#open.push(connection);
     this.#serve(connection, true);
     if (connection.generation < this.#generation) this.#leave(connection);
+    this.#releaseLater();
   }
 
   onSlot(connection: ClientConnection): void {
     if (this.#waiting.length > 0 && this.#open.includes(connection)) this.#serve(connection, false);
+    if (connection.load === 0) this.#releaseLater();
   }
 
   onConnectionLeaving(connection: ClientConnection): void {
@@ -269,6 +278,19 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     this.#reactor.defer(() => {
       tunnel.fail(error);
     });
+  }
+
+  /** Not from within a callback of the connection, and not before what ended has asked again. */
+  #releaseLater(): void {
+    if (!this.#draining) return;
+    this.#reactor.defer(() => {
+      this.#releaseUnused();
+    });
+  }
+
+  #releaseUnused(): void {
+    for (const connection of [...this.#open]) if (connection.load === 0) this.#leave(connection);
+    this.#checkEmpty();
   }
 
   #setAside(connection: ClientConnection): void {

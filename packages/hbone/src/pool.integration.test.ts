@@ -283,21 +283,50 @@ describe('connections that are of no use any more', () => {
     newer.free();
   });
 
-  it('drain lets tunnels end and opens none; destroy cuts them', () => {
+  it('drain closes idle connections, and the others with their last tunnel', () => {
     bed = new TestBed();
-    const first = bed.join();
-    const second = bed.join();
+    const joined = bed.join();
+    bed.open({ workloadUid: 'cart-2' });
+    bed.loop.until(() => bed.incoming.length === 2);
+    bed.incoming[1]?.refuse(401, []);
+    bed.loop.pass(20);
+    expect(bed.pool.connections).toBe(2);
     bed.pool.drain();
-    const late = bed.open();
-    bed.loop.until(() => late.settled);
-    expect(late.error?.code).toBe('AMBIT_HBONE_DRAINING');
-    first.client.send('a');
-    bed.loop.until(() => first.server.received === 'a');
-    first.client.finish();
-    first.server.finish();
-    bed.loop.until(() => first.clientOutcome !== undefined);
+    bed.loop.until(() => bed.pool.connections === 1);
+    joined.client.send('a');
+    bed.loop.until(() => joined.server.received === 'a');
+    joined.client.finish();
+    joined.server.finish();
+    bed.loop.until(() => bed.pool.connections === 0 && bed.pool.size === 0);
+    expect(joined.clientOutcome?.error).toBeUndefined();
+    bed.loop.until(() => bed.server.connections === 0);
+  });
+
+  it('drain fails nobody: tunnels that wait, and those that are asked for later, come up', () => {
+    bed = new TestBed();
+    const waiting = bed.open();
+    bed.pool.drain();
+    bed.loop.until(() => bed.incoming.length === 1);
+    const [late, incoming] = bed.ask();
+    expect(opened()).toBe(1);
+    bed.incoming[0]?.refuse(401, []);
+    incoming.refuse(401, []);
+    bed.loop.until(() => bed.pool.connections === 0);
+    expect([waiting.refused, late.refused]).toEqual([401, 401]);
+    const [last, lastIncoming] = bed.ask();
+    lastIncoming.refuse(401, []);
+    bed.loop.until(() => last.settled && bed.pool.connections === 0);
+    expect(opened()).toBe(2);
+  });
+
+  it('destroy cuts what is left and opens nothing more', () => {
+    bed = new TestBed();
+    const joined = bed.join();
+    bed.pool.drain();
     bed.pool.destroy();
-    bed.loop.until(() => second.client.ended === 'reset' && second.server.ended === 'reset');
+    const late = bed.open();
+    bed.loop.until(() => joined.client.ended === 'reset' && joined.server.ended === 'reset' && late.settled);
+    expect(late.error?.code).toBe('AMBIT_HBONE_DRAINING');
     expect(bed.pool.connections).toBe(0);
   });
 });

@@ -25,6 +25,7 @@ export class HbonePool {
   /** Entries whose key was given up while tunnels still run on them. */
   readonly #retired: Set<PoolEntry> = new Set();
   #idleTimer: ReactorTimer | undefined;
+  #draining = false;
   #closed: AmbitError | undefined;
 
   constructor(reactor: Reactor, options: HbonePoolOptions = {}) {
@@ -56,7 +57,7 @@ export class HbonePool {
     if (entry !== undefined) {
       entry.place(tunnel);
     } else {
-      const error = this.#closed ?? draining();
+      const error = this.#closed ?? gone();
       this.#reactor.defer(() => {
         tunnel.fail(error);
       });
@@ -81,16 +82,19 @@ export class HbonePool {
     }
   }
 
-  /** Opens no more tunnels; connections close as their tunnels end. Idempotent. */
+  /**
+   * The pool's owner is leaving: connections without streams are closed at once, the others with their last stream. Tunnels
+   * for what the owner still has to serve are opened as before. Idempotent.
+   */
   drain(): void {
-    this.#closed ??= draining();
-    this.#idleTimer?.cancel();
-    for (const entry of [...this.#entries.values()]) entry.retire(this.#closed);
+    this.#draining = true;
+    for (const entry of [...this.#entries.values()]) entry.drain();
   }
 
-  /** Ends everything now. Idempotent. */
-  destroy(error: AmbitError = draining()): void {
-    this.drain();
+  /** Ends everything now; no tunnel is opened any more. Idempotent. */
+  destroy(error: AmbitError = gone()): void {
+    this.#closed ??= error;
+    this.#idleTimer?.cancel();
     for (const entry of [...this.#entries.values()]) entry.destroy(error);
     for (const entry of [...this.#retired]) entry.destroy(error);
   }
@@ -103,6 +107,8 @@ export class HbonePool {
         if (this.#entries.get(key) === created) this.#entries.delete(key);
         this.#retired.delete(created);
       });
+      // Before it is known: an entry without connections and tunnels counts as used up.
+      if (this.#draining) created.drain();
       entry = created;
       this.#entries.set(key, entry);
       this.#watchIdle();
@@ -132,8 +138,8 @@ export class HbonePool {
 
 const NO_QUEUE = { retry: () => undefined, withdraw: () => undefined };
 
-function draining(): AmbitError {
-  return new AmbitError('AMBIT_HBONE_DRAINING', 'the pod opens no new tunnels: it is leaving, or its proxy is', {
+function gone(): AmbitError {
+  return new AmbitError('AMBIT_HBONE_DRAINING', 'the pod has left, or its proxy has: no tunnel is opened any more', {
     retryable: true,
   });
 }
