@@ -51,8 +51,8 @@ async function inside(directory: string, options: StartArguments): Promise<numbe
     report: ({ code, message }) => say(`${code}: ${message}`),
   });
   const mesh = await Promise.race([starting, end.then(() => undefined)]);
-  // The end of this process takes away what is half begun.
-  if (mesh === undefined) return INTERRUPTED;
+  // What is half begun ends with the tree.
+  if (mesh === undefined) process.exit(INTERRUPTED);
   try {
     say(`Everything runs after ${((systemClock.now() - begin) / 1_000).toFixed(1)} s. Ctrl-C ends it.\n`);
     if (options.check) return await check(mesh, directory, options, end, say);

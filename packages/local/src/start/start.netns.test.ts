@@ -95,6 +95,13 @@ describe('npm start', () => {
     expect(meshProcesses()).toEqual([]);
   });
 
+  it('can be ended while it starts', async () => {
+    const started = new Started();
+    await started.said(/^Starting/);
+    expect(await started.end()).toBe(130);
+    expect(meshProcesses()).toEqual([]);
+  });
+
   it('says what is wrong with its arguments, and with a directory that is not there', async () => {
     const wrong = new Started('--chek');
     expect(await once(wrong.child, 'exit')).toEqual([2, null]);
