@@ -68,7 +68,11 @@ export class ClientConnection extends HboneConnection {
   }
 
   onHeaders(stream: Http2Stream<StreamOwner>, fields: FieldList, endStream: boolean): void {
-    stream.owner?.onResponse(fields, endStream);
+    try {
+      stream.owner?.onResponse(fields, endStream);
+    } catch (thrown) {
+      this.failStream(stream, thrown);
+    }
   }
 
   onSettings(): void {

@@ -1,5 +1,5 @@
 import type { SocketAddress } from '@ambit/core/address';
-import { AmbitError } from '@ambit/core/errors';
+import { AmbitError, messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
 import { Http2Connection } from '@ambit/http/h2/connection';
 import type { Http2Role } from '@ambit/http/h2/connection-options';
@@ -22,7 +22,7 @@ import {
 } from './limits.ts';
 import type { TunnelPeer } from './tunnel.ts';
 
-/** What hangs on a stream: a tunnel before its answer, the relay after it. */
+/** What hangs on a stream: a tunnel before its answer, the relay after it. What it throws ends its stream alone. */
 export interface StreamOwner {
   /** Client: the final response head. */
   onResponse(fields: FieldList, endStream: boolean): void;
@@ -200,21 +200,50 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
 
   onTrailers(stream: Http2Stream<StreamOwner>): void {
     // A tunnel carries bytes only; trailers are no more than its end (RFC 9113 8.5).
-    stream.owner?.onData(NOTHING, 0, 0, 0, true);
+    try {
+      stream.owner?.onData(NOTHING, 0, 0, 0, true);
+    } catch (thrown) {
+      this.failStream(stream, thrown);
+    }
   }
 
   onData(stream: Http2Stream<StreamOwner>, bytes: Buffer, start: number, end: number, endStream: boolean): void {
     const owner = stream.owner;
-    if (owner === undefined) this.http.release(stream, end - start);
-    else owner.onData(bytes, this.#inputAddress, start, end, endStream);
+    if (owner === undefined) {
+      this.http.release(stream, end - start);
+      return;
+    }
+    try {
+      owner.onData(bytes, this.#inputAddress, start, end, endStream);
+    } catch (thrown) {
+      this.failStream(stream, thrown);
+    }
   }
 
   onReset(stream: Http2Stream<StreamOwner>, errorCode: number): void {
-    stream.owner?.onStreamReset(errorCode);
+    try {
+      stream.owner?.onStreamReset(errorCode);
+    } catch (thrown) {
+      this.failStream(stream, thrown);
+    }
   }
 
   onWritable(stream: Http2Stream<StreamOwner>): void {
-    stream.owner?.onWritable();
+    try {
+      stream.owner?.onWritable();
+    } catch (thrown) {
+      this.failStream(stream, thrown);
+    }
+  }
+
+  /** The owner of a stream threw: that stream fails, not its neighbours on the connection. */
+  protected failStream(stream: Http2Stream<StreamOwner>, thrown: unknown): void {
+    this.reactor.report(thrown);
+    const { owner } = stream;
+    stream.owner = undefined;
+    this.http.resetStream(stream, ErrorCode.internalError);
+    const message = `the tunnel failed here: ${messageOf(thrown)}`;
+    this.#tellLost(owner, new AmbitError('AMBIT_HBONE_INTERNAL', message, { cause: thrown }));
   }
 
   /** Gives the connection's window back for all but the waiting bytes beyond `HELD_BYTES_CREDITED`. */
@@ -282,9 +311,17 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
           retryable: true,
         });
       // A copy: what is told may change the table.
-      for (const stream of [...this.http.streams.values()]) stream.owner?.onConnectionLost(lost);
+      for (const stream of [...this.http.streams.values()]) this.#tellLost(stream.owner, lost);
     }
     this.onOver(error);
+  }
+
+  #tellLost(owner: StreamOwner | undefined, error: AmbitError): void {
+    try {
+      owner?.onConnectionLost(error);
+    } catch (thrown) {
+      this.reactor.report(thrown);
+    }
   }
 }
 

@@ -271,7 +271,13 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
   #failWaiting(error: AmbitError): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const tunnel of waiting) tunnel.fail(error);
+    for (const tunnel of waiting) {
+      try {
+        tunnel.fail(error);
+      } catch (thrown) {
+        this.#reactor.report(thrown);
+      }
+    }
   }
 
   #failLater(tunnel: ClientTunnel, error: AmbitError): void {

@@ -331,6 +331,44 @@ describe('connections that are of no use any more', () => {
   });
 });
 
+describe('an owner of one tunnel that throws', () => {
+  it.each(['onAccepted', 'onRefused'] as const)('in %s takes no other tunnel of the connection with it', (callback) => {
+    bed = new TestBed();
+    const joined = bed.join();
+    const [attempt, incoming] = bed.ask();
+    let ended: string | undefined;
+    attempt[callback] = () => {
+      throw new Error('no room');
+    };
+    if (callback === 'onAccepted') {
+      const [, side] = bed.loop.tcpPair();
+      incoming.accept(side, [], ({ error }) => {
+        ended = error?.code;
+      });
+      bed.loop.until(() => ended === 'AMBIT_HBONE_RESET');
+    } else incoming.refuse(401, []);
+    bed.loop.until(() => bed.loop.errors.length === 1);
+    expect(bed.loop.errors.splice(0)[0]?.message).toContain('no room');
+    joined.client.send('still here');
+    bed.loop.until(() => joined.server.received === 'still here');
+    expect(opened()).toBe(1);
+  });
+
+  it('when the connection is lost: the others learn of it all the same', () => {
+    bed = new TestBed({ pool: { handshakeTimeoutMs: 100 } });
+    const silent = openTcpListener({ address: { ip: '127.0.0.1', port: 0 } });
+    bed.reactor.adopt(silent);
+    const first = bed.open({ address: localAddress(silent) });
+    first.onFailed = () => {
+      throw new Error('no room');
+    };
+    const second = bed.open({ address: localAddress(silent) });
+    bed.loop.until(() => second.settled, 1000);
+    expect(second.error?.code).toBe('AMBIT_TLS_TIMEOUT');
+    expect(bed.loop.errors.splice(0)[0]?.message).toContain('no room');
+  });
+});
+
 describe('giving up', () => {
   it('before there is a connection, and after the CONNECT', () => {
     bed = new TestBed();
