@@ -19,6 +19,8 @@ export class ControlThread<ToThread, FromThread> {
     this.#worker = new Worker(siblingModule(import.meta.url, './worker'), {
       workerData: { channel, role },
       transferList: [channel.port],
+      // A few short messages for each pod: all that lives is the loop itself.
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
     });
     let failure: unknown;
     this.#worker.on('error', (error) => {

@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
+import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import type { LoopChannel } from '@ambit/reactor/loop-channel';
 import { Reactor } from '@ambit/reactor/reactor';
 import { AgentLoop } from './agent/agent-loop.ts';
@@ -34,5 +35,6 @@ switch (role.end) {
     break;
   }
 }
+reactor.after(START_GARBAGE_AFTER, () => collectStartGarbage({ code: true }));
 reactor.run();
 reactor.dispose();

@@ -3,6 +3,7 @@
 import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import { createLogger } from '@ambit/core/log';
+import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { close } from '@ambit/native/descriptor';
 import { seqpacketPair } from '@ambit/native/unix-socket';
@@ -68,3 +69,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 launch();
+
+systemClock.setTimeout(
+  () => {
+    collectStartGarbage({ code: true });
+  },
+  START_GARBAGE_AFTER,
+  { background: true },
+);

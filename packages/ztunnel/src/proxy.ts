@@ -2,6 +2,7 @@
 import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import { createLogger, type LogLevel } from '@ambit/core/log';
+import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { readConfig } from './config.ts';
 import { DataThreads } from './control/data-threads.ts';
 
@@ -29,3 +30,11 @@ await runControlSide({
   started,
   keeper: process.env.AMBIT_KEEPER,
 });
+
+systemClock.setTimeout(
+  () => {
+    collectStartGarbage({ code: true });
+  },
+  START_GARBAGE_AFTER,
+  { background: true },
+);

@@ -1,5 +1,6 @@
 // A data thread: one synchronous loop that owns connections. Nothing in it waits, promises do not resolve in it.
 import { systemClock } from '@ambit/core/clock';
+import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import type { RelayOutcome } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { MeshStore } from '@ambit/mesh/mesh-store';
@@ -71,6 +72,10 @@ const context: DataThreadContext = {
 const dataPlane = new DataPlane(context);
 const ready: Report = { kind: 'ready' };
 reactor.post(ready);
+// One short collection, before the loop has much to do.
+reactor.after(START_GARBAGE_AFTER, () => {
+  collectStartGarbage({ code: false });
+});
 reactor.run();
 reactor.dispose();
 

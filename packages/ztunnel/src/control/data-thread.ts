@@ -7,8 +7,11 @@ import type { Config } from '../config.ts';
 import type { Command, Report, ThreadStart } from '../messages.ts';
 import { type Unanswered, UnansweredConnections } from '../unanswered.ts';
 
-/** Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
+/**
+ * Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. The young generation is
+ * small because a loop allocates little, and what it may grow to counts as memory of every connection.
+ */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 3 };
 
 /** What loading the modules of a thread may take on a busy machine, milliseconds. */
 const START_ALLOWANCE = 10_000;
