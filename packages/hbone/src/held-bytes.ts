@@ -2,6 +2,8 @@ import type { Memory } from '@ambit/native/memory';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
 import { OUTPUT_BUFFER_BYTES } from '@ambit/reactor/limits';
 
+const NOTHING = Buffer.alloc(0);
+
 interface Chunk {
   readonly memory: Memory;
   start: number;
@@ -37,6 +39,15 @@ export class HeldBytes {
   get address(): number {
     const chunk = this.#chunks[0];
     return chunk === undefined ? 0 : chunk.memory.address + chunk.start;
+  }
+
+  /** The memory in which the first bytes lie, and where in it they begin. */
+  get bytes(): Buffer {
+    return this.#chunks[0]?.memory.bytes ?? NOTHING;
+  }
+
+  get start(): number {
+    return this.#chunks[0]?.start ?? 0;
   }
 
   /** How many of the first bytes lie in one piece. */

@@ -76,7 +76,7 @@ export class ServerTunnel implements IncomingTunnel, StreamOwner {
   }
 
   onData(bytes: Buffer, _address: number, start: number, end: number, endStream: boolean): void {
-    this.#early ??= new EarlyBytes();
+    this.#early ??= new EarlyBytes(this.#connection.reactor.buffers);
     this.#early.add(bytes, start, end, endStream);
   }
 

@@ -84,6 +84,7 @@ export class ClientTunnel implements PendingTunnel, OpenTunnel, StreamOwner {
     const relay = new TunnelRelay(connection, stream, applicationFd, onEnd);
     // The tunnel may have been lost between its answer and this call.
     if (stream.closed || connection.over) {
+      this.#early?.discard(connection, stream);
       connection.reactor.defer(() => {
         relay.onConnectionLost(
           new AmbitError('AMBIT_HBONE_RESET', 'the other end closed the tunnel at once', { source: 'peer' }),
@@ -118,7 +119,9 @@ export class ClientTunnel implements PendingTunnel, OpenTunnel, StreamOwner {
   }
 
   onData(bytes: Buffer, _address: number, start: number, end: number, endStream: boolean): void {
-    this.#early ??= new EarlyBytes();
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#early ??= new EarlyBytes(connection.reactor.buffers);
     this.#early.add(bytes, start, end, endStream);
   }
 
