@@ -17,7 +17,7 @@ const LANES = [
     {
       name: 'dead code',
       file: bin('knip', 'bin', 'knip.js'),
-      rest: ['--no-progress', '--no-config-hints', '--cache', '--cache-location', bin('.cache', 'knip')],
+      rest: ['--no-progress', '--no-config-hints'],
     },
     {
       name: 'layers',

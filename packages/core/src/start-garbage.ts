@@ -15,8 +15,7 @@ const COLLECTIONS_TO_FORGET_CODE = 8;
  */
 export function collectStartGarbage(options: { readonly code: boolean }): void {
   setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
-  if (typeof collect !== 'function') return;
+  const collect = runInNewContext('gc') as (how: { type: string; execution: string; flavor: string }) => void;
   for (let count = options.code ? COLLECTIONS_TO_FORGET_CODE : 1; count > 0; count -= 1) {
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   }
