@@ -8,6 +8,7 @@ import {
   routeOutbound,
   type TunnelRoute,
 } from '@ambit/mesh/route/outbound';
+import { ECONNRESET, SystemCallError } from '@ambit/native/errno';
 import { setResetOnClose } from '@ambit/native/socket-option';
 import { formatTraceparent, type TraceContext } from '@ambit/telemetry/trace-context';
 import { connectTcp, type PendingConnect, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
@@ -260,8 +261,9 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
       this.#fail(error);
       return;
     }
-    const blamed = blamesEndpoint(error);
-    if (blamed) choice.quarantine.failed(route.upstream.uid, reactor.now);
+    const cut = wasCut(error);
+    const blamed = !cut && blamesEndpoint(error);
+    if (cut || blamed) choice.quarantine.failed(route.upstream.uid, reactor.now);
     const others = route.service !== undefined || (route.kind === 'tunnel' && route.waypoint);
     if (spent || (blamed && !others)) {
       this.#fail(error);
@@ -334,4 +336,13 @@ const BLAMED: readonly string[] = [
 /** Whether an attempt failed because of the endpoint. A tunnel that was about to end, or a full one, says nothing about it. */
 function blamesEndpoint(error: AmbitError): boolean {
   return BLAMED.some((prefix) => error.code.startsWith(prefix));
+}
+
+/**
+ * Whether the other proxy ended the connection before it had served it, as one does that is being replaced: at the same
+ * address its successor may listen already.
+ */
+function wasCut(error: AmbitError): boolean {
+  if (error instanceof SystemCallError) return error.errno === ECONNRESET;
+  return error.code === 'AMBIT_TLS_RESET' || error.code === 'AMBIT_TLS_TRUNCATED';
 }
