@@ -119,8 +119,14 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
     if (this.#peer !== undefined) this.http.drain();
   }
 
-  /** Ends everything now. Idempotent. */
+  /** Ends everything now; a drained connection without streams does so in order, as far as the kernel takes its last words. Idempotent. */
   destroy(error?: AmbitError): void {
+    if (this.#draining && this.#peer !== undefined && !this.#over && this.load === 0) {
+      // Without its GOAWAY the peer could not know that what it asked for last was not processed.
+      this.http.close(ErrorCode.noError);
+      this.endpoint.flush();
+      this.endpoint.end();
+    }
     this.endpoint.destroy(error, error !== undefined);
   }
 

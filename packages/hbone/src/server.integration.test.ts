@@ -368,6 +368,22 @@ describe('a server that goes', () => {
     bed.loop.until(() => attempt.refused === 401 && bed.server.connections === 0);
   });
 
+  it('destroy right after drain: a client without tunnels is still told, and let go in order', () => {
+    bed = new TestBed();
+    const client = new RawClient();
+    client.write(...START);
+    client.frame(FrameType.settings);
+    bed.loop.pass(20);
+    bed.server.drain();
+    bed.server.destroy();
+    expect(bed.server.connections).toBe(0);
+    const told = client.frame(FrameType.goAway);
+    expect(told.readUInt32BE(4)).toBe(0);
+    bed.loop.until(() => client.closed !== undefined);
+    expect(client.closed).toBe('in order');
+    expect(bed.events).toContain('server closed in order');
+  });
+
   it('destroy cuts tunnels: both applications see a reset', () => {
     bed = new TestBed();
     const joined = bed.join();
