@@ -52,6 +52,7 @@ export function dumpWorkload(workload: Workload): Json {
     networkGateway: dumpGateway(workload.networkGateway),
     applicationTunnel: tunnel && { protocol: tunnel.protocol.toUpperCase(), port: tunnel.port || undefined },
     authorizationPolicies: workload.authorizationPolicies,
+    invalid: workload.invalid,
   });
 }
 

@@ -173,6 +173,10 @@ export class MeshStore {
   #putWorkload(workload: StoredResource<WorkloadKeys, Workload>): void {
     const { uid, services } = workload.keys;
     this.#named?.add(`workload ${uid}`);
+    if (workload.fallback && this.workloads.byUid(uid)?.fallback === false) {
+      this.#release(workload);
+      return;
+    }
     const before = this.workloads.remove(uid);
     this.workloads.put(workload);
     for (const key of services) this.#endpointsFor(key).put(workload);

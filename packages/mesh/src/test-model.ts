@@ -38,6 +38,7 @@ export function workload(name: string, fields: Partial<Workload> = {}): Workload
     applicationTunnel: undefined,
     authorizationPolicies: [],
     services: new Map(),
+    invalid: undefined,
     ...fields,
   };
 }

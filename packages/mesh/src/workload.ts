@@ -72,4 +72,6 @@ export interface Workload {
   readonly authorizationPolicies: readonly string[];
   /** The services it belongs to, by `namespace/hostname`. */
   readonly services: ReadonlyMap<string, readonly PortMapping[]>;
+  /** Why the controller's version could not be taken; such a workload refuses all connections. */
+  readonly invalid: string | undefined;
 }

@@ -168,7 +168,27 @@ describe('a workload on its way to a thread', () => {
     send(store, workload({ addresses: [ipToBytes('10.0.0.1')] }));
     const rejected = send(store, workload({ addresses: [ipToBytes('10.0.0.2')], ...fields }));
     expect(rejected).toEqual([{ type: 'address', name: UID, reason: expect.stringMatching(reason) as string }]);
-    expect(store.findWorkload('', '10.0.0.1')?.uid).toBe(UID);
+    expect(store.findWorkload('', '10.0.0.1')).toMatchObject({ uid: UID, invalid: undefined });
+    expect(store.findWorkload('', '10.0.0.2')).toBeUndefined();
+  });
+
+  it('is refused when there is no good one: its address is known and takes no connection, until a good one comes', () => {
+    const store = new MeshStore();
+    const fields: WorkloadInit = { addresses: [ipToBytes('10.0.0.1')], services: { [KEY]: { ports: [] } } };
+    send(store, workload({ ...fields, waypoint: { hboneMtlsPort: 15_008 } }));
+    const found = store.findWorkload('', '10.0.0.1');
+    expect(found?.uid).toBe(UID);
+    expect(found?.invalid).toMatch(/waypoint: neither address nor hostname/);
+    expect(store.endpoints(KEY)).toBeUndefined();
+    expect(resourceVersions(store, 'address')).toEqual(new Map());
+    const next = new MeshStore();
+    next.apply(encodeSnapshot(store, 2));
+    expect(next.findWorkload('', '10.0.0.1')).toEqual(found);
+    send(next, workload(fields));
+    expect(next.findWorkload('', '10.0.0.1')?.invalid).toBeUndefined();
+    expect(next.endpoints(KEY)?.size).toBe(1);
+    send(store, workload({ ...fields, addresses: [new Uint8Array(5)] }));
+    expect(store.findWorkload('', '10.0.0.1')?.invalid).toMatch(/waypoint/);
   });
 });
 
@@ -456,7 +476,8 @@ describe('a batch', () => {
           expect(model).toBeDefined();
         }
         if (type === 'authorization') expect(store.policies.size).toBe(1);
-        else expect(store.workloads.size + store.services.size > 0).toBe(rejected.length === 0);
+        else if (rejected.length === 0) expect(store.workloads.size + store.services.size).toBe(1);
+        else for (const { model } of store.workloads.all()) expect(model.invalid).toBe(rejected[0]?.reason);
       }),
       { numRuns: 500 },
     );

@@ -42,7 +42,8 @@ export interface Rejection {
 /**
  * Checks resources and writes those that hold into one batch for the data threads.
  * Of a rejected resource the threads keep the last good version. Where there is none, a stand-in closes the gap:
- * a policy that is stricter than meant, a service with a waypoint that refuses all connections.
+ * a policy that is stricter than meant; a service with a waypoint, or a workload whose addresses are known, that refuses
+ * all connections.
  * Policies come before what names them, and leave after it.
  */
 export function encodeBatch(update: ResourceUpdate): { batch: ResourceBatch; rejected: Rejection[] } {
@@ -76,7 +77,7 @@ export function encodeBatch(update: ResourceUpdate): { batch: ResourceBatch; rej
 
 /** One workload of the model as an entry, for sources other than the controller (tests, simulations). */
 export function workloadEntry(workload: Workload, version = ''): BatchEntry {
-  return { kind: 'workload', fallback: false, version, ...formatWorkload(workload) };
+  return { kind: 'workload', fallback: workload.invalid !== undefined, version, ...formatWorkload(workload) };
 }
 
 export function serviceEntry(service: Service, version = ''): BatchEntry {
@@ -106,7 +107,10 @@ function readAddress(resource: RawResource, problems: string[]): BatchEntry | un
     case 'workload': {
       const workload = readWorkload(type.value, problems);
       checkName(resource, workload.uid, problems);
-      return problems.length === 0 ? workloadEntry(workload, resource.version) : undefined;
+      if (problems.length === 0) return workloadEntry(workload, resource.version);
+      if (workload.addresses.length === 0) return undefined;
+      // At its address only: as an endpoint of a service it would take connections from those that can serve.
+      return workloadEntry({ ...workload, uid: resource.name, services: new Map(), invalid: problems.join('; ') });
     }
     case 'service': {
       const service = readService(type.value, problems);

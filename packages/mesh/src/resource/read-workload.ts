@@ -56,6 +56,7 @@ export function readWorkload(message: proto.Workload, problems: Problems): Workl
     applicationTunnel: readTunnel(message.applicationTunnel, problems),
     authorizationPolicies: message.authorizationPolicies,
     services: readServices(message.services, problems),
+    invalid: undefined,
   };
 }
 

@@ -38,6 +38,8 @@ type RecordList = readonly [
   waypoint: GatewayAddress | null,
   networkGateway: GatewayAddress | null,
   applicationTunnel: ApplicationTunnel | null,
+  /** Left out of what is valid. */
+  invalid?: string,
 ];
 
 const TYPES = ['deployment', 'cronjob', 'pod', 'job'] as const satisfies readonly WorkloadType[];
@@ -93,6 +95,7 @@ export function formatWorkload(workload: Workload): { keys: string; record: stri
     workload.waypoint ?? null,
     workload.networkGateway ?? null,
     workload.applicationTunnel ?? null,
+    ...(workload.invalid === undefined ? ([] as const) : ([workload.invalid] as const)),
   ];
   return { keys: JSON.stringify(keys), record: JSON.stringify(record) };
 }
@@ -148,6 +151,7 @@ export function parseWorkload(keysText: string, recordText: string): Workload {
     applicationTunnel: record[17] ?? undefined,
     authorizationPolicies: record[13],
     services: parsePorts(services, record[14]),
+    invalid: record[18],
   };
 }
 

@@ -55,7 +55,7 @@ export function pickGateway(
   const port = gateway.hbonePort;
   if (target.kind === 'workload') {
     const { workload } = target;
-    if (excluded?.has(workload.uid) === true) return undefined;
+    if (workload.invalid !== undefined || excluded?.has(workload.uid) === true) return undefined;
     return { workload, ip: chooseAddress(workload, asked, undefined), port, identities: workloadIdentities(workload) };
   }
   const { service } = target;

@@ -38,6 +38,15 @@ describe('CONNECT to the pod that was reached', () => {
   });
 });
 
+describe('a pod whose description could not be taken', () => {
+  it('takes no connection, for nobody knows which policies judge it', () => {
+    const broken = { ...POD, invalid: 'status: value 9 is not supported' };
+    expect(route(`${IP}:8080`, broken)).toMatchObject({ kind: 'refuse', reason: 'workload-invalid' });
+    expect(routeInboundPlaintext(broken, { ip: IP, port: 80 })).toMatchObject({ reason: 'workload-invalid' });
+    expect(statusOf('workload-invalid')).toBe(503);
+  });
+});
+
 describe('CONNECT is refused with 400', () => {
   it.each([
     '',

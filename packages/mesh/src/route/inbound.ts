@@ -11,7 +11,7 @@ import type { Service } from '../service.ts';
 import { preferred, type StoredService } from '../store/service-store.ts';
 import type { GatewayAddress, Workload } from '../workload.ts';
 import { resolveGateway } from './gateway.ts';
-import { type Refusal, type RefusalReason, refuse } from './refusal.ts';
+import { type Refusal, type RefusalReason, refuse, refuseInvalid } from './refusal.ts';
 
 /** One CONNECT that arrived in a tunnel at a pod. */
 export interface InboundRequest {
@@ -62,6 +62,8 @@ export function routeInbound(
     return refuse('bad-authority', `CONNECT target ${JSON.stringify(authority.slice(0, 300))} is not address:port`);
   }
   if (own === undefined) return refuse('workload-unknown', `the controller has not told of the pod at ${localIp}`);
+  // Which policies judge it is not known.
+  if (own.invalid !== undefined) return refuseInvalid(own);
   let port: number;
   let service: Service | undefined;
   let asked: SocketAddress;
@@ -92,6 +94,7 @@ export function routeInboundPlaintext(own: Workload | undefined, original: Socke
   if (own === undefined) {
     return refuse('workload-unknown', `the controller has not told of the pod at ${original.ip}`);
   }
+  if (own.invalid !== undefined) return refuseInvalid(own);
   return { kind: 'accept', target: original, judged: original, proxyDestination: undefined, service: undefined };
 }
 

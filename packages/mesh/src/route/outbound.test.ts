@@ -140,6 +140,21 @@ describe('to a service by its address', () => {
     expect(refused).toMatchObject({ kind: 'refuse', reason: 'service-invalid' });
   });
 
+  it('is refused when the workload could not be taken, which may have a waypoint or want mTLS', () => {
+    const broken = workload('cart-1', { addresses: ['10.0.0.2'], protocol: 'tcp', invalid: 'waypoint: has no port' });
+    expect(route({ workloads: [broken] }, '10.0.0.2:8080')).toMatchObject({
+      kind: 'refuse',
+      reason: 'workload-invalid',
+      message: 'workload cluster//Pod/shop/cart-1 could not be taken: waypoint: has no port',
+    });
+    const behind = workload('db-1', {
+      addresses: ['10.0.0.3'],
+      waypoint: { destination: { kind: 'address', network: '', ip: '10.0.0.2' }, hbonePort: 15_008 },
+    });
+    const refused = route({ workloads: [broken, behind] }, '10.0.0.3:80');
+    expect(refused).toMatchObject({ kind: 'refuse', reason: 'waypoint-unresolved' });
+  });
+
   it('asks for the address of a pod that is known by hostname', () => {
     const pod = workload('ext', { hostname: 'db.example', protocol: 'tcp', services: endpointOf(CART) });
     const to = route({ services: [CART], workloads: [pod] }, '10.96.0.1:80');

@@ -9,7 +9,7 @@ import type { Service, WeightedWaypoint } from '../service.ts';
 import type { StoredService } from '../store/service-store.ts';
 import type { GatewayAddress, Workload } from '../workload.ts';
 import { isOwnWaypoint, pickGateway } from './gateway.ts';
-import { type Refusal, refuse } from './refusal.ts';
+import { type Refusal, refuse, refuseInvalid } from './refusal.ts';
 
 /** A connection through one tunnel. */
 export interface TunnelRoute {
@@ -147,6 +147,8 @@ function routeToWorkload(
   choice: Choice,
   excluded: ReadonlySet<string> | undefined,
 ): OutboundRoute {
+  // Whether it has a waypoint, or how it is reached, is not known.
+  if (workload.invalid !== undefined) return refuseInvalid(workload);
   if (workload.waypoint !== undefined && !isOwnWaypoint(store, workload.waypoint, client)) {
     return routeToWaypoint(store, client, destination, workload.waypoint, undefined, choice, excluded);
   }
