@@ -28,6 +28,8 @@ export class ClientConnection extends HboneConnection {
   readonly #keeper: ClientConnectionKeeper;
   readonly #expected: readonly SpiffeId[];
   readonly #maxStreams: number;
+  /** With one stream per connection each connection serves one tunnel in its life, as with Istio's ztunnel. */
+  #spent = false;
 
   /** Takes a connected, adopted descriptor. Throws as `HboneConnection`. */
   constructor(
@@ -51,7 +53,7 @@ export class ClientConnection extends HboneConnection {
 
   /** Tunnels that may be opened now. */
   get slots(): number {
-    if (this.peer === undefined || this.over) return 0;
+    if (this.peer === undefined || this.over || this.#spent) return 0;
     return Math.min(this.http.openable, this.#maxStreams - this.load);
   }
 
@@ -64,6 +66,7 @@ export class ClientConnection extends HboneConnection {
   ask(fields: FieldList, owner: StreamOwner): Http2Stream<StreamOwner> | undefined {
     if (this.slots <= 0) return undefined;
     this.idleSince = undefined;
+    this.#spent = this.#maxStreams === 1;
     return this.http.request(fields, false, owner, 'CONNECT');
   }
 
@@ -87,7 +90,12 @@ export class ClientConnection extends HboneConnection {
 
   onStreamClosed(): void {
     if (this.load === 0) this.idleSince = this.reactor.now;
-    this.#keeper.onSlot(this);
+    if (this.#spent) {
+      this.#keeper.onConnectionLeaving(this);
+      this.drain();
+    } else {
+      this.#keeper.onSlot(this);
+    }
   }
 
   protected judgePeer(): SpiffeId | AmbitError {

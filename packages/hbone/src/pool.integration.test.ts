@@ -49,6 +49,16 @@ describe('who shares a connection', () => {
     expect(opened()).toBe(1);
   });
 
+  it('with one stream per connection each serves one tunnel, and is closed after it', () => {
+    bed = new TestBed({ pool: { maxStreams: 1 } });
+    for (let round = 1; round <= 3; round++) {
+      const [attempt, incoming] = bed.ask();
+      incoming.refuse(401, []);
+      bed.loop.until(() => attempt.settled && bed.pool.connections === 0);
+      expect(opened()).toBe(round);
+    }
+  });
+
   it('another connection is opened when the first gets crowded, and more when all are full', () => {
     bed = new TestBed({ pool: { maxStreams: 20, spreadStreams: 10 } });
     const ask = (count: number): void => {

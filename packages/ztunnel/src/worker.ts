@@ -17,6 +17,7 @@ import { DataPlane } from './data/data-plane.ts';
 import { upstreamResolver } from './data/dns-forwarder.ts';
 import { Judge } from './data/judge.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
+import { KEEPALIVE } from './keepalive.ts';
 import type { Command, Report, ThreadStart } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
@@ -55,7 +56,7 @@ const context: DataThreadContext = {
   wallTime: () => systemClock.wallTime(),
   place: { network: config.network, cluster: config.clusterId, node: config.nodeName },
   trustDomains: new Set([config.trustDomain, ...config.trustDomainAliases]),
-  keepalive: { idle: 180, interval: 180, probes: 9 },
+  keepalive: KEEPALIVE,
   dnsUpstream: upstreamResolver(config.dnsUpstream, resolvConf()),
   tunnelObserver: metrics.tunnelObserver,
   relayPlain: (a, b, onEnd) => {

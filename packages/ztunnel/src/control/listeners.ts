@@ -2,8 +2,10 @@ import { close } from '@ambit/native/descriptor';
 import { type ListeningSocketOptions, openTcpListener, openUdpListener } from '@ambit/native/listening-socket';
 import { inNamespace } from '@ambit/native/namespace';
 import { connect, localAddress, SHUT_RD, shutdown } from '@ambit/native/socket';
+import { setKeepalive, setNoDelay } from '@ambit/native/socket-option';
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
+import { KEEPALIVE } from '../keepalive.ts';
 import { LISTEN_BACKLOG } from '../limits.ts';
 import type { PodListeners } from '../messages.ts';
 import { DNS_PORT, HBONE_PORT, OUTBOUND_PORT, PLAINTEXT_PORT } from '../ports.ts';
@@ -30,6 +32,9 @@ export function openListeners(namespace: number, config: Config): PodListeners {
   const tcp = (ip: string, port: number): number => {
     const fd = openTcpListener({ ...options(ip, port), backlog: LISTEN_BACKLOG });
     opened.push(fd);
+    // Accepted connections inherit these, which saves five system calls for each.
+    setNoDelay(fd);
+    setKeepalive(fd, KEEPALIVE);
     return fd;
   };
   const udp = (ip: string, port: number): number => {

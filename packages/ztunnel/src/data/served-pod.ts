@@ -7,7 +7,7 @@ import { HboneServer } from '@ambit/hbone/server';
 import type { IncomingTunnel } from '@ambit/hbone/tunnel';
 import { type Client, createClient } from '@ambit/mesh/client';
 import type { Workload } from '@ambit/mesh/workload';
-import { originalDestination, setKeepalive, setNoDelay, setResetOnClose } from '@ambit/native/socket-option';
+import { originalDestination, setResetOnClose } from '@ambit/native/socket-option';
 import { duplicate } from '@ambit/native/descriptor';
 import { localAddress, peerAddress } from '@ambit/native/socket';
 import { Listener } from '@ambit/reactor/listener';
@@ -42,6 +42,9 @@ export class ServedPod {
   readonly #listeners: Listener[] = [];
   readonly #dns: DnsServer | undefined;
   #workload: Workload | undefined;
+  /** What the store said last, and at which generation. */
+  #described: Workload | undefined;
+  #describedAt = -1;
   #client: Client | undefined;
   #baggage: string | undefined;
 
@@ -85,8 +88,13 @@ export class ServedPod {
 
   /** The pod as the controller describes it; undefined while it does not. */
   workload(): Workload | undefined {
-    const { namespace, name, serviceAccount } = this.pod.info;
-    return this.thread.store.findOwn(namespace, name, serviceAccount);
+    const { store } = this.thread;
+    if (this.#described === undefined || this.#describedAt !== store.generation) {
+      const { namespace, name, serviceAccount } = this.pod.info;
+      this.#described = store.findOwn(namespace, name, serviceAccount);
+      this.#describedAt = store.generation;
+    }
+    return this.#described;
   }
 
   /** Where this pod stands, for routing; made anew when the controller describes it differently. */
@@ -205,8 +213,6 @@ export class ServedPod {
   /** Where an accepted connection was going; undefined when its client is gone already. */
   #prepare(fd: number): SocketAddress | undefined {
     try {
-      setNoDelay(fd);
-      setKeepalive(fd, this.thread.keepalive);
       return originalDestination(fd);
     } catch (error) {
       this.thread.reactor.report(error);
