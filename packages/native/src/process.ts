@@ -59,3 +59,10 @@ export function openProcess(pid: number): number {
   const fd = pidfdOpenCall(SYS_PIDFD_OPEN, pid, 0);
   return fd < 0 ? throwErrno('pidfd_open', String(pid)) : fd;
 }
+
+const mallocTrim = libc('malloc_trim', 'int', ['uint64_t']);
+
+/** Gives the free memory of the C library's heap, in all its arenas, back to the system (malloc_trim(3)). */
+export function trimHeap(): void {
+  mallocTrim(0);
+}

@@ -6,6 +6,7 @@ import { createLogger } from '@ambit/core/log';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { close } from '@ambit/native/descriptor';
+import { trimHeap } from '@ambit/native/process';
 import { seqpacketPair } from '@ambit/native/unix-socket';
 import type { ChildProcess } from 'node:child_process';
 import { Custody } from './keeper/custody.ts';
@@ -73,6 +74,7 @@ launch();
 systemClock.setTimeout(
   () => {
     collectStartGarbage({ code: true });
+    trimHeap();
   },
   START_GARBAGE_AFTER,
   { background: true },

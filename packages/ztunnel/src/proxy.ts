@@ -3,6 +3,7 @@ import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import { createLogger, type LogLevel } from '@ambit/core/log';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
+import { trimHeap } from '@ambit/native/process';
 import { readConfig } from './config.ts';
 import { DataThreads } from './control/data-threads.ts';
 
@@ -34,7 +35,9 @@ await runControlSide({
 systemClock.setTimeout(
   () => {
     collectStartGarbage({ code: true });
+    trimHeap();
   },
-  START_GARBAGE_AFTER,
+  // After the threads have done the same.
+  2 * START_GARBAGE_AFTER,
   { background: true },
 );
