@@ -28,7 +28,7 @@ export interface ControlSideOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly threads: DataThreads;
-  /** Resolves when every data thread turns its loop. */
+  /** Resolves when a data thread turns its loop. */
   readonly started: Promise<void>;
   /** Process id of the keeper, when there is one. */
   readonly keeper: string | undefined;
@@ -41,8 +41,6 @@ export interface ControlSideOptions {
 export async function runControlSide(options: ControlSideOptions): Promise<void> {
   const { config, clock, random, log, threads, keeper } = options;
 
-  // Fail early, with the name of what is missing, rather than at the first connection.
-  selfTest();
   raiseOpenFileLimit();
   // A keeper that dies takes its proxy with it: two of them must not hold the same pods unseen.
   if (keeper !== undefined) setParentDeathSignal(SIGTERM_NUMBER);
@@ -50,6 +48,9 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   let depositing = false;
   const estate = new Estate(clock, log, keeper);
   const inheritance = estate.recall();
+  // Fail early, with the name of what is missing, rather than at the first connection. What a predecessor could do on
+  // this machine a successor can, and clients are waiting for it.
+  if (inheritance.pods.length === 0) selfTest();
 
   const accessLog = new LogWriter();
   const metrics = new ProxyMetrics(clock.wallTime());

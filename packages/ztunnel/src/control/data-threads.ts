@@ -56,11 +56,14 @@ export class DataThreads {
     this.#options = options;
   }
 
-  /** Starts every thread and resolves when all of them turn their loops. */
+  /**
+   * Starts the threads: the first alone, because on a small machine several that load their modules at once would all be
+   * late, then the others. Resolves when the first turns its loop: from then on connections are served.
+   */
   async start(): Promise<void> {
-    const { config } = this.#options;
-    const starting = Array.from({ length: config.dataThreads }, (_, index) => this.#spawn(index));
-    await Promise.all(starting.map((thread) => thread.ready));
+    await this.#spawn(0).ready;
+    if (this.#stopping) return;
+    for (let index = 1; index < this.#options.config.dataThreads; index += 1) this.#spawn(index);
     this.#scheduleWatch();
   }
 
