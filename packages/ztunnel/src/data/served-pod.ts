@@ -115,6 +115,7 @@ export class ServedPod {
     for (const listener of this.#listeners) listener.stop();
     this.#dns?.close();
     this.#server.drain();
+    this.pool.drain();
   }
 
   /** Starts a connection again that a thread which died had accepted. */
