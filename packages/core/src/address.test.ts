@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { describe, expect, it } from 'vitest';
 import { formatSocketAddress, ipFromBytes, ipToBytes, parseIp, parseSocketAddress } from './address.ts';
 import { cidrContains, cidrFromBytes, parseCidr } from './cidr.ts';
@@ -16,6 +18,22 @@ describe('IP addresses', () => {
       expect(parseIp(text)).toBeUndefined();
     },
   );
+
+  it('of version 4 are read as the library reads them', () => {
+    const part = fc.oneof(
+      fc.integer({ min: 0, max: 300 }).map(String),
+      fc.constantFrom('', '00', '01', '-1', ' 1', '1e1', '0x1'),
+    );
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), (parts) => {
+        const text = parts.join('.');
+        const valid = ipaddr.IPv4.isValidFourPartDecimal(text);
+        expect(parseIp(text)).toBe(valid ? text : undefined);
+        if (valid) expect([...ipToBytes(text)]).toEqual(ipaddr.IPv4.parse(text).toByteArray());
+        else expect(() => ipToBytes(text)).toThrow(/is not an IP address/);
+      }),
+    );
+  });
 
   it('refuse any other number of bytes', () => {
     expect(ipFromBytes(new Uint8Array(5))).toBeUndefined();

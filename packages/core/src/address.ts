@@ -16,7 +16,36 @@ export function parseIp(text: string): IpAddress | undefined {
     if (!ipaddr.IPv6.isValid(text)) return undefined;
     return canonical(ipaddr.IPv6.parse(text));
   }
-  return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text).toString() : undefined;
+  return parseIpv4(text) === undefined ? undefined : text;
+}
+
+/**
+ * The bytes of dotted decimal, four parts without leading zeros; undefined for anything else. By hand, because every
+ * connection has several addresses to parse.
+ */
+function parseIpv4(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(4);
+  let part = 0;
+  let digits = 0;
+  let value = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit === -2) {
+      if (digits === 0 || part === 3) return undefined;
+      bytes[part] = value;
+      part += 1;
+      digits = 0;
+      value = 0;
+      continue;
+    }
+    if (digit < 0 || digit > 9 || (digits > 0 && value === 0)) return undefined;
+    value = value * 10 + digit;
+    digits += 1;
+    if (value > 255) return undefined;
+  }
+  if (part !== 3 || digits === 0) return undefined;
+  bytes[3] = value;
+  return bytes;
 }
 
 /** Canonical text of 4 or 16 bytes in network order; undefined for any other length. */
@@ -28,7 +57,10 @@ export function ipFromBytes(bytes: Uint8Array): IpAddress | undefined {
 
 /** 4 or 16 bytes in network order of a canonical address. Throws `AMBIT_IP` when it is not one. */
 export function ipToBytes(ip: IpAddress): Uint8Array {
-  if (!ipaddr.isValid(ip)) throw new AmbitError('AMBIT_IP', `${JSON.stringify(ip)} is not an IP address`);
+  const four = parseIpv4(ip);
+  if (four !== undefined) return four;
+  if (!ip.includes(':') || !ipaddr.isValid(ip))
+    throw new AmbitError('AMBIT_IP', `${JSON.stringify(ip)} is not an IP address`);
   return Uint8Array.from(ipaddr.parse(ip).toByteArray());
 }
 

@@ -34,8 +34,11 @@ export const APPLY_BUDGET_ALONE = 50;
 /** How long an identity is kept after its last pod on the node, milliseconds: connections of that pod may still need it. */
 export const IDENTITY_LINGER = 30_000;
 
-/** Access-log lines that one data thread holds before it drops and counts. */
-export const LOG_QUEUE = 10_000;
+/** Bytes of access-log lines that one data thread gathers before it hands them to the main thread. */
+export const LOG_BYTES = 262_144;
+
+/** Such portions that may wait for the main thread. Lines beyond them are dropped and counted. */
+export const LOG_REPORTS = 8;
 
 /** Queries to upstream resolvers that one data thread has open. Further ones are answered SERVFAIL. */
 export const DNS_UPSTREAM_QUERIES = 1_024;

@@ -78,7 +78,7 @@ export type Report =
       readonly connections: Readonly<Record<string, readonly LiveConnection[]>>;
     }
   /** Finished access-log lines, and how many were dropped since the last report. */
-  | { readonly kind: 'log'; readonly text: string; readonly dropped: number }
+  | { readonly kind: 'log'; readonly lines: Uint8Array; readonly dropped: number }
   | { readonly kind: 'fault'; readonly message: string };
 
 /** What a data thread is started with. */
@@ -86,6 +86,8 @@ export interface ThreadStart {
   readonly index: number;
   readonly config: Config;
   readonly channel: LoopChannel;
+  /** Counter of the `log` reports that the control side has written. */
+  readonly logWritten: SharedArrayBuffer;
   /** Memory of `UnansweredConnections`. */
   readonly unanswered: SharedArrayBuffer;
 }

@@ -21,7 +21,7 @@ import { KEEPALIVE } from './keepalive.ts';
 import type { Command, Report, ThreadStart } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
-const { config, channel, unanswered } = workerData as ThreadStart;
+const { config, channel, unanswered, logWritten } = workerData as ThreadStart;
 
 // The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
 const reactor: Reactor = new Reactor({
@@ -39,7 +39,7 @@ const reactor: Reactor = new Reactor({
 // The mesh as the controller describes it; what routes and judges every connection.
 const store = new MeshStore({ network: config.network, clusterDomain: config.clusterDomain });
 const metrics = new ThreadMetrics(() => reactor.now);
-const accessLog = new AccessLog(reactor);
+const accessLog = new AccessLog(reactor, logWritten);
 
 const context: DataThreadContext = {
   config,

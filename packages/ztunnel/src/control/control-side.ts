@@ -203,7 +203,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   }
 
   function onReport(thread: number, report: Report): void {
-    if (report.kind === 'log') accessLog.write(report.text, report.dropped);
+    if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
     if (report.kind === 'done' && report.error !== undefined)
       log.error({ thread, error: report.error }, 'a data thread could not follow');
     if (report.kind === 'fault')

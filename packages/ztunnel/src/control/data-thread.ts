@@ -11,7 +11,7 @@ import { type Unanswered, UnansweredConnections } from '../unanswered.ts';
  * Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. The young generation is
  * small because a loop allocates little, and what it may grow to counts as memory of every connection.
  */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 3 };
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
 
 /** What loading the modules of a thread may take on a busy machine, milliseconds. */
 const START_ALLOWANCE = 10_000;
@@ -36,6 +36,7 @@ export class DataThread {
   readonly #options: DataThreadOptions;
   readonly #worker: Worker;
   readonly #loop: LoopControl;
+  readonly #logWritten = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #unanswered: SharedArrayBuffer = UnansweredConnections.allocate();
   readonly #asked = new Map<number, (report: Report | undefined) => void>();
   #lastTurns = 0;
@@ -63,6 +64,7 @@ export class DataThread {
       config: options.config,
       channel: this.#loop.channel,
       unanswered: this.#unanswered,
+      logWritten: this.#logWritten.buffer,
     };
     this.#worker = new Worker(options.module, {
       workerData: start,
@@ -136,5 +138,6 @@ export class DataThread {
       this.#asked.delete(report.ticket);
     }
     this.#options.onReport(report);
+    if (report.kind === 'log') Atomics.add(this.#logWritten, 0, 1);
   }
 }

@@ -7,16 +7,15 @@ const STDOUT = 1;
 export class LogWriter {
   #dropped = 0;
 
-  write(text: string, dropped: number): void {
+  /** `lines` is UTF-8, each line with its end. */
+  write(lines: Uint8Array, dropped: number): void {
     this.#dropped += dropped;
-    if (text.length === 0) return;
-    const bytes = Buffer.from(text);
     let at = 0;
     try {
-      while (at < bytes.length) at += writeSync(STDOUT, bytes, at);
+      while (at < lines.length) at += writeSync(STDOUT, lines, at);
     } catch {
       // EAGAIN: a pipe whose reader is behind; EPIPE: there is none.
-      this.#dropped += bytes.toString('latin1', at).split('\n').length - 1;
+      this.#dropped += Buffer.from(lines.subarray(at)).toString('latin1').split('\n').length - 1;
     }
   }
 

@@ -1,39 +1,57 @@
 import type { Reactor } from '@ambit/reactor/reactor';
-import { LOG_QUEUE } from '../limits.ts';
+import { LOG_BYTES, LOG_REPORTS } from '../limits.ts';
 import type { Report } from '../messages.ts';
 
 /** Lines go to the main thread together, this long after the first of them, milliseconds. */
 const GATHER = 50;
 
-/** Access-log lines on their way to the main thread, which writes them. Never waits: what does not fit is dropped and counted. */
+/** A character takes three bytes of UTF-8 at most for each of its UTF-16 units. */
+const BYTES_PER_UNIT = 3;
+
+/**
+ * Access-log lines on their way to the main thread, which writes them. They are kept as bytes: strings that live for
+ * some time are what a garbage collector has to copy. Never waits: what does not fit is dropped and counted.
+ */
 export class AccessLog {
   readonly #reactor: Reactor;
-  #lines: string[] = [];
+  /** Reports that the main thread has written, counted by it. */
+  readonly #written: Int32Array;
+  readonly #bytes: Buffer = Buffer.allocUnsafeSlow(LOG_BYTES);
+  #end = 0;
+  #posted = 0;
   #dropped = 0;
   #scheduled = false;
 
-  constructor(reactor: Reactor) {
+  constructor(reactor: Reactor, written: SharedArrayBuffer) {
     this.#reactor = reactor;
+    this.#written = new Int32Array(written);
   }
 
   write(line: string): void {
-    if (this.#lines.length >= LOG_QUEUE) {
+    const most = line.length * BYTES_PER_UNIT;
+    if (most > LOG_BYTES - this.#end) this.flush();
+    if (most > LOG_BYTES - this.#end) {
       this.#dropped += 1;
       return;
     }
-    this.#lines.push(line);
+    this.#end += this.#bytes.write(line, this.#end);
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#reactor.after(GATHER, () => {
+      this.#scheduled = false;
       this.flush();
     });
   }
 
+  /** Posts what has gathered, unless the main thread is behind. */
   flush(): void {
-    this.#scheduled = false;
-    if (this.#lines.length === 0 && this.#dropped === 0) return;
-    const report: Report = { kind: 'log', text: this.#lines.join(''), dropped: this.#dropped };
-    this.#lines = [];
+    if (this.#end === 0 && this.#dropped === 0) return;
+    // Both counters wrap around alike.
+    if (((this.#posted - Atomics.load(this.#written, 0)) | 0) >= LOG_REPORTS) return;
+    const lines = Uint8Array.from(this.#bytes.subarray(0, this.#end));
+    const report: Report = { kind: 'log', lines, dropped: this.#dropped };
+    this.#posted = (this.#posted + 1) | 0;
+    this.#end = 0;
     this.#dropped = 0;
     this.#reactor.post(report);
   }
