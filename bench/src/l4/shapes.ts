@@ -61,8 +61,11 @@ export async function measureCold(stand: Stand, windows: Windows): Promise<Findi
   return {};
 }
 
+/** Idle memory is read when the proxies have been left alone for so long, milliseconds. */
+const IDLE_AFTER_MS = 6_000;
+
 async function measureMemory(stand: Stand, restMs: number): Promise<Findings> {
-  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, restMs));
+  const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
   const nodes = stand.proxies.length;
   const read = (): { anonymous: number; resident: number } => {
     const all = stand.proxies.flat().map((pid) => processMemory(pid));
@@ -71,10 +74,11 @@ async function measureMemory(stand: Stand, restMs: number): Promise<Findings> {
       resident: all.reduce((sum, one) => sum + one.resident, 0) / nodes,
     };
   };
-  await rest();
+  // What a start leaves behind is given back a little later.
+  await rest(restMs + IDLE_AFTER_MS);
   const idle = read();
   const held = await stand.hold(HELD);
-  await rest();
+  await rest(restMs);
   const loaded = read();
   await held.release();
   return { mem_idle_anon: idle.anonymous / 2 ** 20, mem_conn: (loaded.resident - idle.resident) / HELD / 1024 };
