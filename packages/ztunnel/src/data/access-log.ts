@@ -35,12 +35,7 @@ export class AccessLog {
       return;
     }
     this.#end += this.#bytes.write(line, this.#end);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#reactor.after(GATHER, () => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    this.#schedule();
   }
 
   /** Posts what has gathered, unless the main thread is behind. */
@@ -48,11 +43,23 @@ export class AccessLog {
     if (this.#end === 0 && this.#dropped === 0) return;
     // Both counters wrap around alike.
     if (((this.#posted - Atomics.load(this.#written, 0)) | 0) >= LOG_REPORTS) return;
-    const lines = Uint8Array.from(this.#bytes.subarray(0, this.#end));
+    // A copy: the buffer is written on while the message travels.
+    const lines = new Uint8Array(this.#bytes.subarray(0, this.#end));
     const report: Report = { kind: 'log', lines, dropped: this.#dropped };
     this.#posted = (this.#posted + 1) | 0;
     this.#end = 0;
     this.#dropped = 0;
     this.#reactor.post(report);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#reactor.after(GATHER, () => {
+      this.#scheduled = false;
+      this.flush();
+      // The main thread was behind: nobody may write another line that would bring these along.
+      if (this.#end > 0) this.#schedule();
+    });
   }
 }
