@@ -1,0 +1,30 @@
+export {
+  type Cluster,
+  ClusterSchema,
+  type DirectResponse,
+  DirectResponseSchema,
+  type Forward,
+  ForwardSchema,
+  type HttpMatch,
+  HttpMatchSchema,
+  type HttpRoute,
+  HttpRouteSchema,
+  LoadBalancer,
+  type NamedMatch,
+  NamedMatchSchema,
+  Protocol,
+  RetryCondition,
+  type RetryPolicy,
+  RetryPolicySchema,
+  type ServedPort,
+  ServedPortSchema,
+  type ServedService,
+  ServedServiceSchema,
+  type StringMatch,
+  StringMatchSchema,
+  type WeightedDestination,
+  WeightedDestinationSchema,
+} from './gen/ambit/waypoint/waypoint_pb.ts';
+
+/** The xDS type of `ServedService`. */
+export const SERVED_SERVICE_TYPE_URL = 'type.googleapis.com/ambit.waypoint.ServedService';
