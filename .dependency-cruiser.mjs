@@ -17,8 +17,12 @@ const ARROWS = {
   identity: { may: ['core', 'proto'], why: 'Keys and certificates, ignorant of who uses them.' },
   xds: { may: ['core', 'proto'], why: 'The transport is agnostic of the resource type.' },
   mesh: { may: ['core', 'proto'], why: 'The model is pure, so that every component takes the same decision.' },
-  translation: {
+  traffic: {
     may: ['core', 'proto', 'mesh'],
+    why: 'What a waypoint decides is pure, so that tools and tests decide the same.',
+  },
+  translation: {
+    may: ['core', 'proto', 'mesh', 'traffic'],
     why: 'Pure, so that the controller and offline tools translate alike.',
   },
   telemetry: { may: ['core'], why: 'Names and records; who counts is somewhere else.' },
@@ -38,6 +42,10 @@ const ARROWS = {
       'telemetry',
     ],
     why: 'A program assembles mechanisms; it never imports another program.',
+  },
+  waypoint: {
+    may: ['core', 'proto', 'native', 'reactor', 'http', 'hbone', 'identity', 'xds', 'mesh', 'traffic', 'telemetry'],
+    why: 'A program assembles mechanisms; it captures nothing and speaks to no node agent.',
   },
   'istiod-lite': {
     may: ['core', 'proto', 'identity', 'xds', 'mesh', 'translation', 'telemetry'],
@@ -75,7 +83,7 @@ export default {
       comment: 'Programs meet over the wire. What two of them need belongs into a mechanism package.',
       severity: 'error',
       from: { path: '^(packages/([^/]+)|bench|examples)/', pathNot: TESTS },
-      to: { path: '^packages/(ztunnel|istiod-lite)/', pathNot: '^packages/$2/' },
+      to: { path: '^packages/(ztunnel|waypoint|istiod-lite)/', pathNot: '^packages/$2/' },
     },
     {
       name: 'examples-know-no-mesh',
