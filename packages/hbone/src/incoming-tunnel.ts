@@ -1,9 +1,11 @@
 import { AmbitError } from '@ambit/core/errors';
 import { ErrorCode } from '@ambit/http/h2/frames';
 import type { Http2Stream } from '@ambit/http/h2/stream';
+import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { HboneConnection, StreamOwner } from './connection.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import { TunnelRelay } from './relay.ts';
+import { TunnelEndpoint } from './tunnel-endpoint.ts';
 import type { Fields, IncomingTunnel, Relay, RelayOutcome, TunnelPeer } from './tunnel.ts';
 
 /** Answers a request that gets no tunnel, and frees its stream (RFC 9113 8.1). */
@@ -53,22 +55,29 @@ export class ServerTunnel implements IncomingTunnel, StreamOwner {
   }
 
   accept(applicationFd: number, fields: Fields, onEnd: (outcome: RelayOutcome) => void): Relay {
-    const relay = new TunnelRelay(this.#connection, this.#stream, applicationFd, onEnd);
+    return this.#answer(new TunnelRelay(this.#connection, this.#stream, applicationFd, onEnd), fields);
+  }
+
+  open(fields: Fields, handler: ByteEndpointHandler): DuplexEndpoint {
+    return this.#answer(new TunnelEndpoint(this.#connection, this.#stream, handler), fields);
+  }
+
+  #answer<Owner extends StreamOwner>(owner: Owner, fields: Fields): Owner {
     if (this.#answered) {
       // Too late: the peer is gone, and the application learns of it by a reset.
       this.#connection.reactor.defer(() => {
-        relay.onConnectionLost(
+        owner.onConnectionLost(
           new AmbitError('AMBIT_HBONE_ABANDONED', 'the peer gave the tunnel up before the answer', { source: 'peer' }),
         );
       });
-      return relay;
+      return owner;
     }
     this.#answered = true;
-    this.#stream.owner = relay;
+    this.#stream.owner = owner;
     this.#connection.http.respond(this.#stream, [':status', '200', ...fields], false);
-    this.#early?.replay(relay);
+    this.#early?.replay(owner);
     this.#early = undefined;
-    return relay;
+    return owner;
   }
 
   onResponse(): void {

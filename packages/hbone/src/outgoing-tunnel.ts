@@ -2,12 +2,14 @@ import { AmbitError } from '@ambit/core/errors';
 import { ErrorCode, errorCodeName } from '@ambit/http/h2/frames';
 import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { Http2Stream } from '@ambit/http/h2/stream';
+import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { ClientConnection } from './client-connection.ts';
 import type { StreamOwner } from './connection.ts';
 import { EarlyBytes } from './early-bytes.ts';
 import { ANSWER_TIMEOUT_MS } from './limits.ts';
 import { TunnelRelay } from './relay.ts';
+import { TunnelEndpoint } from './tunnel-endpoint.ts';
 import type { OpenTunnel, PendingTunnel, Relay, RelayOutcome, TunnelHandler, TunnelPeer } from './tunnel.ts';
 
 /** Who finds a connection for a tunnel. */
@@ -77,25 +79,13 @@ export class ClientTunnel implements PendingTunnel, OpenTunnel, StreamOwner {
   }
 
   relay(applicationFd: number, onEnd: (outcome: RelayOutcome) => void): Relay {
-    const connection = this.#connection;
-    const stream = this.#stream;
-    if (connection === undefined || stream === undefined)
-      throw new AmbitError('AMBIT_HBONE_NOT_OPEN', 'the tunnel is not open');
-    const relay = new TunnelRelay(connection, stream, applicationFd, onEnd);
-    // The tunnel may have been lost between its answer and this call.
-    if (stream.closed || connection.over) {
-      this.#early?.discard(connection, stream);
-      connection.reactor.defer(() => {
-        relay.onConnectionLost(
-          new AmbitError('AMBIT_HBONE_RESET', 'the other end closed the tunnel at once', { source: 'peer' }),
-        );
-      });
-      return relay;
-    }
-    stream.owner = relay;
-    this.#early?.replay(relay);
-    this.#early = undefined;
-    return relay;
+    const { connection, stream } = this.#parts();
+    return this.#use(connection, stream, new TunnelRelay(connection, stream, applicationFd, onEnd));
+  }
+
+  endpoint(handler: ByteEndpointHandler): DuplexEndpoint {
+    const { connection, stream } = this.#parts();
+    return this.#use(connection, stream, new TunnelEndpoint(connection, stream, handler));
   }
 
   abandon(): void {
@@ -159,6 +149,31 @@ export class ClientTunnel implements PendingTunnel, OpenTunnel, StreamOwner {
     this.#connection = undefined;
     this.#stream = undefined;
     this.#queue.retry(this, error);
+  }
+
+  #parts(): { connection: ClientConnection; stream: Http2Stream<StreamOwner> } {
+    const connection = this.#connection;
+    const stream = this.#stream;
+    if (connection === undefined || stream === undefined)
+      throw new AmbitError('AMBIT_HBONE_NOT_OPEN', 'the tunnel is not open');
+    return { connection, stream };
+  }
+
+  #use<Owner extends StreamOwner>(connection: ClientConnection, stream: Http2Stream<StreamOwner>, owner: Owner): Owner {
+    // The tunnel may have been lost between its answer and this call.
+    if (stream.closed || connection.over) {
+      this.#early?.discard(connection, stream);
+      connection.reactor.defer(() => {
+        owner.onConnectionLost(
+          new AmbitError('AMBIT_HBONE_RESET', 'the other end closed the tunnel at once', { source: 'peer' }),
+        );
+      });
+      return owner;
+    }
+    stream.owner = owner;
+    this.#early?.replay(owner);
+    this.#early = undefined;
+    return owner;
   }
 
   #reset(): void {

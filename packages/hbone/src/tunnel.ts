@@ -2,6 +2,7 @@ import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import type { SpiffeId } from '@ambit/core/spiffe';
 import type { TlsContext } from '@ambit/native/tls-context';
+import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
 
 /** Header fields of a CONNECT or its response, without pseudo fields: name, value, name, value… in lower-case names. */
 export type Fields = readonly string[];
@@ -30,7 +31,7 @@ export interface Relay {
   cut(error: AmbitError): void;
 }
 
-/** A CONNECT that a peer asks for and that waits for an answer: exactly one of `refuse` and `accept` is called, once. */
+/** A CONNECT that a peer asks for and that waits for an answer: exactly one of `refuse`, `accept` and `open` is called, once. */
 export interface IncomingTunnel {
   readonly peer: TunnelPeer;
   /** `:authority`, as it came. */
@@ -45,6 +46,8 @@ export interface IncomingTunnel {
    * `onEnd` is called once, never from within.
    */
   accept(applicationFd: number, fields: Fields, onEnd: (outcome: RelayOutcome) => void): Relay;
+  /** Answers 200 and gives the tunnel's bytes to `handler`, never from within. */
+  open(fields: Fields, handler: ByteEndpointHandler): DuplexEndpoint;
 }
 
 /** What a client proves its identity with. */
@@ -74,11 +77,13 @@ export interface TunnelTarget {
   readonly workloadUid: string;
 }
 
-/** A tunnel that the peer accepted (200) and that has not been put to use: `relay` or `abandon` is called, once. */
+/** A tunnel that the peer accepted (200) and that has not been put to use: `relay`, `endpoint` or `abandon` is called, once. */
 export interface OpenTunnel {
   readonly peer: TunnelPeer;
   /** Takes ownership of `applicationFd`, a connected socket, adopted by the loop or not. `onEnd` is called once, never from within. */
   relay(applicationFd: number, onEnd: (outcome: RelayOutcome) => void): Relay;
+  /** Gives the tunnel's bytes to `handler`, never from within. */
+  endpoint(handler: ByteEndpointHandler): DuplexEndpoint;
   abandon(): void;
 }
 

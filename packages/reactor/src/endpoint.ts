@@ -7,7 +7,7 @@ export interface ByteEndpointHandler {
   onOpen(): void;
   /**
    * Bytes of the peer at `bytes[start..end)`, which lie at `address + start` for native calls. They are the loop's read
-   * buffer: valid during this call only. Nothing more is read while reading is paused.
+   * buffer: valid during this call only, and at most `READ_BUFFER_BYTES`. Nothing more is read while reading is paused.
    */
   onBytes(bytes: Buffer, address: number, start: number, end: number): void;
   /** The peer has finished sending in good order; sending is still possible. */
@@ -18,9 +18,8 @@ export interface ByteEndpointHandler {
   onClose(error: AmbitError | undefined): void;
 }
 
-/** A byte connection on the loop: TLS (`TlsEndpoint`) or plain TCP (`TcpEndpoint`), alike for whoever frames on top. */
+/** A byte connection on the loop: TLS (`TlsEndpoint`), plain TCP (`TcpEndpoint`) or a tunnel, alike for whoever frames on top. */
 export interface ByteEndpoint {
-  readonly fd: number;
   /** What is written here is sent at the end of the turn, all at once. */
   readonly output: OutputBuffer;
   /** True while the kernel refuses more: bytes wait in the connection. */
@@ -35,4 +34,12 @@ export interface ByteEndpoint {
   end(): void;
   /** Closes now and drops what was written; with `reset` the peer sees RST. Idempotent. */
   destroy(error?: AmbitError, reset?: boolean): void;
+}
+
+/** A byte endpoint whose directions end one by one and that may change hands: what detection of protocols and relays need. */
+export interface DuplexEndpoint extends ByteEndpoint {
+  /** From now on `handler` is told of everything; an endpoint that is open already calls no `onOpen` again. */
+  handTo(handler: ByteEndpointHandler): void;
+  /** Ends our direction behind what was written; reading goes on. When both directions are over the endpoint closes. Idempotent. */
+  endOutput(): void;
 }

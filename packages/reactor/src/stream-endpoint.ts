@@ -20,7 +20,7 @@ export abstract class StreamEndpoint implements ByteEndpoint, ReadinessHandler, 
   bytesReceived = 0;
   bytesSent = 0;
   protected readonly reactor: Reactor;
-  protected readonly handler: ByteEndpointHandler;
+  protected handler: ByteEndpointHandler;
   protected state: EndpointState = 'opening';
   /** The owner wants bytes. */
   protected reading = true;

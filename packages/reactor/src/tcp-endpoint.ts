@@ -1,13 +1,15 @@
 import { EPOLLIN } from '@ambit/native/epoll';
 import { EAGAIN } from '@ambit/native/errno';
-import { recv, send, socketError } from '@ambit/native/socket';
-import type { ByteEndpointHandler } from './endpoint.ts';
+import { recv, send, SHUT_WR, shutdown, socketError } from '@ambit/native/socket';
+import type { ByteEndpointHandler, DuplexEndpoint } from './endpoint.ts';
 import { READ_BUFFER_BYTES, READ_BYTES_PER_TURN } from './limits.ts';
 import type { Reactor } from './reactor.ts';
 import { StreamEndpoint } from './stream-endpoint.ts';
 
 /** A plain TCP connection: the twin of `TlsEndpoint` without TLS. */
-export class TcpEndpoint extends StreamEndpoint {
+export class TcpEndpoint extends StreamEndpoint implements DuplexEndpoint {
+  #outputEnd: 'open' | 'wanted' | 'sent' = 'open';
+
   /** Takes an adopted, connected descriptor. `onOpen` is called at the end of this turn. */
   constructor(reactor: Reactor, fd: number, handler: ByteEndpointHandler) {
     super(reactor, fd, handler);
@@ -15,6 +17,17 @@ export class TcpEndpoint extends StreamEndpoint {
     reactor.defer(() => {
       if (this.state === 'opening') this.open();
     });
+  }
+
+  handTo(handler: ByteEndpointHandler): void {
+    this.handler = handler;
+  }
+
+  endOutput(): void {
+    if (this.#outputEnd !== 'open') return;
+    this.#outputEnd = 'wanted';
+    // The FIN stands behind what was written, also before the connection was open.
+    if (this.state === 'opening' || this.state === 'open') this.reactor.flushLater(this);
   }
 
   protected override pull(): void {
@@ -53,6 +66,23 @@ export class TcpEndpoint extends StreamEndpoint {
       }
     }
     this.drained();
+  }
+
+  protected override drained(): void {
+    super.drained();
+    if (this.#outputEnd === 'wanted' && this.state === 'open' && this.output.waiting === 0) this.#sendFin();
+  }
+
+  protected override peerHasEnded(): void {
+    super.peerHasEnded();
+    if (this.#outputEnd === 'sent') this.destroy();
+  }
+
+  #sendFin(): void {
+    this.#outputEnd = 'sent';
+    const result = shutdown(this.fd, SHUT_WR);
+    if (result < 0) this.destroy(socketError('shutdown', result, 'connection'));
+    else if (this.peerEnded) this.destroy();
   }
 
   protected override farewell(): void {
