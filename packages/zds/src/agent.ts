@@ -4,7 +4,7 @@ import type { Drainable } from '@ambit/core/drain';
 import { AmbitError } from '@ambit/core/errors';
 import { ControlThread } from './control-thread.ts';
 import type { PodInfo } from './messages.ts';
-import type { FromAgentThread, Problem, ToAgentThread } from './thread-messages.ts';
+import type { FromAgentThread, Problem } from './thread-messages.ts';
 
 export interface ZdsAgentOptions {
   /** Path of the socket; its folder must exist. */
@@ -37,7 +37,7 @@ interface Waiter {
 /** The node agent's end of ZDS: tells connected proxies which pods they serve. */
 export class ZdsAgent implements Drainable {
   readonly #options: ZdsAgentOptions;
-  readonly #thread: ControlThread<ToAgentThread, FromAgentThread>;
+  readonly #thread: ControlThread;
   readonly #adding = new Map<string, Waiter[]>();
   readonly #removing = new Map<string, Waiter[]>();
   readonly #listening: { resolve: () => void; reject: (error: AmbitError) => void };
@@ -61,7 +61,7 @@ export class ZdsAgent implements Drainable {
     this.#options = options;
     this.#listening = listening;
     this.#thread = new ControlThread(
-      { end: 'agent', path: options.path },
+      options.path,
       (message: FromAgentThread) => this.#receive(message),
       (error) => this.#fail(error),
     );

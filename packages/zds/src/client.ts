@@ -1,12 +1,10 @@
-import type { Clock, Timer } from '@ambit/core/clock';
+import type { Clock } from '@ambit/core/clock';
 import type { Drainable } from '@ambit/core/drain';
-import { AmbitError, messageOf } from '@ambit/core/errors';
 import { close } from '@ambit/native/descriptor';
+import { AgentLink } from './client/agent-link.ts';
 import { type PodOwner, PodTable } from './client/pod-table.ts';
-import { ControlThread } from './control-thread.ts';
-import { RESPAWN_FIRST_MS, RESPAWN_LONGEST_MS } from './limits.ts';
 import type { ZdsRequest } from './messages.ts';
-import type { FromClientThread, Problem, ToClientThread } from './thread-messages.ts';
+import type { Problem } from './thread-messages.ts';
 
 export type { PodOwner, RemovalReason } from './client/pod-table.ts';
 
@@ -31,31 +29,35 @@ export interface ZdsClientOptions {
   readonly onProblem: (problem: Problem) => void;
 }
 
-type ClientThread = ControlThread<ToClientThread, FromClientThread>;
-
 /**
- * The proxy's end of ZDS. It never gives up: after whatever fault, be it the end of its own thread, it connects again, and
- * pods are served meanwhile.
- * (Istio's ztunnel exits on a protocol error.) A pod that cannot be served is acknowledged with the error and tried again.
+ * The proxy's end of ZDS, on the main thread. It never gives up: after whatever fault it connects again, and pods are
+ * served meanwhile. (Istio's ztunnel exits on a protocol error.) A pod that cannot be served is acknowledged with the error
+ * and tried again.
  */
 export class ZdsClient implements Drainable {
   readonly #options: ZdsClientOptions;
   readonly #table: PodTable;
-  /** Undefined between the end of a thread and the start of its successor. */
-  #thread: ClientThread | undefined;
-  #respawn: Timer | undefined;
-  #pause: number = RESPAWN_FIRST_MS;
+  readonly #link: AgentLink;
   #connected = false;
   #synced = false;
   #inSnapshot = false;
   #lastUnreachable = '';
-  #closing: Promise<void> | undefined;
+  #closed = false;
 
   constructor(options: ZdsClientOptions) {
     this.#options = options;
     const report = ({ code, message }: Problem): void => options.onProblem({ code, message });
     this.#table = new PodTable(options.owner, options.clock, () => this.#publish(), report);
-    this.#spawn();
+    this.#link = new AgentLink(options.path, options.clock, {
+      onConnected: () => this.#begin(),
+      onRequest: (connection, request, namespace) => void this.#answer(connection, request, namespace),
+      onDisconnected: (problem) => this.#lost(problem),
+      onUnreachable: (problem) => {
+        // An agent that is away for long would otherwise fill the log with one and the same line.
+        if (problem.message !== this.#lastUnreachable) options.onProblem(problem);
+        this.#lastUnreachable = problem.message;
+      },
+    });
   }
 
   state(): ZdsState {
@@ -64,105 +66,54 @@ export class ZdsClient implements Drainable {
 
   /** Leaves the agent; its descriptors are closed, the owner is not told. */
   close(): Promise<void> {
-    this.#closing ??= this.#end();
-    return this.#closing;
+    this.destroy();
+    return Promise.resolve();
   }
 
   destroy(): void {
-    void this.close();
-  }
-
-  async #end(): Promise<void> {
-    this.#respawn?.cancel();
-    await this.#thread?.stop();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#link.close();
     this.#table.destroy();
   }
 
-  #spawn(): void {
-    const thread: ClientThread = new ControlThread(
-      { end: 'client', path: this.#options.path },
-      (message: FromClientThread) => this.#receive(thread, message),
-      (error) => this.#died(error),
-    );
-    this.#thread = thread;
-  }
-
-  #died({ code, message }: AmbitError): void {
-    this.#thread = undefined;
-    this.#connected = false;
-    if (this.#closing !== undefined) return;
+  #begin(): void {
+    this.#connected = true;
+    this.#inSnapshot = true;
+    this.#lastUnreachable = '';
+    this.#table.beginSnapshot();
     this.#publish();
-    this.#options.onProblem({ code, message: `${message}; the next one starts in ${this.#pause} ms` });
-    this.#respawn = this.#options.clock.setTimeout(() => {
-      try {
-        this.#spawn();
-      } catch (error) {
-        this.#died(new AmbitError('AMBIT_ZDS_THREAD', `the ZDS thread does not start: ${messageOf(error)}`));
-      }
-    }, this.#pause);
-    this.#pause = Math.min(this.#pause * 2, RESPAWN_LONGEST_MS);
   }
 
-  #receive(thread: ClientThread, message: FromClientThread): void {
-    switch (message.kind) {
-      case 'connected':
-        this.#connected = true;
-        this.#inSnapshot = true;
-        this.#lastUnreachable = '';
-        this.#table.beginSnapshot();
-        this.#publish();
-        return;
-      case 'request':
-        if (this.#closing === undefined) {
-          void this.#answer(thread, message.connection, message.request, message.namespace);
-        } else if (message.namespace !== undefined) close(message.namespace);
-        return;
-      case 'disconnected':
-        this.#connected = false;
-        this.#publish();
-        this.#options.onProblem(message.problem);
-        return;
-      case 'unreachable':
-        // An agent that is away for long would otherwise fill the log with one and the same line.
-        if (message.problem.message !== this.#lastUnreachable) this.#options.onProblem(message.problem);
-        this.#lastUnreachable = message.problem.message;
-        return;
-      case 'problem':
-        this.#options.onProblem(message.problem);
-        return;
-    }
+  #lost(problem: Problem): void {
+    this.#connected = false;
+    this.#publish();
+    this.#options.onProblem(problem);
   }
 
-  /** Answers go to the thread that asked: the connections of its successor have the same numbers. */
-  async #answer(
-    thread: ClientThread,
-    connection: number,
-    request: ZdsRequest,
-    namespace: number | undefined,
-  ): Promise<void> {
+  async #answer(connection: number, request: ZdsRequest, namespace: number | undefined): Promise<void> {
     switch (request.kind) {
       case 'add':
-        this.#acknowledge(thread, connection, await this.#add(request, namespace));
+        this.#acknowledge(connection, await this.#add(request, namespace));
         return;
       case 'remove':
         this.#table.remove(request.uid);
-        this.#acknowledge(thread, connection, '');
+        this.#acknowledge(connection, '');
         return;
       case 'keep':
         if (this.#inSnapshot) {
           this.#table.keep(request.uid);
-          this.#acknowledge(thread, connection, '');
-        } else this.#drop(thread, connection, 'the agent sent Keep after its snapshot');
+          this.#acknowledge(connection, '');
+        } else this.#link.drop(connection, 'the agent sent Keep after its snapshot');
         return;
       case 'snapshotSent':
         if (!this.#inSnapshot) {
-          this.#drop(thread, connection, 'the agent ended its snapshot twice');
+          this.#link.drop(connection, 'the agent ended its snapshot twice');
           return;
         }
         this.#inSnapshot = false;
         this.#synced = true;
-        this.#pause = RESPAWN_FIRST_MS;
-        this.#acknowledge(thread, connection, '', true);
+        this.#link.acknowledge(connection, '', { endsSnapshot: true });
         this.#table.endSnapshot();
         this.#publish();
         return;
@@ -186,15 +137,11 @@ export class ZdsClient implements Drainable {
     return why;
   }
 
-  #acknowledge(thread: ClientThread, connection: number, error: string, endsSnapshot = false): void {
-    thread.post({ kind: 'acknowledge', connection, error, endsSnapshot });
-  }
-
-  #drop(thread: ClientThread, connection: number, message: string): void {
-    thread.post({ kind: 'drop', connection, problem: { code: 'AMBIT_ZDS_PROTOCOL', message } });
+  #acknowledge(connection: number, error: string): void {
+    this.#link.acknowledge(connection, error, { endsSnapshot: false });
   }
 
   #publish(): void {
-    if (this.#closing === undefined) this.#options.onState(this.state());
+    if (!this.#closed) this.#options.onState(this.state());
   }
 }

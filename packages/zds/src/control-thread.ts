@@ -2,22 +2,22 @@ import { Worker } from 'node:worker_threads';
 import { AmbitError } from '@ambit/core/errors';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { LoopControl } from '@ambit/reactor/loop-channel';
-import type { ThreadRole } from './thread-messages.ts';
+import type { FromAgentThread, ToAgentThread } from './thread-messages.ts';
 
-/** The main thread's hold on the small worker that keeps ZDS sockets, which Node itself cannot. */
-export class ControlThread<ToThread, FromThread> {
+/** The main thread's hold on the small worker that keeps the agent's sockets, which Node itself cannot. */
+export class ControlThread {
   readonly #control: LoopControl;
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
   #stopping = false;
 
   /** `onEnd` tells of a thread that ended without being asked to; everything it held is closed then. */
-  constructor(role: ThreadRole, onMessage: (message: FromThread) => void, onEnd: (error: AmbitError) => void) {
+  constructor(path: string, onMessage: (message: FromAgentThread) => void, onEnd: (error: AmbitError) => void) {
     // What crosses is made by our own worker from the types of thread-messages.ts.
-    this.#control = new LoopControl((message) => onMessage(message as FromThread));
+    this.#control = new LoopControl((message) => onMessage(message as FromAgentThread));
     const { channel } = this.#control;
     this.#worker = new Worker(siblingModule(import.meta.url, './worker'), {
-      workerData: { channel, role },
+      workerData: { channel, path },
       transferList: [channel.port],
       // A few short messages for each pod: all that lives is the loop itself.
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
@@ -36,7 +36,7 @@ export class ControlThread<ToThread, FromThread> {
     });
   }
 
-  post(message: ToThread): void {
+  post(message: ToAgentThread): void {
     this.#control.post(message);
   }
 

@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '@ambit/core/clock';
@@ -59,10 +58,6 @@ describe('a proxy under an agent that misbehaves', () => {
   let listener: number;
   let proxy: NotingProxy;
   let puppets: Puppet[];
-  let threads: Worker[];
-  const noteThread = (thread: Worker): void => {
-    threads.push(thread);
-  };
 
   const accept = async (): Promise<Puppet> => {
     let fd = -1;
@@ -76,13 +71,10 @@ describe('a proxy under an agent that misbehaves', () => {
   beforeEach(() => {
     surroundings = new Surroundings();
     puppets = [];
-    threads = [];
-    process.on('worker', noteThread);
     listener = listenSeqpacket(surroundings.path, 8);
     proxy = new NotingProxy(surroundings.path);
   });
   afterEach(async () => {
-    process.off('worker', noteThread);
     await proxy.client.close();
     for (const puppet of puppets) puppet.close();
     close(listener);
@@ -185,29 +177,6 @@ describe('a proxy under an agent that misbehaves', () => {
     await third.ack();
     await until(() => proxy.notes.includes('unnamed a'), 'the pod that was not named leaves');
     expect(proxy.notes).toHaveLength(3);
-  });
-
-  it('a thread that dies has a successor, which serves what was served and takes new pods', async () => {
-    const first = await accept();
-    first.send(add('a'), [surroundings.namespace('a')]);
-    expect(await first.ack()).toBe('');
-    first.send(SNAPSHOT_SENT);
-    expect(await first.ack()).toBe('');
-    for (let death = 1; death <= 2; death++) {
-      await threads.at(-1)?.terminate();
-      await until(() => proxy.state?.connected === false, 'the death is known');
-      const next = await accept();
-      next.send(encodeRequest({ kind: 'keep', uid: 'a' }));
-      expect(await next.ack()).toBe('');
-      next.send(add(`b${death}`), [surroundings.namespace(`b${death}`)]);
-      expect(await next.ack()).toBe('');
-      next.send(SNAPSHOT_SENT);
-      expect(await next.ack()).toBe('');
-      await proxy.synced();
-    }
-    expect(threads).toHaveLength(3);
-    expect(proxy.notes).toEqual(['add a shop/web/web', 'add b1 shop/web/web', 'add b2 shop/web/web', 'unnamed b1']);
-    expect(proxy.problems.join()).toMatch(/AMBIT_ZDS_THREAD: the ZDS thread ended by itself/);
   });
 
   it('an agent that is away is tried again and again, and named once', async () => {

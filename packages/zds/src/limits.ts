@@ -11,10 +11,6 @@ export const ACCEPTS_PER_SECOND: number = 5;
 export const RECONNECT_FIRST_MS: number = 10;
 export const RECONNECT_LONGEST_MS: number = 15_000;
 
-/** Milliseconds from the unasked end of the proxy's ZDS thread to its successor: the first, doubled each time up to the last. */
-export const RESPAWN_FIRST_MS: number = 100;
-export const RESPAWN_LONGEST_MS: number = 5_000;
-
 /** Milliseconds between attempts to start a pod that could not be started. */
 export const PENDING_RETRY_MS: number = 5_000;
 

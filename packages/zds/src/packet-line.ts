@@ -4,7 +4,7 @@ import { EPOLLIN } from '@ambit/native/epoll';
 import { EAGAIN, SystemCallError } from '@ambit/native/errno';
 import { allocate, type Memory } from '@ambit/native/memory';
 import { receivePacket, sendPacket, takeDescriptors } from '@ambit/native/unix-socket';
-import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
+import type { ReadinessHandler } from '@ambit/reactor/reactor';
 import type { Line } from './agent/session.ts';
 import { MAX_PACKET_BYTES } from './limits.ts';
 import { protocolError } from './messages.ts';
@@ -15,6 +15,14 @@ const MAX_DESCRIPTORS = 1;
 const incoming: Memory = allocate(MAX_PACKET_BYTES);
 const outgoing: Memory = allocate(MAX_PACKET_BYTES);
 
+/** What waits for the socket of a line: a reactor, or the event loop of the main thread (see there). */
+export interface LineLoop {
+  adopt(fd: number): void;
+  register(fd: number, interest: number, handler: ReadinessHandler): void;
+  modify(fd: number, interest: number): void;
+  close(fd: number): void;
+}
+
 export interface PacketHandler {
   /** `packet` is valid during the call; the descriptor is the handler's from now on. */
   onPacket(packet: Uint8Array, descriptor: number | undefined): void;
@@ -22,21 +30,21 @@ export interface PacketHandler {
   onEnd(error: AmbitError | undefined): void;
 }
 
-/** One connected SOCK_SEQPACKET socket on the loop. */
+/** One connected SOCK_SEQPACKET socket. */
 export class PacketLine implements Line, ReadinessHandler {
-  readonly #reactor: Reactor;
+  readonly #loop: LineLoop;
   readonly #fd: number;
   readonly #handler: PacketHandler;
   #open = true;
   #paused = false;
 
   /** Takes ownership of the descriptor. */
-  constructor(reactor: Reactor, fd: number, handler: PacketHandler) {
-    this.#reactor = reactor;
+  constructor(loop: LineLoop, fd: number, handler: PacketHandler) {
+    this.#loop = loop;
     this.#fd = fd;
     this.#handler = handler;
-    reactor.adopt(fd);
-    reactor.register(fd, EPOLLIN, this);
+    loop.adopt(fd);
+    loop.register(fd, EPOLLIN, this);
   }
 
   send(packet: Uint8Array, descriptor: number | undefined): void {
@@ -49,18 +57,18 @@ export class PacketLine implements Line, ReadinessHandler {
   /** Reads nothing more until `resume`; a peer that closes meanwhile is noticed then. */
   pause(): void {
     this.#paused = true;
-    if (this.#open) this.#reactor.modify(this.#fd, 0);
+    if (this.#open) this.#loop.modify(this.#fd, 0);
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#open) this.#reactor.modify(this.#fd, EPOLLIN);
+    if (this.#open) this.#loop.modify(this.#fd, EPOLLIN);
   }
 
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#reactor.close(this.#fd);
+    this.#loop.close(this.#fd);
   }
 
   onReady(): void {

@@ -5,35 +5,25 @@ import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garb
 import type { LoopChannel } from '@ambit/reactor/loop-channel';
 import { Reactor } from '@ambit/reactor/reactor';
 import { AgentLoop } from './agent/agent-loop.ts';
-import { ClientLoop } from './client/client-loop.ts';
-import type { FromAgentThread, ThreadRole, ToAgentThread, ToClientThread } from './thread-messages.ts';
+import type { FromAgentThread, ToAgentThread } from './thread-messages.ts';
 
-const { channel, role } = workerData as { channel: LoopChannel; role: ThreadRole };
+const { channel, path } = workerData as { channel: LoopChannel; path: string };
 
-let receive: (message: unknown) => void = () => undefined;
+let receive: (message: ToAgentThread) => void = () => undefined;
 const reactor = new Reactor({
   clock: systemClock,
   channel,
-  onMessage: (message) => receive(message),
+  onMessage: (message) => receive(message as ToAgentThread),
   onError: ({ code, message }) => reactor.post({ kind: 'problem', problem: { code, message } }),
 });
 
-switch (role.end) {
-  case 'agent':
-    try {
-      const loop = new AgentLoop(reactor, role.path);
-      receive = (message) => loop.receive(message as ToAgentThread);
-    } catch (error) {
-      const problem = { code: 'AMBIT_ZDS_LISTEN', message: `cannot listen on ${role.path}: ${messageOf(error)}` };
-      reactor.post({ kind: 'notListening', problem } satisfies FromAgentThread);
-      reactor.stop();
-    }
-    break;
-  case 'client': {
-    const loop = new ClientLoop(reactor, role.path);
-    receive = (message) => loop.receive(message as ToClientThread);
-    break;
-  }
+try {
+  const loop = new AgentLoop(reactor, path);
+  receive = (message) => loop.receive(message);
+} catch (error) {
+  const problem = { code: 'AMBIT_ZDS_LISTEN', message: `cannot listen on ${path}: ${messageOf(error)}` };
+  reactor.post({ kind: 'notListening', problem } satisfies FromAgentThread);
+  reactor.stop();
 }
 reactor.after(START_GARBAGE_AFTER, () => collectStartGarbage({ code: true }));
 reactor.run();

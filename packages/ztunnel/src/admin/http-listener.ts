@@ -1,7 +1,10 @@
 import { parseSocketAddress } from '@ambit/core/address';
 import type { Drainable } from '@ambit/core/drain';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+
+// An import of node:http would also load the WebSocket client among its exports, 5 MB that no node proxy needs.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** What a route answers with. `type` is the content type; default `application/json`. */
 export interface Answer {
