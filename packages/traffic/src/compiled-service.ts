@@ -1,0 +1,133 @@
+import { RequestMatcher } from './match/request-matcher.ts';
+import type {
+  Cluster,
+  HttpRoute,
+  Protocol,
+  RetryPolicy,
+  ServedPort,
+  ServedService,
+  WeightedDestination,
+} from './model/served-service.ts';
+import { CompiledRetryPolicy } from './retry/compiled-retry-policy.ts';
+
+/** A served service made ready for requests: everything is looked up and compiled once. One per data thread and version. */
+export interface CompiledService {
+  readonly model: ServedService;
+  readonly ports: ReadonlyMap<number, CompiledPort>;
+  /** By `Cluster.name`. */
+  readonly clusters: ReadonlyMap<string, CompiledCluster>;
+}
+
+export interface CompiledPort {
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly routes: readonly CompiledRoute[];
+  readonly tcpDestinations: CompiledDestinations;
+}
+
+export interface CompiledRoute {
+  readonly name: string;
+  /** One of them must match; none means every request. */
+  readonly matchers: readonly RequestMatcher[];
+  readonly action: CompiledAction;
+}
+
+export type CompiledAction =
+  | {
+      readonly kind: 'forward';
+      readonly destinations: CompiledDestinations;
+      /** 0: none. */
+      readonly timeoutMs: number;
+      readonly retry: CompiledRetryPolicy | undefined;
+    }
+  | { readonly kind: 'direct-response'; readonly status: number; readonly body: string };
+
+/** Destinations of one choice with the sums of their weights; those that weigh nothing are left out. */
+export interface CompiledDestinations {
+  /** Undefined: the backend does not exist or may not be used. */
+  readonly clusters: readonly (CompiledCluster | undefined)[];
+  /** For each, the weight of it and all before. */
+  readonly sums: readonly number[];
+}
+
+export interface CompiledCluster {
+  readonly name: string;
+  readonly model: Cluster;
+  /** Undefined: every endpoint of the service. */
+  readonly subsetUids: ReadonlySet<string> | undefined;
+}
+
+/**
+ * Makes a model ready. The model must come from `readServedService`; what that refuses (a route to an unknown cluster, an
+ * invalid expression) throws here.
+ */
+export function compileService(model: ServedService): CompiledService {
+  const clusters = new Map(model.clusters.map((cluster) => [cluster.name, compileCluster(cluster)]));
+  return {
+    model,
+    ports: new Map(model.ports.map((port) => [port.port, compilePort(port, clusters)])),
+    clusters,
+  };
+}
+
+function compileCluster(cluster: Cluster): CompiledCluster {
+  return {
+    name: cluster.name,
+    model: cluster,
+    subsetUids: cluster.subset.length === 0 ? undefined : new Set(cluster.subsetWorkloadUids),
+  };
+}
+
+function compilePort(port: ServedPort, clusters: ReadonlyMap<string, CompiledCluster>): CompiledPort {
+  return {
+    port: port.port,
+    protocol: port.protocol,
+    routes: port.routes.map((route) => compileRoute(route, clusters)),
+    tcpDestinations: compileDestinations(port.tcpDestinations, clusters),
+  };
+}
+
+function compileRoute(
+  { name, matches, action }: HttpRoute,
+  clusters: ReadonlyMap<string, CompiledCluster>,
+): CompiledRoute {
+  return {
+    name,
+    matchers: matches.map((match) => new RequestMatcher(match)),
+    action:
+      action.kind === 'direct-response'
+        ? action
+        : {
+            kind: 'forward',
+            destinations: compileDestinations(action.destinations, clusters),
+            timeoutMs: action.timeoutMs,
+            retry: compileRetry(action.retry),
+          },
+  };
+}
+
+function compileRetry(policy: RetryPolicy | null): CompiledRetryPolicy | undefined {
+  return policy === null || policy.retries === 0 ? undefined : new CompiledRetryPolicy(policy);
+}
+
+function compileDestinations(
+  destinations: readonly WeightedDestination[],
+  clusters: ReadonlyMap<string, CompiledCluster>,
+): CompiledDestinations {
+  const weighty = destinations.filter(({ weight }) => weight > 0);
+  let sum = 0;
+  return {
+    clusters: weighty.map(({ cluster }) => clusterOf(cluster, clusters)),
+    sums: weighty.map(({ weight }) => {
+      sum += weight;
+      return sum;
+    }),
+  };
+}
+
+function clusterOf(name: string, clusters: ReadonlyMap<string, CompiledCluster>): CompiledCluster | undefined {
+  if (name.length === 0) return undefined;
+  const cluster = clusters.get(name);
+  if (cluster === undefined) throw new RangeError(`a route leads to the unknown cluster ${name}`);
+  return cluster;
+}

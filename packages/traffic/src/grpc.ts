@@ -1,0 +1,37 @@
+/** gRPC statuses that an HTTP status maps to (gRPC, "HTTP to gRPC Status Code Mapping"); everything else is UNKNOWN. */
+const STATUS_OF: ReadonlyMap<number, number> = new Map([
+  [200, 0],
+  [400, 13],
+  [401, 16],
+  [403, 7],
+  [404, 12],
+  [429, 14],
+  [502, 14],
+  [503, 14],
+  [504, 14],
+]);
+
+const UNKNOWN = 2;
+
+const GRPC_TYPE = 'application/grpc';
+
+export function grpcStatusOf(httpStatus: number): number {
+  return STATUS_OF.get(httpStatus) ?? UNKNOWN;
+}
+
+/** `application/grpc`, with a message format (`+proto`) or parameters or not. gRPC-Web is another protocol. */
+export function isGrpcContentType(value: string | undefined): boolean {
+  if (value?.startsWith(GRPC_TYPE) !== true) return false;
+  const next = value.charAt(GRPC_TYPE.length);
+  return next.length === 0 || next === '+' || next === ';';
+}
+
+/** A `grpc-message`: octets of UTF-8, all but visible ASCII and space percent-encoded, `%` too (gRPC over HTTP/2). */
+export function percentEncodeMessage(message: string): string {
+  let out = '';
+  for (const octet of Buffer.from(message, 'utf8')) {
+    const plain = octet >= 0x20 && octet <= 0x7e && octet !== 0x25;
+    out += plain ? String.fromCharCode(octet) : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}

@@ -1,0 +1,35 @@
+/** Tries beyond the first that a resource may ask for: more would multiply load on a service that is down. */
+export const MAX_RETRIES = 100;
+
+/** Sum of the weights of one choice, as Envoy's: the draw stays exact in 32 bits. */
+export const MAX_WEIGHT_SUM = 4_294_967_295;
+
+/** Characters of one regular expression, as Istio's own limit for a string match. */
+export const MAX_REGEX_LENGTH = 1_024;
+
+/** Instructions of one compiled regular expression: bounds the time per octet of a request. */
+export const MAX_REGEX_PROGRAM = 1_024;
+
+/** Body of an answer that a route gives by itself, bytes of UTF-8, as in Istio. */
+export const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
+
+/** Problems of one resource that an error message lists; the rest is counted. */
+export const MAX_LISTED_PROBLEMS = 8;
+
+/** Request body that is held so that it can be sent again, bytes, as Envoy's buffer; a larger one is sent once. */
+export const MAX_REPLAY_BYTES = 1_048_576;
+
+/** Draws after the first that avoid endpoints which failed the same request, as Istio's host selection attempts. */
+export const MAX_REDRAWS = 5;
+
+/** Retries under way, in percent of the requests under way to the same cluster. */
+export const RETRY_BUDGET_PERCENT = 20;
+
+/** Retries under way to one cluster that are always allowed, so that few requests can be retried too. */
+export const RETRY_BUDGET_FLOOR = 3;
+
+/** No delay between tries is longer than this many times its base. */
+export const BACKOFF_CAP_FACTOR = 10;
+
+/** Longest deadline, milliseconds (24.8 days); a longer `grpc-timeout` is cut to it, so that timers hold it. */
+export const MAX_DEADLINE_MS = 2_147_483_647;

@@ -1,0 +1,105 @@
+import type {
+  DirectResponse as DirectResponseMessage,
+  Forward as ForwardMessage,
+  HttpRoute as Message,
+  RetryPolicy as RetryMessage,
+} from '@ambit/proto/waypoint';
+import { MAX_DIRECT_RESPONSE_BYTES, MAX_RETRIES } from '../limits.ts';
+import type { Problems } from './problems.ts';
+import { readDestinations } from './read-destinations.ts';
+import { readMatch } from './read-match.ts';
+import type { HttpRoute, RetryCondition, RetryPolicy, RouteAction } from './served-service.ts';
+
+/** By the number of the enum; 0 stands for nothing. */
+const CONDITIONS: readonly (RetryCondition | undefined)[] = [
+  undefined,
+  'connect-failure',
+  'refused-stream',
+  'reset',
+  'reset-before-request',
+  '5xx',
+  'gateway-error',
+  'retriable-4xx',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+];
+
+export function readRoute(
+  message: Message,
+  field: string,
+  clusters: ReadonlySet<string>,
+  problems: Problems,
+): HttpRoute {
+  if (message.name.length === 0) problems.add(`${field}.name`, 'is empty');
+  return {
+    name: message.name,
+    matches: message.matches.map((match, index) => readMatch(match, `${field}.matches[${index}]`, problems)),
+    action: readAction(message, field, clusters, problems),
+  };
+}
+
+function readAction(message: Message, field: string, clusters: ReadonlySet<string>, problems: Problems): RouteAction {
+  const { action } = message;
+  switch (action.case) {
+    case 'forward':
+      return readForward(action.value, `${field}.forward`, clusters, problems);
+    case 'directResponse':
+      return readDirectResponse(action.value, `${field}.direct_response`, problems);
+    case undefined:
+      problems.add(`${field}.action`, 'is not set, or of a kind that this version does not know');
+      return { kind: 'direct-response', status: 500, body: '' };
+  }
+}
+
+function readForward(
+  message: ForwardMessage,
+  field: string,
+  clusters: ReadonlySet<string>,
+  problems: Problems,
+): RouteAction {
+  return {
+    kind: 'forward',
+    destinations: readDestinations(message.destinations, `${field}.destinations`, clusters, problems),
+    timeoutMs: message.timeoutMs,
+    retry: message.retry === undefined ? null : readRetry(message.retry, `${field}.retry`, problems),
+  };
+}
+
+function readDirectResponse({ status, body }: DirectResponseMessage, field: string, problems: Problems): RouteAction {
+  checkStatus(status, `${field}.status`, problems);
+  const size = Buffer.byteLength(body);
+  if (size > MAX_DIRECT_RESPONSE_BYTES) {
+    problems.add(`${field}.body`, `has ${size} bytes, more than ${MAX_DIRECT_RESPONSE_BYTES}`);
+  }
+  return { kind: 'direct-response', status, body };
+}
+
+function readRetry(message: RetryMessage, field: string, problems: Problems): RetryPolicy {
+  if (message.retries > MAX_RETRIES) {
+    problems.add(`${field}.retries`, `${message.retries} is more than ${MAX_RETRIES}`);
+  }
+  if (message.backoffBaseMs === 0) {
+    problems.add(`${field}.backoff_base_ms`, 'is 0; the controller writes every default out (25)');
+  }
+  for (const [index, status] of message.statusCodes.entries()) {
+    checkStatus(status, `${field}.status_codes[${index}]`, problems);
+  }
+  return {
+    retries: message.retries,
+    conditions: message.conditions
+      .map((condition, index) => problems.enumName(CONDITIONS, condition, `${field}.conditions[${index}]`))
+      .filter((condition) => condition !== undefined),
+    statusCodes: [...message.statusCodes],
+    perTryTimeoutMs: message.perTryTimeoutMs,
+    backoffBaseMs: message.backoffBaseMs,
+    ignorePreviousEndpoints: message.ignorePreviousEndpoints,
+  };
+}
+
+/** Of a final response: 1xx never ends one (RFC 9110 15.2). */
+function checkStatus(status: number, field: string, problems: Problems): void {
+  if (status < 200 || status > 599) problems.add(field, `${status} is not the status of a final response (200 to 599)`);
+}

@@ -1,0 +1,123 @@
+// One service that a waypoint serves, read from `ambit.waypoint.ServedService` with everything checked. Plain data: it goes
+// through JSON unchanged, and every field is there in every object. What may be absent is null.
+
+/** `auto`: HTTP when the client begins like it, else TCP. */
+export type Protocol = 'auto' | 'http1' | 'http2' | 'tcp';
+
+export type LoadBalancing = 'least-request' | 'random' | 'round-robin';
+
+export interface ServedService {
+  /** `<waypoint namespace>/<waypoint name>/<namespace>/<hostname>`, as the xDS resource is named. */
+  readonly resourceName: string;
+  readonly waypointNamespace: string;
+  readonly waypointName: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly ports: readonly ServedPort[];
+  readonly clusters: readonly Cluster[];
+}
+
+export interface ServedPort {
+  /** Of the service, as the client dialled it. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** In order of evaluation. Empty for `tcp`. */
+  readonly routes: readonly HttpRoute[];
+  /** Of connections whose bytes are not looked at. Empty unless the protocol is `tcp` or `auto`. */
+  readonly tcpDestinations: readonly WeightedDestination[];
+}
+
+export interface HttpRoute {
+  /** For logs and metrics. */
+  readonly name: string;
+  /** One of them must match; none means every request. */
+  readonly matches: readonly HttpMatch[];
+  readonly action: RouteAction;
+}
+
+export type RouteAction =
+  | {
+      readonly kind: 'forward';
+      readonly destinations: readonly WeightedDestination[];
+      /** Milliseconds for the whole request with all tries; 0 is none. */
+      readonly timeoutMs: number;
+      /** Null: nothing is tried again. */
+      readonly retry: RetryPolicy | null;
+    }
+  | { readonly kind: 'direct-response'; readonly status: number; readonly body: string };
+
+/** All that is not null must match. */
+export interface HttpMatch {
+  readonly path: StringMatch | null;
+  readonly method: StringMatch | null;
+  readonly scheme: StringMatch | null;
+  readonly authority: StringMatch | null;
+  readonly headers: readonly NamedMatch[];
+  readonly withoutHeaders: readonly NamedMatch[];
+  readonly queryParameters: readonly NamedMatch[];
+}
+
+export interface StringMatch {
+  /** `path-prefix`: by segments; `/a` takes `/a`, `/a/` and `/a/b`. `regex`: RE2, the whole value. `present`: anything. */
+  readonly kind: 'exact' | 'path-prefix' | 'prefix' | 'present' | 'regex';
+  /** Empty for `present`. */
+  readonly text: string;
+  /** False for `regex` and `present`. */
+  readonly ignoreCase: boolean;
+}
+
+export interface NamedMatch {
+  readonly name: string;
+  readonly value: StringMatch;
+}
+
+export interface WeightedDestination {
+  /** `Cluster.name`; empty when the backend does not exist or may not be used: its share gets 500. */
+  readonly cluster: string;
+  readonly weight: number;
+}
+
+export type RetryCondition =
+  | '5xx'
+  | 'cancelled'
+  | 'connect-failure'
+  | 'deadline-exceeded'
+  | 'gateway-error'
+  | 'internal'
+  | 'refused-stream'
+  | 'reset'
+  | 'reset-before-request'
+  | 'resource-exhausted'
+  | 'retriable-4xx'
+  | 'unavailable';
+
+export interface RetryPolicy {
+  /** Tries beyond the first. */
+  readonly retries: number;
+  readonly conditions: readonly RetryCondition[];
+  /** Statuses of responses that are tried again. */
+  readonly statusCodes: readonly number[];
+  /** Milliseconds for one try; 0 is what is left of the request's. */
+  readonly perTryTimeoutMs: number;
+  /** Base of the delay between tries, milliseconds. */
+  readonly backoffBaseMs: number;
+  /** May an endpoint be tried that failed this request before. */
+  readonly ignorePreviousEndpoints: boolean;
+}
+
+/** Endpoints of one port of a service. */
+export interface Cluster {
+  /** `outbound|<port>|<subset>|<hostname>` */
+  readonly name: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly port: number;
+  /** What its endpoints speak. */
+  readonly protocol: Protocol;
+  /** Empty: every endpoint of the service. */
+  readonly subset: string;
+  /** Workloads of the subset; empty without one. */
+  readonly subsetWorkloadUids: readonly string[];
+  readonly loadBalancing: LoadBalancing;
+  readonly connectTimeoutMs: number;
+}

@@ -1,0 +1,111 @@
+import { type FieldList, fieldValue } from './field-list.ts';
+import { isPlainPath, normalizePath, type PathRefusal } from './path.ts';
+import { parseQuery } from './query.ts';
+
+/**
+ * What is asked of a request to route it. Made once per request by `RequestFacts.read`; path and forwarded target are the
+ * same text, so that a backend receives what was judged.
+ */
+export class RequestFacts {
+  readonly fields: FieldList;
+  readonly method: string;
+  readonly scheme: string;
+  /** As the client sent it, with its port if there was one. Empty when there was none. */
+  readonly authority: string;
+  /** Normalised, without query and fragment. `*` for OPTIONS of the server as a whole. */
+  readonly path: string;
+  /** Behind `?`, as it was sent; undefined without `?`. */
+  readonly query: string | undefined;
+  /** The `:path` to send on: the normalised path with the query; a fragment is left out. */
+  readonly forwardedPath: string;
+  #lowerPath: string | undefined;
+  #lowerAuthority: string | undefined;
+  #parameters: readonly string[] | undefined;
+
+  private constructor(
+    fields: FieldList,
+    method: string,
+    scheme: string,
+    authority: string,
+    path: string,
+    query: string | undefined,
+    forwardedPath: string,
+  ) {
+    this.fields = fields;
+    this.method = method;
+    this.scheme = scheme;
+    this.authority = authority;
+    this.path = path;
+    this.query = query;
+    this.forwardedPath = forwardedPath;
+    this.#lowerPath = undefined;
+    this.#lowerAuthority = undefined;
+    this.#parameters = undefined;
+  }
+
+  /** The facts of a request's head, or why its path cannot be judged (then it must be answered with 400). */
+  static read(fields: FieldList): PathRefusal | RequestFacts {
+    let method = '';
+    let scheme = '';
+    let authority = '';
+    let target = '';
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      const name = fields[at] ?? '';
+      const value = fields[at + 1] ?? '';
+      // Pseudo fields stand in front (RFC 9113 8.3).
+      if (!name.startsWith(':')) break;
+      if (name === ':method') method = value;
+      else if (name === ':scheme') scheme = value;
+      else if (name === ':authority') authority = value;
+      else if (name === ':path') target = value;
+    }
+    // A fragment has no place in a request (RFC 9112 3.2); Istio takes it away rather than refuse.
+    const hash = target.indexOf('#');
+    const sent = hash < 0 ? target : target.slice(0, hash);
+    const question = sent.indexOf('?');
+    const rawPath = question < 0 ? sent : sent.slice(0, question);
+    const query = question < 0 ? undefined : sent.slice(question + 1);
+    if (query !== undefined && !isVisible(query)) return 'path-bad-character';
+    if (isPlainPath(rawPath) || (rawPath === '*' && method === 'OPTIONS')) {
+      return new RequestFacts(fields, method, scheme, authority, rawPath, query, sent);
+    }
+    const normal = normalizePath(rawPath);
+    if ('refusal' in normal) return normal.refusal;
+    const forwarded = query === undefined ? normal.path : `${normal.path}?${query}`;
+    return new RequestFacts(fields, method, scheme, authority, normal.path, query, forwarded);
+  }
+
+  get lowerPath(): string {
+    this.#lowerPath ??= this.path.toLowerCase();
+    return this.#lowerPath;
+  }
+
+  get lowerAuthority(): string {
+    this.#lowerAuthority ??= this.authority.toLowerCase();
+    return this.#lowerAuthority;
+  }
+
+  /** A field by its name in lower case, or a pseudo field; several of one name are joined (see `fieldValue`). */
+  header(name: string): string | undefined {
+    return fieldValue(this.fields, name);
+  }
+
+  /** The first query parameter of that name, undecoded; undefined when there is none. */
+  queryParameter(name: string): string | undefined {
+    if (this.query === undefined) return undefined;
+    this.#parameters ??= parseQuery(this.query);
+    const parameters = this.#parameters;
+    for (let at = 0; at + 1 < parameters.length; at += 2) {
+      if (parameters[at] === name) return parameters[at + 1];
+    }
+    return undefined;
+  }
+}
+
+function isVisible(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code <= 0x20 || code === 0x7f) return false;
+  }
+  return true;
+}

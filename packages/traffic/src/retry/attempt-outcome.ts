@@ -1,0 +1,43 @@
+/** How one try ended, or, for `response`, how it began to answer. */
+export type AttemptOutcome =
+  /** TCP, TLS, identity or the tunnel failed; nothing was sent. */
+  | { readonly kind: 'connect-failed'; readonly reason: ConnectFailure }
+  /** REFUSED_STREAM, or above the last stream of a GOAWAY: not processed. */
+  | { readonly kind: 'refused-stream' }
+  /** The stream or connection ended without a complete response. `requestSent`: any octet of the request left us. */
+  | { readonly kind: 'reset'; readonly reason: ResetReason; readonly requestSent: boolean }
+  | { readonly kind: 'per-try-timeout' }
+  /** The request's own time is over; never tried again. */
+  | { readonly kind: 'request-timeout' }
+  /** No endpoint could be chosen; never tried again. */
+  | { readonly kind: 'no-endpoint' }
+  /** A limit kept the request from being sent; never tried again. */
+  | { readonly kind: 'overflow' }
+  /** Head of a final response; `grpcStatus` only from the head itself (trailers-only), -1 when it has none. */
+  | { readonly kind: 'response'; readonly status: number; readonly grpcStatus: number };
+
+/** `refused`: also unreachable, or another identity. */
+export type ConnectFailure = 'refused' | 'timeout';
+
+/** `remote-reset`: of the stream. `connection-ended`: closed or lost below it. `protocol-error`: not a valid response. */
+export type ResetReason = 'connection-ended' | 'protocol-error' | 'remote-reset';
+
+export const CONNECT_REFUSED: AttemptOutcome = { kind: 'connect-failed', reason: 'refused' };
+export const CONNECT_TIMED_OUT: AttemptOutcome = { kind: 'connect-failed', reason: 'timeout' };
+export const REFUSED_STREAM: AttemptOutcome = { kind: 'refused-stream' };
+export const PER_TRY_TIMED_OUT: AttemptOutcome = { kind: 'per-try-timeout' };
+export const REQUEST_TIMED_OUT: AttemptOutcome = { kind: 'request-timeout' };
+export const NO_ENDPOINT: AttemptOutcome = { kind: 'no-endpoint' };
+export const OVERFLOWED: AttemptOutcome = { kind: 'overflow' };
+
+/** How far the request is; the caller's own object may be one. */
+export interface AttemptProgress {
+  /** Octets of the body that were handed to the endpoint in this try. */
+  readonly bodyBytesSent: number;
+  /** Whether the end of the request was handed to it as well. */
+  readonly bodyComplete: boolean;
+  /** Whether all of the body that came so far is still held (see `MAX_REPLAY_BYTES`). */
+  readonly replayable: boolean;
+  /** Whether the head of a response went to the client. */
+  readonly responseBegun: boolean;
+}
