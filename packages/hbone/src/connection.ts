@@ -316,8 +316,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
           source: 'peer',
           retryable: true,
         });
-      // A copy: what is told may change the table.
-      for (const stream of [...this.http.streams.values()]) this.#tellLost(stream.owner, lost);
+      for (const stream of this.http.streams.values()) this.#tellLost(stream.owner, lost);
     }
     this.onOver(error);
   }

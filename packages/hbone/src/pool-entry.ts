@@ -155,11 +155,15 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     return this.#pendingConnect !== undefined || this.#handshake !== undefined;
   }
 
-  /** The connection with the fewest streams that has a slot; ones that are clogged come last. */
+  /**
+   * The first connection that is not crowded, because tunnels that share one share its reads, encryption and writes; else
+   * the one with the fewest streams that has a slot. Ones that are clogged come last.
+   */
   #best(): ClientConnection | undefined {
     let best: ClientConnection | undefined;
     for (const connection of this.#open) {
       if (connection.slots <= 0) continue;
+      if (connection.load < this.#spreadStreams && !connection.clogged) return connection;
       if (best === undefined || rank(connection) < rank(best)) best = connection;
     }
     return best;

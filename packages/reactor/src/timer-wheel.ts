@@ -68,6 +68,9 @@ export class TimerWheel {
     if (timer.next !== undefined) timer.next.previous = timer.previous;
     if (timer.previous !== undefined) timer.previous.next = timer.next;
     else this.#slots[timer.tick % SLOTS] = timer.next;
+    // One that is over must not lead to others: from a heap's old part it would keep what is long dead alive.
+    timer.previous = undefined;
+    timer.next = undefined;
   }
 
   /** Milliseconds until a timer may be due, at most `limit`. */

@@ -19,6 +19,7 @@ import { HeaderWriter } from './internal/header-writer.ts';
 import { FrameOutput } from './internal/output.ts';
 import { type ConnectionFrames, ReceiveSide } from './internal/receive-side.ts';
 import { SendSide } from './internal/send-side.ts';
+import type { OpenStreams } from './internal/stream-map.ts';
 import { StreamTable } from './internal/stream-table.ts';
 import type { FieldList } from './message-fields.ts';
 import type { OutputSink } from './output-sink.ts';
@@ -41,7 +42,7 @@ const DEBUG_LENGTH = 200;
  */
 export class Http2Connection<Owner> {
   /** Streams that are not over, by id. */
-  readonly streams: ReadonlyMap<number, Http2Stream<Owner>>;
+  readonly streams: OpenStreams<Owner>;
   readonly peer: PeerSettings = new PeerSettings();
   readonly #options: ResolvedOptions;
   readonly #handler: Http2Handler<Owner>;

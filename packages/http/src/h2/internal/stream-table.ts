@@ -3,10 +3,11 @@ import type { Http2Handler } from '../handler.ts';
 import { type Ending, Http2Stream } from '../stream.ts';
 import { EndedStreams } from './ended-streams.ts';
 import type { FloodGuard } from './flood-guard.ts';
+import { StreamMap } from './stream-map.ts';
 
 /** The streams of a connection and the rules about their ids (RFC 9113 5.1.1, 6.8). */
 export class StreamTable<Owner> {
-  readonly streams: Map<number, Http2Stream<Owner>> = new Map();
+  readonly streams: StreamMap<Owner> = new StreamMap();
   readonly server: boolean;
   /** The connection is over: nothing is read, written or called any more. */
   ended = false;
@@ -50,7 +51,7 @@ export class StreamTable<Owner> {
 
   add(id: number, sendWindow: number): Http2Stream<Owner> {
     const stream = new Http2Stream<Owner>(id, sendWindow, this.#receiveWindow);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
