@@ -7,6 +7,9 @@ export const LEDGER_OBJECTS = 262_144;
 /** Bytes OpenSSL reads ahead: two full records. More leaves the cache, less costs system calls (measured). */
 export const TLS_READ_AHEAD_BYTES = 33_000;
 
+/** Bytes of a peer's handshake that a session takes at once; a flight has some 2 KiB, a longer one comes in pieces. */
+export const TLS_HANDSHAKE_PIPE_BYTES = 16_384;
+
 /** Certificates of peers that are remembered per thread, so that a peer that comes again is not parsed again. */
 export const PEER_CERTIFICATES_KEPT = 4_096;
 

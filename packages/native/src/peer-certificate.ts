@@ -1,12 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { certificateKey } from './internal/certificate-der.ts';
 import { openssl } from './internal/library.ts';
+import { verifiedKey } from './internal/verification.ts';
 import { PEER_CERTIFICATES_KEPT } from './limits.ts';
 
-const getPeerCertificate = openssl('SSL_get1_peer_certificate', 'uintptr_t', ['uintptr_t'], {
-  result: 0,
-});
-const x509Free = openssl('X509_free', 'void', ['uintptr_t'], { releases: true });
+const getPeerCertificate = openssl('SSL_get0_peer_certificate', 'uintptr_t', ['uintptr_t'], { result: 0 });
 
 /** What the mesh wants to know of a peer's leaf certificate. */
 export interface PeerCertificate {
@@ -28,8 +25,7 @@ const known = new Map<string, PeerCertificate>();
 export function peerCertificate(ssl: number): PeerCertificate | undefined {
   const x509 = getPeerCertificate(ssl);
   if (x509 === 0) return undefined;
-  const key = certificateKey(x509);
-  x509Free(x509);
+  const key = verifiedKey(x509);
   if (key === '') return undefined;
   const remembered = known.get(key);
   if (remembered !== undefined) return remembered;

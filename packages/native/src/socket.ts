@@ -29,6 +29,7 @@ export const SHUT_RDWR = 2;
 
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
 
 const LENGTH_OFFSET = 32;
 const scratch = allocate(64);
@@ -102,6 +103,12 @@ export function recv(fd: number, address: number, length: number): number {
 /** Bytes taken by the kernel, or a negative errno (-EAGAIN when its buffer is full). Raises no SIGPIPE. */
 export function send(fd: number, address: number, length: number): number {
   const count = sendCall(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return count >= 0 ? count : failure();
+}
+
+/** As `send`, for bytes that `shutdown` or `close` follows at once: they leave together with the FIN. */
+export function sendLast(fd: number, address: number, length: number): number {
+  const count = sendCall(fd, address, length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
   return count >= 0 ? count : failure();
 }
 

@@ -16,6 +16,7 @@ const contextSetOptions = openssl('SSL_CTX_set_options', 'uint64_t', ['uintptr_t
   releases: true,
 });
 const contextSetCiphers = openssl('SSL_CTX_set_ciphersuites', 'int', ['uintptr_t', 'uintptr_t'], { result: 0 });
+const contextSetOldCiphers = openssl('SSL_CTX_set_cipher_list', 'int', ['uintptr_t', 'uintptr_t'], { result: 0 });
 const contextSetTickets = openssl('SSL_CTX_set_num_tickets', 'int', ['uintptr_t', 'uint64_t'], { result: 0 });
 const contextSetVerify = openssl('SSL_CTX_set_verify', 'void', ['uintptr_t', 'int', 'uintptr_t'], { releases: true });
 const contextSetReadBuffer = openssl('SSL_CTX_set_default_read_buffer_len', 'void', ['uintptr_t', 'uint64_t'], {
@@ -27,6 +28,7 @@ const SSL_CTRL_MODE = 33;
 const SSL_CTRL_SET_READ_AHEAD = 41;
 const SSL_CTRL_SET_SESS_CACHE_MODE = 44;
 const SSL_CTRL_SET_GROUPS_LIST = 92;
+const SSL_CTRL_SET_SIGALGS_LIST = 98;
 const SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 const TLS1_3_VERSION = 0x0304;
 const SSL_VERIFY_PEER_REQUIRED = 1 | 2;
@@ -47,6 +49,18 @@ export const TLS_CIPHER_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256'
 /** The first is offered with a key; the post-quantum one serves peers that accept nothing else. */
 export const TLS_GROUPS = 'X25519:P-256:X25519MLKEM768';
 const TLS_GROUPS_BEFORE_3_5 = 'X25519:P-256';
+
+/**
+ * Of handshakes and certificates: what authorities of a mesh sign with, as the peers in Rust and Go take it. OpenSSL's own
+ * list has three times as many, and each is looked at several times per handshake.
+ */
+export const TLS_SIGNATURE_ALGORITHMS: string = [
+  ...['ECDSA+SHA256', 'ECDSA+SHA384', 'ECDSA+SHA512', 'ed25519'],
+  ...['RSA-PSS+SHA256', 'RSA-PSS+SHA384', 'RSA-PSS+SHA512', 'RSA+SHA256', 'RSA+SHA384', 'RSA+SHA512'],
+].join(':');
+
+/** Never negotiated: TLS 1.3 is required. One is the least that OpenSSL can hold. */
+const TLS_1_2_CIPHERS = 'ECDHE-ECDSA-AES256-GCM-SHA384';
 
 export interface TlsContextOptions extends Pem {
   readonly side: 'client' | 'server';
@@ -116,7 +130,7 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
     contextControl(context, SSL_CTRL_SET_READ_AHEAD, 1, 0);
     contextSetReadBuffer(context, TLS_READ_AHEAD_BYTES);
     if (contextControl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_3_VERSION, 0) !== 1) refuse('TLS 1.3');
-    setCiphersAndGroups(context, options.cipherSuites ?? TLS_CIPHER_SUITES);
+    setAlgorithms(context, options.cipherSuites ?? TLS_CIPHER_SUITES);
     if (contextSetTickets(context, 0) !== 1) refuse('no tickets');
     contextSetVerify(context, SSL_VERIFY_PEER_REQUIRED, 0);
     installAlpn(context, options.side);
@@ -129,8 +143,11 @@ export function createTlsContext(options: TlsContextOptions): TlsContext {
   }
 }
 
-function setCiphersAndGroups(context: number, cipherSuites: string): void {
+function setAlgorithms(context: number, cipherSuites: string): void {
   if (contextSetCiphers(context, cString(cipherSuites)) !== 1) refuse(`cipher suites ${cipherSuites}`);
+  if (contextSetOldCiphers(context, cString(TLS_1_2_CIPHERS)) !== 1) refuse(`cipher suites ${TLS_1_2_CIPHERS}`);
+  if (contextControl(context, SSL_CTRL_SET_SIGALGS_LIST, 0, cString(TLS_SIGNATURE_ALGORITHMS)) !== 1)
+    refuse(`signature algorithms ${TLS_SIGNATURE_ALGORITHMS}`);
   if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS)) === 1) return;
   takeOpensslError();
   if (contextControl(context, SSL_CTRL_SET_GROUPS_LIST, 0, cString(TLS_GROUPS_BEFORE_3_5)) !== 1)

@@ -1,6 +1,7 @@
 import { AmbitError } from '@ambit/core/errors';
 import { ECONNRESET, EPIPE, SystemCallError, errnoName } from './errno.ts';
 import { lastErrno, openssl } from './internal/library.ts';
+import { TLS_HANDSHAKE_PIPE_BYTES } from './limits.ts';
 import { allocate, readPointer } from './memory.ts';
 import { type OpensslError, takeOpensslError } from './openssl-error.ts';
 import { HANDLE_BIO, HANDLE_SESSION, freeHandle } from './openssl-handle.ts';
@@ -9,6 +10,10 @@ import { TlsError, tlsFailure } from './tls-failure.ts';
 
 const sslNew = openssl('SSL_new', 'uintptr_t', ['uintptr_t'], { result: 0 });
 const sslSetFd = openssl('SSL_set_fd', 'int', ['uintptr_t', 'int'], { result: 0 });
+const sslSetReadFd = openssl('SSL_set_rfd', 'int', ['uintptr_t', 'int'], { result: 0 });
+const sslSetBio = openssl('SSL_set_bio', 'void', ['uintptr_t', 'uintptr_t', 'uintptr_t'], {
+  releases: true,
+});
 const sslSetConnectState = openssl('SSL_set_connect_state', 'void', ['uintptr_t'], {
   releases: true,
 });
@@ -39,6 +44,9 @@ const bioNewPair = openssl('BIO_new_bio_pair', 'int', ['uintptr_t', 'uint64_t', 
 });
 const bioNread0 = openssl('BIO_nread0', 'int', ['uintptr_t', 'uintptr_t']);
 const bioNread = openssl('BIO_nread', 'int', ['uintptr_t', 'uintptr_t', 'int']);
+const bioNwrite0 = openssl('BIO_nwrite0', 'int', ['uintptr_t', 'uintptr_t']);
+const bioNwrite = openssl('BIO_nwrite', 'int', ['uintptr_t', 'uintptr_t', 'int']);
+const bioPending = openssl('BIO_ctrl_pending', 'uint64_t', ['uintptr_t'], { result: 0 });
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
@@ -59,11 +67,14 @@ let failedCall = '';
 let failedErrno = 0;
 let failedError: OpensslError = { reason: 0, text: '' };
 
-/** SSL_new over a connected, non-blocking descriptor that stays the caller's. Throws `AMBIT_TLS_SESSION`. */
-export function newSession(context: TlsContext, fd: number): number {
+/**
+ * SSL_new over a connected, non-blocking descriptor that stays the caller's; without one the session needs `attachBoth`
+ * first. Throws `AMBIT_TLS_SESSION`.
+ */
+export function newSession(context: TlsContext, fd = -1): number {
   const ssl = sslNew(context.address);
   if (ssl === 0) throw new AmbitError('AMBIT_TLS_SESSION', `SSL_new: ${takeOpensslError().text}`);
-  if (sslSetFd(ssl, fd) !== 1) {
+  if (fd >= 0 && sslSetFd(ssl, fd) !== 1) {
     freeHandle(HANDLE_SESSION, ssl);
     throw new AmbitError('AMBIT_TLS_SESSION', `SSL_set_fd: ${takeOpensslError().text}`);
   }
@@ -130,14 +141,11 @@ export interface BioPair {
 
 /** `size` bytes of records fit into the pair. Throws `AMBIT_TLS_SESSION` when memory is out. */
 export function newBioPair(size: number): BioPair {
-  if (bioNewPair(out.address, size, out.address + 8, MINIMAL_PIPE) !== 1) {
+  if (bioNewPair(out.address, size, out.address + 8, TLS_HANDSHAKE_PIPE_BYTES) !== 1) {
     throw new AmbitError('AMBIT_TLS_SESSION', `BIO_new_bio_pair: ${takeOpensslError().text}`);
   }
   return { writeEnd: readPointer(out.bytes, 0), readEnd: readPointer(out.bytes, 8) };
 }
-
-// The other direction of the pair is not used; OpenSSL reads 0 as "default of 17 KiB".
-const MINIMAL_PIPE = 64;
 
 /** Frees a pair that is attached to no session. */
 export function freeBioPair(pair: BioPair): void {
@@ -151,7 +159,23 @@ export function attach(ssl: number, pair: BioPair): void {
   sslSetWbio(ssl, pair.writeEnd);
 }
 
-/** Makes the session write to its descriptor again. The pair must be empty. */
+/**
+ * Makes a session without a descriptor write into the pair and read from it what `pairFill` puts there. OpenSSL reads a
+ * handshake from a socket with two calls per record and writes each flight at once; like this a flight comes with one
+ * call, and the last one goes out with what is said first. The pair stays the caller's.
+ */
+export function attachBoth(ssl: number, pair: BioPair): void {
+  if (bioUpRef(pair.writeEnd) !== 1) throw new AmbitError('AMBIT_TLS_SESSION', 'BIO_up_ref failed');
+  // One reference is taken for both directions.
+  sslSetBio(ssl, pair.writeEnd, pair.writeEnd);
+}
+
+/** Makes the session read from its descriptor. `pairWaiting` must be 0. */
+export function readFromSocket(ssl: number, fd: number): void {
+  if (sslSetReadFd(ssl, fd) !== 1) throw new AmbitError('AMBIT_TLS_SESSION', `SSL_set_rfd: ${takeOpensslError().text}`);
+}
+
+/** Makes the session write to its descriptor again. The pair must be empty, and the session read from the descriptor. */
 export function detach(ssl: number): void {
   const socketBio = sslGetRbio(ssl);
   if (socketBio === 0 || bioUpRef(socketBio) !== 1)
@@ -165,7 +189,7 @@ export function pairBytes(pair: BioPair): number {
   return count > 0 ? count : 0;
 }
 
-/** Where the bytes of the last `pairBytes` lie. */
+/** Where the bytes of the last `pairBytes` lie, or the room of the last `pairRoom`. */
 export function pairAddress(): number {
   return readPointer(out.bytes, 0);
 }
@@ -173,6 +197,22 @@ export function pairAddress(): number {
 /** Drops `count` bytes that were sent. */
 export function pairConsume(pair: BioPair, count: number): void {
   bioNread(pair.readEnd, out.address, count);
+}
+
+/** How many bytes for the session may be put at `pairAddress()`. */
+export function pairRoom(pair: BioPair): number {
+  const count = bioNwrite0(pair.readEnd, out.address);
+  return count > 0 ? count : 0;
+}
+
+/** Hands `count` bytes that were put there to the session. */
+export function pairFill(pair: BioPair, count: number): void {
+  bioNwrite(pair.readEnd, out.address, count);
+}
+
+/** Bytes that the session has not taken from the pair yet. */
+export function pairWaiting(pair: BioPair): number {
+  return bioPending(pair.writeEnd);
 }
 
 function outcome(call: string, ssl: number, result: number): number {

@@ -38,7 +38,10 @@ class Linger implements ReadinessHandler {
   }
 
   onReady(): void {
-    const count = recv(this.#fd, this.#reactor.scratch.address, READ_BUFFER_BYTES);
+    let count = recv(this.#fd, this.#reactor.scratch.address, READ_BUFFER_BYTES);
+    // The end often stands right behind the last words.
+    if (count > 0 && count < READ_BUFFER_BYTES)
+      count = recv(this.#fd, this.#reactor.scratch.address, READ_BUFFER_BYTES);
     if (count > 0 || count === -EAGAIN) return;
     this.destroy();
   }

@@ -307,6 +307,51 @@ describe('a TLS connection', () => {
     loop.pass(20);
   });
 
+  it('opens although the handshake arrives byte by byte, and delivers what came right behind it', () => {
+    const [clientFd, clientFar] = loop.tcpPair();
+    const [serverFd, serverFar] = loop.tcpPair();
+    const client = new Recorder();
+    const server = new Recorder();
+    client.endpoint = new TlsEndpoint(loop.reactor, clientFd, clientContext, client);
+    server.endpoint = new TlsEndpoint(loop.reactor, serverFd, serverContext, server);
+    client.write(Buffer.from('first words'));
+    const { address } = loop.reactor.scratch;
+    let moved = 0;
+    for (let idle = 0; idle < 5; idle += 1) {
+      loop.pass(1);
+      for (const [from, to] of [
+        [clientFar, serverFar],
+        [serverFar, clientFar],
+      ] as const) {
+        for (; recv(from, address, 1) === 1; idle = 0, moved += 1) {
+          send(to, address, 1);
+          loop.reactor.runTurn(0);
+        }
+      }
+    }
+    expect(moved).toBeGreaterThan(1000);
+    expect(server.received).toBe(11);
+    for (const one of [client, server]) one.endpoint?.destroy();
+    for (const fd of [clientFar, serverFar]) loop.reactor.close(fd);
+  });
+
+  it('keeps what came with the last flight for an owner who does not read yet', () => {
+    const pair = tlsPair(clientContext, serverContext);
+    pair.server.onOpen = () => {
+      pair.server.events.push('open');
+      pair.server.endpoint?.pauseReading();
+    };
+    pair.client.write(Buffer.from('first words'));
+    loop.until(() => opened(pair));
+    loop.pass(20);
+    expect(pair.server.received).toBe(0);
+    pair.server.endpoint?.resumeReading();
+    loop.until(() => pair.server.received === 11);
+    pair.client.write(Buffer.from('and more'));
+    loop.until(() => pair.server.received === 19);
+    finish(pair);
+  });
+
   it('does not open for plaintext', () => {
     const [client, server] = loop.tcpPair();
     const recorder = new Recorder();

@@ -1,9 +1,9 @@
 import type { AmbitError } from '@ambit/core/errors';
 import { EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
-import { EAGAIN } from '@ambit/native/errno';
+import { EAGAIN, ECONNRESET, EPIPE, errnoName } from '@ambit/native/errno';
 import { HANDLE_SESSION } from '@ambit/native/openssl-handle';
 import { type PeerCertificate, peerCertificate } from '@ambit/native/peer-certificate';
-import { send, socketError } from '@ambit/native/socket';
+import { recv, send, sendLast, socketError } from '@ambit/native/socket';
 import type { TlsContext } from '@ambit/native/tls-context';
 import { TlsError } from '@ambit/native/tls-failure';
 import {
@@ -13,6 +13,7 @@ import {
   TLS_WANTS_WRITE,
   alpn,
   attach,
+  attachBoth,
   detach,
   freeSession,
   handshake,
@@ -22,7 +23,11 @@ import {
   pairAddress,
   pairBytes,
   pairConsume,
+  pairFill,
+  pairRoom,
+  pairWaiting,
   read,
+  readFromSocket,
   sayGoodbye,
   write,
 } from '@ambit/native/tls-session';
@@ -53,6 +58,12 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
   #peer: PeerCertificate | undefined;
   #pair: LentPair | undefined;
   #pairUsed = false;
+  /** The handshake goes through the pair, both ways: what is left of it is read before the descriptor is. */
+  #piped = true;
+  /** Our first flight is written, or the peer's comes first. */
+  #begun: boolean;
+  /** close_notify is written: nothing may follow. */
+  #goodbye = false;
   /** Records in the pair that the kernel has not taken yet. */
   #unsent = 0;
   #unsentAddress = 0;
@@ -67,13 +78,14 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
   ) {
     super(reactor, fd, handler);
     this.#pairs = PairPool.of(reactor);
-    this.#ssl = newSession(context, fd);
+    this.#ssl = newSession(context);
+    this.#begun = context.side === 'server';
     this.#slot = reactor.ledger.addObject(HANDLE_SESSION, this.#ssl);
     const timeout = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
     this.#handshakeTimer = reactor.after(timeout, () => this.destroy(new TlsError('timeout', 'us', `${timeout} ms`)));
     try {
-      // A client speaks first; its first flight goes out as soon as the descriptor is writable.
-      reactor.register(fd, context.side === 'client' ? EPOLLOUT : EPOLLIN, this);
+      reactor.register(fd, EPOLLIN, this);
+      if (!this.#begun) reactor.defer(() => this.#begin());
     } catch (error) {
       this.state = 'closed';
       this.release();
@@ -90,43 +102,53 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     const pair = this.#pair;
     const used = this.#pairUsed;
     this.#pairUsed = false;
-    if (pair === undefined || used || pairBytes(pair) > 0) return;
+    if (pair === undefined || used || this.#piped || pairBytes(pair) > 0) return;
     detach(this.#ssl);
     this.#returnPair(true);
   }
 
   protected override proceed(): void {
+    const pair = (this.#pair ??= this.#takePair());
+    if (this.#unsent > 0 && !this.#sendFlight(pair)) return;
+    if (this.#begun && !this.#receiveFlight(pair)) return;
+    this.#begun = true;
     const step = handshake(this.#ssl);
-    if (step === TLS_WANTS_READ) {
-      this.reactor.modify(this.fd, EPOLLIN);
-      return;
-    }
-    if (step === TLS_WANTS_WRITE) {
-      this.reactor.modify(this.fd, EPOLLOUT);
+    if (step === TLS_WANTS_READ || step === TLS_WANTS_WRITE) {
+      this.#gather(pair);
+      this.#sendFlight(pair);
       return;
     }
     if (step !== TLS_DONE) {
-      this.abandon(
-        step === TLS_END ? new TlsError('truncated', 'peer', 'closed during the handshake') : lastFailure(this.#ssl),
-      );
+      const failure =
+        step === TLS_END ? new TlsError('truncated', 'peer', 'closed during the handshake') : lastFailure(this.#ssl);
+      this.#sendLast();
+      this.abandon(failure);
       return;
     }
     this.#handshakeTimer.cancel();
     const refusal = this.#judge();
     if (refusal !== undefined) {
-      sayGoodbye(this.#ssl);
+      this.farewell();
       this.abandon(refusal);
       return;
     }
+    this.#leavePipe(pair);
     this.open();
-    // What came with the peer's last flight may lie in OpenSSL already, where the kernel does not tell of it.
-    if (this.canRead() && this.reading && hasPending(this.#ssl)) this.pull();
+    if (this.closed) return;
+    // Our last flight leaves with the owner's first words, which are flushed at the end of the turn.
+    if (this.output.waiting === 0) {
+      this.#gather(pair);
+      this.flush();
+    }
+    // What came with the peer's last flight lies here or in OpenSSL already, where the kernel does not tell of it.
+    if (this.canRead() && this.reading && (this.#piped || hasPending(this.#ssl))) this.pull();
   }
 
   protected override pull(): void {
     const { address } = this.reactor.scratch;
     let total = 0;
     for (;;) {
+      if (this.#piped && this.#pair !== undefined) this.#leavePipe(this.#pair);
       let filled = 0;
       let count = 0;
       let more = false;
@@ -158,9 +180,9 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     const { output } = this;
     for (;;) {
       if (this.#unsent > 0 && !this.#sendRecords()) return;
-      const waiting = output.waiting;
+      const waiting = this.#goodbye ? 0 : output.waiting;
       if (waiting === 0) break;
-      this.#pair ??= this.#takePair();
+      const pair = (this.#pair ??= this.#takePair());
       this.#pairUsed = true;
       const count = write(this.#ssl, output.address + output.start, waiting);
       if (count <= 0) {
@@ -169,15 +191,15 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
       }
       output.start += count;
       this.bytesSent += count;
-      // In one piece: the pair was empty before, and holds more than one output buffer.
-      this.#unsent = pairBytes(this.#pair);
-      this.#unsentAddress = pairAddress();
+      // The last words, close_notify and FIN leave together.
+      if (this.state === 'ending' && output.waiting === 0) this.#sayGoodbye();
+      this.#gather(pair);
     }
     this.drained();
   }
 
   protected override farewell(): void {
-    sayGoodbye(this.#ssl);
+    this.#sayGoodbye();
     this.#sendLast();
   }
 
@@ -185,23 +207,81 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     this.#handshakeTimer.cancel();
     this.reactor.ledger.removeObject(this.#slot);
     freeSession(this.#ssl);
-    if (this.#pair !== undefined) this.#returnPair(pairBytes(this.#pair) === 0);
+    const pair = this.#pair;
+    if (pair !== undefined) this.#returnPair(pairBytes(pair) === 0 && pairWaiting(pair) === 0);
+  }
+
+  #begin(): void {
+    if (this.state !== 'opening') return;
+    try {
+      this.proceed();
+    } catch (thrown) {
+      this.reactor.report(thrown);
+      this.destroy();
+    }
+  }
+
+  /** Notes what the pair holds: in one piece, because it was empty before, and holds more than one output buffer. */
+  #gather(pair: LentPair): void {
+    this.#unsent = pairBytes(pair);
+    this.#unsentAddress = pairAddress();
+  }
+
+  /** Takes from the kernel what came of the peer's handshake; false when that is nothing, or the connection broke. */
+  #receiveFlight(pair: LentPair): boolean {
+    const room = pairRoom(pair);
+    const count = recv(this.fd, pairAddress(), room);
+    if (count > 0) {
+      pairFill(pair, count);
+      return true;
+    }
+    if (count === 0) this.abandon(new TlsError('truncated', 'us', 'closed during the handshake'));
+    else if (count !== -EAGAIN) this.abandon(broken('recv', count));
+    return false;
+  }
+
+  /** Sends our part of the handshake; false when the kernel refused some or the connection broke. */
+  #sendFlight(pair: LentPair): boolean {
+    const count = this.#unsent === 0 ? 0 : send(this.fd, this.#unsentAddress, this.#unsent);
+    if (count < 0 && count !== -EAGAIN) {
+      this.abandon(broken('send', count));
+      return false;
+    }
+    this.#sent(pair, count);
+    this.reactor.modify(this.fd, this.#unsent > 0 ? EPOLLOUT : EPOLLIN);
+    return this.#unsent === 0;
+  }
+
+  #sent(pair: LentPair, count: number): void {
+    if (count <= 0) return;
+    pairConsume(pair, count);
+    this.#unsent -= count;
+    this.#unsentAddress += count;
+  }
+
+  /** Reads from the descriptor from here on, once nothing of what came with the handshake is left. */
+  #leavePipe(pair: LentPair): void {
+    if (pairWaiting(pair) > 0) return;
+    readFromSocket(this.#ssl, this.fd);
+    this.#piped = false;
+  }
+
+  #sayGoodbye(): void {
+    if (this.#goodbye) return;
+    this.#goodbye = true;
+    sayGoodbye(this.#ssl);
   }
 
   /** Sends the records of the last `write`; false when the kernel refused some or the connection broke. */
   #sendRecords(): boolean {
     const pair = this.#pair;
     if (pair === undefined) return true;
-    const count = send(this.fd, this.#unsentAddress, this.#unsent);
+    const count = (this.#goodbye ? sendLast : send)(this.fd, this.#unsentAddress, this.#unsent);
     if (count < 0 && count !== -EAGAIN) {
       this.destroy(socketError('send', count, 'TLS connection'));
       return false;
     }
-    if (count > 0) {
-      pairConsume(pair, count);
-      this.#unsent -= count;
-      this.#unsentAddress += count;
-    }
+    this.#sent(pair, count);
     if (this.#unsent === 0) return true;
     this.setCongested(true);
     return false;
@@ -211,13 +291,14 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
   #sendLast(): void {
     if (this.#pair === undefined) return;
     const length = pairBytes(this.#pair);
-    if (length > 0 && send(this.fd, pairAddress(), length) === length) pairConsume(this.#pair, length);
+    if (length > 0 && sendLast(this.fd, pairAddress(), length) === length) pairConsume(this.#pair, length);
   }
 
   #takePair(): LentPair {
     const pair = this.#pairs.lend(this);
     try {
-      attach(this.#ssl, pair);
+      if (this.#piped) attachBoth(this.#ssl, pair);
+      else attach(this.#ssl, pair);
     } catch (error) {
       this.#pairs.giveBack(this, pair, true);
       throw error;
@@ -243,4 +324,9 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     this.#sendLast();
     this.abandon(error);
   }
+}
+
+function broken(call: 'recv' | 'send', result: number): AmbitError {
+  if (result === -ECONNRESET || result === -EPIPE) return new TlsError('reset', 'peer', errnoName(-result));
+  return socketError(call, result, 'TLS connection');
 }
