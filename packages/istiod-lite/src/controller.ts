@@ -7,6 +7,7 @@ import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import { AuthorizationSchema } from '@ambit/proto/authorization';
+import { ServedServiceSchema } from '@ambit/proto/waypoint';
 import { AddressSchema } from '@ambit/proto/workload';
 import { formatProblem } from '@ambit/translation/manifest/problem';
 import { CertificateAuthority, createRoot } from './ca/authority.ts';
@@ -98,6 +99,9 @@ function resourcesAsJson({ translation }: MeshState): Record<string, unknown> {
     ),
     authorizations: Object.fromEntries(
       Array.from(translation.authorizations, ([name, value]) => [name, toJson(AuthorizationSchema, value)]),
+    ),
+    servedServices: Object.fromEntries(
+      Array.from(translation.servedServices, ([name, value]) => [name, toJson(ServedServiceSchema, value)]),
     ),
     conditions: translation.conditions,
   };

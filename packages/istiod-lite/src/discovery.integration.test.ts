@@ -176,9 +176,9 @@ describe('discovery', () => {
     expect((await controller.page('/nowhere')).status).toBe(404);
     await controller.put(
       'route.yaml',
-      '{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: r, namespace: shop}}',
+      '{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: r, namespace: shop}}',
     );
-    await controller.logged('VirtualService shop/r: waypoints are not served');
+    await controller.logged('Sidecar shop/r: waypoints do not know it');
     expect((await controller.page('/debug/resources')).text).toContain('shop/only-web');
   });
 });

@@ -45,3 +45,9 @@ export function isCaptured(pod: Pod): boolean {
 export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
+
+/** Whether a pod takes traffic: it is ready and not on its way out. */
+export function isReadyPod(pod: Pod): boolean {
+  const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+  return ready && pod.metadata.deletionTimestamp === undefined && !isTerminal(pod);
+}

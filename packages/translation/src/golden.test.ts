@@ -4,6 +4,7 @@ import { toBinary, toJson } from '@bufbuild/protobuf';
 import { ipFromBytes } from '@ambit/core/address';
 import { encodeBatch, type RawResource } from '@ambit/mesh/resource/encode';
 import { AuthorizationSchema } from '@ambit/proto/authorization';
+import { ServedServiceSchema } from '@ambit/proto/waypoint';
 import { AddressSchema } from '@ambit/proto/workload';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -38,12 +39,19 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
   const { model, problems } = buildModel([{ role: 'manifest', decoded }]);
   const translation = translate(model, DEFAULT_SETTINGS);
   expect(rejectedByProxies(translation)).toEqual([]);
-  const { addresses, authorizations, conditions } = translation;
+  const { addresses, authorizations, servedServices, conditions } = translation;
   return {
     addresses: Object.fromEntries([...addresses].map(([key, value]) => [key, readable(toJson(AddressSchema, value))])),
     authorizations: Object.fromEntries(
       [...authorizations].map(([key, value]) => [key, readable(toJson(AuthorizationSchema, value))]),
     ),
+    ...(servedServices.size === 0
+      ? {}
+      : {
+          servedServices: Object.fromEntries(
+            [...servedServices].map(([key, value]) => [key, toJson(ServedServiceSchema, value)]),
+          ),
+        }),
     conditions: conditions.map((c) => `${c.kind} ${c.name}: ${c.type}=${c.status} ${c.reason}: ${c.message}`),
     problems: problems.map((problem) => formatProblem(problem)),
   };

@@ -8,6 +8,19 @@ export type KindHandling =
   | { readonly handling: 'ignored'; readonly consequence: 'none' | 'not honoured'; readonly reason: string }
   | { readonly handling: 'unknown'; readonly message: string; readonly cause?: string };
 
+const GATEWAY_KINDS = [
+  { kind: 'Gateway', scope: 'namespace' },
+  { kind: 'GatewayClass', scope: 'cluster' },
+  { kind: 'GRPCRoute', scope: 'namespace' },
+  { kind: 'HTTPRoute', scope: 'namespace' },
+  { kind: 'ReferenceGrant', scope: 'namespace' },
+] as const;
+
+const TRAFFIC_KINDS = [
+  { kind: 'DestinationRule', scope: 'namespace' },
+  { kind: 'VirtualService', scope: 'namespace' },
+] as const;
+
 const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster' | 'namespace' }[]>> = {
   v1: [
     { kind: 'Namespace', scope: 'cluster' },
@@ -18,6 +31,11 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
   ],
   'apps/v1': [{ kind: 'Deployment', scope: 'namespace' }],
   'discovery.k8s.io/v1': [{ kind: 'EndpointSlice', scope: 'namespace' }],
+  'gateway.networking.k8s.io/v1': GATEWAY_KINDS,
+  'gateway.networking.k8s.io/v1beta1': GATEWAY_KINDS.filter(({ kind }) => kind !== 'GRPCRoute'),
+  'networking.istio.io/v1': TRAFFIC_KINDS,
+  'networking.istio.io/v1alpha3': TRAFFIC_KINDS,
+  'networking.istio.io/v1beta1': TRAFFIC_KINDS,
   'security.istio.io/v1': [
     { kind: 'AuthorizationPolicy', scope: 'namespace' },
     { kind: 'PeerAuthentication', scope: 'namespace' },
@@ -29,7 +47,7 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
 };
 
 const PODS = 'no pods are made of it; only Pod and Deployment run here';
-const WAYPOINT = 'waypoints are not served, so nothing enforces it';
+const WAYPOINT = 'waypoints do not know it, so nothing enforces it';
 
 /** Kinds per API group that are taken and have no effect on the mesh. */
 const HARMLESS: Readonly<Record<string, string>> = {
@@ -55,10 +73,11 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   batch: { 'CronJob Job': PODS },
   'extensions.istio.io': { 'TrafficExtension WasmPlugin': WAYPOINT },
   'gateway.networking.k8s.io': {
-    'BackendTLSPolicy GRPCRoute Gateway GatewayClass HTTPRoute ReferenceGrant TCPRoute TLSRoute UDPRoute': WAYPOINT,
+    'BackendTLSPolicy ListenerSet TCPRoute TLSRoute UDPRoute': WAYPOINT,
   },
   'networking.istio.io': {
-    'DestinationRule EnvoyFilter Gateway ProxyConfig Sidecar VirtualService': WAYPOINT,
+    'EnvoyFilter ProxyConfig Sidecar': WAYPOINT,
+    Gateway: 'no ingress is served',
     'ServiceEntry WorkloadEntry WorkloadGroup': 'hosts outside the cluster are not published',
   },
   'networking.k8s.io': {

@@ -1,4 +1,5 @@
 import type { DecodedFile, DecodedObject } from './decode.ts';
+import type { Gateway, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant } from './gateway-objects.ts';
 import type { ManifestProblem, Position } from './manifest/problem.ts';
 import {
   type AuthorizationPolicy,
@@ -7,25 +8,33 @@ import {
   type ManifestObject,
   type Namespace,
   type Node,
-  objectName,
   type ObjectKind,
+  objectName,
   type PeerAuthentication,
   type Pod,
   type Service,
   type ServiceAccount,
 } from './objects.ts';
+import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 
 /** All objects in force. Keys are `namespace/name`, or the name of a cluster-wide object; iteration is in order of keys. */
 export interface Model {
   readonly authorizationPolicies: ReadonlyMap<string, AuthorizationPolicy>;
   readonly deployments: ReadonlyMap<string, Deployment>;
+  readonly destinationRules: ReadonlyMap<string, DestinationRule>;
   readonly endpointSlices: ReadonlyMap<string, EndpointSlice>;
+  readonly gatewayClasses: ReadonlyMap<string, GatewayClass>;
+  readonly gateways: ReadonlyMap<string, Gateway>;
+  readonly grpcRoutes: ReadonlyMap<string, GrpcRoute>;
+  readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
   readonly namespaces: ReadonlyMap<string, Namespace>;
   readonly nodes: ReadonlyMap<string, Node>;
   readonly peerAuthentications: ReadonlyMap<string, PeerAuthentication>;
   readonly pods: ReadonlyMap<string, Pod>;
+  readonly referenceGrants: ReadonlyMap<string, ReferenceGrant>;
   readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>;
   readonly services: ReadonlyMap<string, Service>;
+  readonly virtualServices: ReadonlyMap<string, VirtualService>;
 }
 
 /** A file and what it is: what a user wants (`manifest`), or what whoever runs the pods saw (`observation`). */
@@ -124,13 +133,20 @@ function emptyMaps(): KindMaps {
   return {
     AuthorizationPolicy: new Map(),
     Deployment: new Map(),
+    DestinationRule: new Map(),
     EndpointSlice: new Map(),
+    GRPCRoute: new Map(),
+    Gateway: new Map(),
+    GatewayClass: new Map(),
+    HTTPRoute: new Map(),
     Namespace: new Map(),
     Node: new Map(),
     PeerAuthentication: new Map(),
     Pod: new Map(),
+    ReferenceGrant: new Map(),
     Service: new Map(),
     ServiceAccount: new Map(),
+    VirtualService: new Map(),
   };
 }
 
@@ -143,12 +159,19 @@ function modelOf(maps: KindMaps): Model {
   return {
     authorizationPolicies: maps.AuthorizationPolicy,
     deployments: maps.Deployment,
+    destinationRules: maps.DestinationRule,
     endpointSlices: maps.EndpointSlice,
+    gatewayClasses: maps.GatewayClass,
+    gateways: maps.Gateway,
+    grpcRoutes: maps.GRPCRoute,
+    httpRoutes: maps.HTTPRoute,
     namespaces: maps.Namespace,
     nodes: maps.Node,
     peerAuthentications: maps.PeerAuthentication,
     pods: maps.Pod,
+    referenceGrants: maps.ReferenceGrant,
     serviceAccounts: maps.ServiceAccount,
     services: maps.Service,
+    virtualServices: maps.VirtualService,
   };
 }

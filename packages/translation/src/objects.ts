@@ -1,3 +1,6 @@
+import type { Gateway, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant } from './gateway-objects.ts';
+import type { DestinationRule, VirtualService } from './traffic-objects.ts';
+
 /**
  * The objects that are read, in the shape the Kubernetes API gives them. A decoded object holds every field that was
  * written; typed here are those that this project looks at. Its maps have no prototype.
@@ -5,13 +8,20 @@
 export type ManifestObject =
   | AuthorizationPolicy
   | Deployment
+  | DestinationRule
   | EndpointSlice
+  | Gateway
+  | GatewayClass
+  | GrpcRoute
+  | HttpRoute
   | Namespace
   | Node
   | PeerAuthentication
   | Pod
+  | ReferenceGrant
   | Service
-  | ServiceAccount;
+  | ServiceAccount
+  | VirtualService;
 
 export type ObjectKind = ManifestObject['kind'];
 

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { parseIp } from '@ambit/core/address';
 import type { Authorization } from '@ambit/proto/authorization';
+import type { ServedService } from '@ambit/proto/waypoint';
 import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
 import { selects, valueOf } from './labels.ts';
 import type { Model } from './model.ts';
@@ -10,21 +11,37 @@ import type { Condition } from './translate/condition.ts';
 import { Membership } from './translate/membership.ts';
 import { MutualTls } from './translate/peer-authentication.ts';
 import { convertService, isPublished, serviceKey } from './translate/service.ts';
+import { ServicePods } from './translate/service-pods.ts';
 import type { TranslationSettings } from './translate/settings.ts';
-import { Waypoints } from './translate/waypoint.ts';
+import { Waypoints } from './translate/waypoint/binding.ts';
+import { type WaypointFacts, WaypointGateways } from './translate/waypoint/gateways.ts';
+import { JudgedTargets } from './translate/waypoint/judged.ts';
+import { servedServiceName, servedServiceOf } from './translate/waypoint/served-service.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './translate/workload.ts';
 
-/** What a model means for node proxies. Maps are in order of names. */
+/** What was true before and a model does not tell. */
+export interface Memory {
+  /** `namespace/name` of the waypoints' Gateways that were ready at some time and still exist. */
+  readonly waypointsOnceReady: ReadonlySet<string>;
+}
+
+const NOTHING: Memory = { waypointsOnceReady: new Set() };
+
+/** What a model means for proxies. Maps are in order of names. */
 export interface Translation {
   /** Workloads by uid, Services by `namespace/hostname`. */
   readonly addresses: ReadonlyMap<string, Address>;
   /** By `namespace/name`. */
   readonly authorizations: ReadonlyMap<string, Authorization>;
+  /** By `<waypoint namespace>/<waypoint name>/<service namespace>/<hostname>`: for the waypoint of that name alone. */
+  readonly servedServices: ReadonlyMap<string, ServedService>;
+  /** The Gateways that are waypoints, refused ones too, by `namespace/name`. */
+  readonly waypoints: ReadonlyMap<string, WaypointFacts>;
   readonly conditions: readonly Condition[];
 }
 
-/** Translates a whole model. Pure: the same model and settings give the same result. */
-export function translate(model: Model, settings: TranslationSettings): Translation {
+/** Translates a whole model. Pure: the same arguments give the same result. */
+export function translate(model: Model, settings: TranslationSettings, memory: Memory = NOTHING): Translation {
   const rootNamespace = model.namespaces.get(settings.rootNamespace);
   const network = valueOf(rootNamespace?.metadata.labels, NETWORK_LABEL) ?? settings.network;
   const mutualTls = new MutualTls(model.peerAuthentications.values(), settings);
@@ -36,7 +53,11 @@ export function translate(model: Model, settings: TranslationSettings): Translat
     settings,
   );
   const membership = new Membership(model, settings);
-  const waypoints = new Waypoints(model, settings);
+  const gateways = new WaypointGateways(model);
+  const judged = new JudgedTargets(model, settings);
+  const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady: memory.waypointsOnceReady });
+  const servicePods = new ServicePods(settings);
+  const servedServices = new Map<string, ServedService>();
   const conditions: Condition[] = [];
   const addresses = new Map<string, Address>();
 
@@ -47,17 +68,22 @@ export function translate(model: Model, settings: TranslationSettings): Translat
     const namespace = model.namespaces.get(service.metadata.namespace);
     const converted = convertService(service, { settings, network, namespace, waypoint: binding?.address });
     addresses.set(serviceKey(service, settings), addressOfService(converted));
+    if (binding?.waypoint === undefined) continue;
+    const served = servedServiceOf(binding.waypoint, service, binding.judged, settings);
+    servedServices.set(servedServiceName(binding.waypoint, service, settings), served);
   }
 
   for (const pod of model.pods.values()) {
     const binding = waypoints.ofPod(pod);
     if (binding !== undefined) conditions.push(binding.condition);
     if (!isPublishedPod(pod)) continue;
+    const services = membership.ofPod(pod);
+    servicePods.add(pod, Object.keys(services));
     const workload = convertPod(pod, {
       settings,
       network,
       node: model.nodes.get(pod.spec.nodeName ?? ''),
-      services: membership.ofPod(pod),
+      services,
       policies: [...selecting.namesFor(pod), ...mutualTls.policiesOf(pod)],
       waypoint: binding?.address,
     });
@@ -86,7 +112,10 @@ export function translate(model: Model, settings: TranslationSettings): Translat
   return {
     addresses: sorted(addresses),
     authorizations: sorted(new Map(authorizations.map((authorization) => [objectName(authorization), authorization]))),
+    servedServices: sorted(servedServices),
+    waypoints: gateways.facts(),
     conditions: [
+      ...gateways.conditions(),
       ...policies.map(({ condition }) => condition),
       ...mutualTls.conditions(),
       ...waypoints.conditions(),

@@ -16,7 +16,16 @@ export interface ClientFacts {
 }
 
 /**
- * Decides whether a client is served. Rejects to refuse: the message of an AmbitError is sent to the client, anything
+ * What of a type a client may see, by resource name; types that are not in the map are seen as a whole. A name is judged
+ * when the client subscribes and when its resource changes, so the answer for a name must stay the same for the client's life.
+ */
+export type Visibility = ReadonlyMap<string, (name: string) => boolean>;
+
+/** A client that sees everything. */
+export const SEES_EVERYTHING: Visibility = new Map();
+
+/**
+ * Decides whether a client is served, and what it may see. Rejects to refuse: the message of an AmbitError is sent to the client, anything
  * else only as "authentication failed".
  */
-export type Authenticator = (facts: ClientFacts) => Promise<void>;
+export type Authenticator = (facts: ClientFacts) => Promise<Visibility>;

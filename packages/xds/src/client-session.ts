@@ -3,7 +3,7 @@ import { type Clock, type Timer } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
 import { type DeltaDiscoveryRequest } from '@ambit/proto/discovery';
 import { Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { type Authenticator, type ClientFacts } from './client-facts.ts';
+import { type Authenticator, type ClientFacts, SEES_EVERYTHING, type Visibility } from './client-facts.ts';
 import { encodeResponse } from './encode-response.ts';
 import { HEARTBEAT_HEADER } from './heartbeat.ts';
 import {
@@ -48,6 +48,7 @@ export class ClientSession {
   readonly #subscriptions = new Map<string, Subscription>();
   #phase: Phase = 'new';
   #nodeId = '';
+  #visibility: Visibility = SEES_EVERYTHING;
   #deadline: Timer | undefined;
   #gatherUntil = Infinity;
   #gatherTimer: Timer | undefined;
@@ -146,7 +147,7 @@ export class ClientSession {
     }
     this.#nodeId = request.node.id;
     try {
-      await this.#options.authenticate(clientFacts(call, request.node));
+      this.#visibility = await this.#options.authenticate(clientFacts(call, request.node));
     } catch (error) {
       this.end(status.UNAUTHENTICATED, error instanceof AmbitError ? error.message : 'authentication failed');
       return;
@@ -196,7 +197,7 @@ export class ClientSession {
         this.#pump();
       }, SUBSCRIPTION_GATHER_MS);
     }
-    this.#subscriptions.set(request.typeUrl, new Subscription(request, cache));
+    this.#subscriptions.set(request.typeUrl, new Subscription(request, cache, this.#visibility.get(request.typeUrl)));
   }
 
   #noteAnswer(subscription: Subscription, request: DeltaDiscoveryRequest): void {

@@ -19,7 +19,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ClientFacts } from './client-facts.ts';
+import { type ClientFacts, SEES_EVERYTHING, type Visibility } from './client-facts.ts';
 import { DeltaServer, type DeltaServerEvent, deltaServerOptions } from './delta-server.ts';
 import { discoveryService } from './discovery-service.ts';
 import { ResourceCache } from './resource-cache.ts';
@@ -89,7 +89,7 @@ let endpoint: TestGrpcServer;
 let server: DeltaServer;
 let events: DeltaServerEvent[];
 let facts: ClientFacts[];
-let authenticate: () => Promise<void>;
+let authenticate: () => Promise<Visibility>;
 const clients: RawClient[] = [];
 
 beforeAll(async () => {
@@ -101,7 +101,7 @@ beforeEach(async () => {
   cache = new ResourceCache([AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL]);
   events = [];
   facts = [];
-  authenticate = () => Promise.resolve();
+  authenticate = () => Promise.resolve(SEES_EVERYTHING);
   endpoint = new TestGrpcServer(authority, deltaServerOptions);
   server = new DeltaServer({
     cache,
@@ -215,7 +215,7 @@ describe('DeltaServer', () => {
   it('sends nothing to a client before it is let in', async () => {
     put(ADDRESS_TYPE_URL, ['pod']);
     let admit: () => void = () => undefined;
-    authenticate = () => new Promise((resolve) => (admit = resolve));
+    authenticate = () => new Promise((resolve) => (admit = () => resolve(SEES_EVERYTHING)));
     const client = connect();
     client.send({ typeUrl: AUTHORIZATION_TYPE_URL });
     client.send({ typeUrl: ADDRESS_TYPE_URL });
@@ -225,6 +225,26 @@ describe('DeltaServer', () => {
     expect(client.headers).toBeUndefined();
     admit();
     expect(await client.received(2)).toEqual(['authorization: ', 'address: pod']);
+  });
+
+  it('shows a client what it may see, and nothing of the rest, whatever it asks for', async () => {
+    const mine = (name: string): boolean => name.startsWith('mine/');
+    authenticate = () => Promise.resolve(new Map([[ADDRESS_TYPE_URL, mine]]));
+    put(ADDRESS_TYPE_URL, ['mine/a', 'theirs/a']);
+    put(AUTHORIZATION_TYPE_URL, ['theirs/policy']);
+    const client = connect();
+    client.send({ typeUrl: ADDRESS_TYPE_URL, resourceNamesSubscribe: ['*', 'theirs/a', 'alias/theirs/a'] });
+    client.send({ typeUrl: AUTHORIZATION_TYPE_URL });
+    expect(await client.received(2)).toEqual([
+      'authorization: theirs/policy',
+      'address: mine/a -theirs/a -alias/theirs/a',
+    ]);
+    client.acknowledge();
+    put(ADDRESS_TYPE_URL, ['theirs/a', 'theirs/b']);
+    clock.advance(100);
+    put(ADDRESS_TYPE_URL, ['mine/b'], ['theirs/a', 'mine/a']);
+    clock.advance(100);
+    expect((await client.received(3))[2]).toBe('address: mine/b -mine/a');
   });
 
   it('does not tell a refused client why, unless it is meant to', async () => {

@@ -7,7 +7,7 @@ import { TestAuthority } from '@ambit/identity/test-authority';
 import { ADDRESS_TYPE_URL } from '@ambit/proto/workload';
 import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ClientFacts } from './client-facts.ts';
+import { type ClientFacts, SEES_EVERYTHING, type Visibility } from './client-facts.ts';
 import { DeltaClient, type DeltaClientEvent, type DeltaClientOptions } from './delta-client.ts';
 import { DeltaServer, type DeltaServerEvent, deltaServerOptions } from './delta-server.ts';
 import { ResourceCache } from './resource-cache.ts';
@@ -23,7 +23,7 @@ let endpoint: TestGrpcServer;
 let server: DeltaServer;
 let serverEvents: DeltaServerEvent[];
 let admitted: ClientFacts[];
-let authenticate: (facts: ClientFacts) => Promise<void>;
+let authenticate: (facts: ClientFacts) => Promise<Visibility>;
 const stops: (() => void)[] = [];
 
 beforeAll(async () => {
@@ -36,7 +36,7 @@ beforeEach(async () => {
   cache = new ResourceCache(TYPES);
   serverEvents = [];
   admitted = [];
-  authenticate = () => Promise.resolve();
+  authenticate = () => Promise.resolve(SEES_EVERYTHING);
   await startServer();
 });
 
@@ -51,8 +51,9 @@ async function startServer(port = 0): Promise<void> {
     cache,
     clock: systemClock,
     authenticate: async (facts) => {
-      await authenticate(facts);
+      const visibility = await authenticate(facts);
       admitted.push(facts);
+      return visibility;
     },
     onEvent: (event) => serverEvents.push(event),
   });
@@ -156,7 +157,7 @@ describe('DeltaClient and DeltaServer', () => {
   it('refuses a client whose token is not accepted, which tries again with the token of that time', async () => {
     put(ADDRESS_TYPE_URL, { secret: '1' });
     authenticate = ({ bearerToken }) => {
-      if (bearerToken === 'second-token') return Promise.resolve();
+      if (bearerToken === 'second-token') return Promise.resolve(SEES_EVERYTHING);
       return Promise.reject(new AmbitError('AMBIT_TEST', `token ${String(bearerToken)} is expired`));
     };
     const owner = new Owner();

@@ -18,6 +18,8 @@ export interface Delivery {
 export class Subscription {
   readonly typeUrl: string;
   readonly #cache: ResourceCache;
+  /** Undefined: the client may see everything. What it may not see does not exist for it. */
+  readonly #visible: ((name: string) => boolean) | undefined;
   #wildcard: boolean;
   readonly #names: Set<string>;
   /** What a client without wildcard holds, to tell it of removals. */
@@ -31,9 +33,10 @@ export class Subscription {
   inFlight: { readonly nonce: string; readonly sentAt: number } | undefined;
 
   /** From the first request of a type: no names, or `*`, means everything; what the client holds already is not sent. */
-  constructor(request: DeltaDiscoveryRequest, cache: ResourceCache) {
+  constructor(request: DeltaDiscoveryRequest, cache: ResourceCache, visible?: (name: string) => boolean) {
     this.typeUrl = request.typeUrl;
     this.#cache = cache;
+    this.#visible = visible;
     this.#seen = cache.sequence;
     const unwanted = new Set(request.resourceNamesUnsubscribe);
     const wanted = new Set(request.resourceNamesSubscribe);
@@ -44,13 +47,13 @@ export class Subscription {
     const held = new Map(Object.entries(request.initialResourceVersions));
     for (const name of held.keys()) {
       if (!this.#wildcard) this.#sent.add(name);
-      if (cache.get(this.typeUrl, name) === undefined) this.#removals.add(name);
+      if (this.#get(name) === undefined) this.#removals.add(name);
     }
-    for (const resource of this.#wildcard ? cache.resources(this.typeUrl) : []) {
+    for (const resource of this.#wildcard ? this.#resources() : []) {
       if (held.get(resource.name) !== resource.version) this.#upserts.add(resource.name);
     }
     for (const name of this.#names) {
-      const resource = cache.find(this.typeUrl, name);
+      const resource = this.#find(name);
       if (resource === undefined) this.#removals.add(name);
       else if (held.get(resource.name) !== resource.version) this.#upserts.add(resource.name);
     }
@@ -68,7 +71,7 @@ export class Subscription {
   /** Bytes of what waits, roughly. */
   get unsentBytes(): number {
     let bytes = 0;
-    for (const name of this.#upserts) bytes += this.#cache.get(this.typeUrl, name)?.encoded.length ?? 0;
+    for (const name of this.#upserts) bytes += this.#get(name)?.encoded.length ?? 0;
     return bytes;
   }
 
@@ -77,18 +80,18 @@ export class Subscription {
     for (const name of request.resourceNamesSubscribe) {
       if (name === WILDCARD) {
         this.#wildcard = true;
-        for (const resource of this.#cache.resources(this.typeUrl)) this.#upserts.add(resource.name);
+        for (const resource of this.#resources()) this.#upserts.add(resource.name);
         continue;
       }
       this.#names.add(name);
-      const resource = this.#cache.find(this.typeUrl, name);
+      const resource = this.#find(name);
       if (resource === undefined) this.#removals.add(name);
       else this.#upserts.add(resource.name);
     }
     for (const name of request.resourceNamesUnsubscribe) {
       if (name === WILDCARD) this.#wildcard = false;
       this.#names.delete(name);
-      if (!this.#wildcard) this.#upserts.delete(this.#cache.find(this.typeUrl, name)?.name ?? name);
+      if (!this.#wildcard) this.#upserts.delete(this.#find(name)?.name ?? name);
     }
     this.#limitNames();
   }
@@ -96,6 +99,7 @@ export class Subscription {
   /** Notes which resources changed or went. What was noted or sent before is skipped. */
   note(changed: ReadonlySet<string>): void {
     for (const name of changed) {
+      if (this.#visible?.(name) === false) continue;
       const resource = this.#cache.get(this.typeUrl, name);
       if (resource === undefined) {
         this.#upserts.delete(name);
@@ -113,7 +117,7 @@ export class Subscription {
     const resources: CachedResource[] = [];
     let bytes = 0;
     for (const name of what.upserts ? this.#upserts : []) {
-      const resource = this.#cache.get(this.typeUrl, name);
+      const resource = this.#get(name);
       if (resource !== undefined) {
         if (bytes > 0 && bytes + resource.encoded.length > what.maxBytes) break;
         bytes += resource.encoded.length;
@@ -129,6 +133,21 @@ export class Subscription {
       this.#sent.delete(name);
     }
     return { resources, removed };
+  }
+
+  #get(name: string): CachedResource | undefined {
+    return this.#visible?.(name) === false ? undefined : this.#cache.get(this.typeUrl, name);
+  }
+
+  #find(nameOrAlias: string): CachedResource | undefined {
+    const resource = this.#cache.find(this.typeUrl, nameOrAlias);
+    return resource === undefined || this.#visible?.(resource.name) === false ? undefined : resource;
+  }
+
+  *#resources(): Iterable<CachedResource> {
+    for (const resource of this.#cache.resources(this.typeUrl)) {
+      if (this.#visible?.(resource.name) !== false) yield resource;
+    }
   }
 
   #covers(resource: CachedResource): boolean {

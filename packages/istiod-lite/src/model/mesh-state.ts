@@ -9,6 +9,7 @@ import type { TranslationSettings } from '@ambit/translation/translate/settings'
 import type { PodDirectory } from '../ca/node-authorization.ts';
 import type { PodChanges } from '../ca/pod-wait.ts';
 import type { Counters } from '../serve/counters.ts';
+import type { WaypointDirectory } from '../serve/waypoint-access.ts';
 import type { Configuration } from '../watch/config-directory.ts';
 
 /** Takes what is to be served. */
@@ -26,7 +27,7 @@ export interface MeshStateParts {
  * The mesh as it is configured now: merges the configuration's files into one model, translates it, publishes the
  * result, and says once of everything that is not honoured as asked.
  */
-export class MeshState implements PodChanges, PodDirectory {
+export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
   readonly #parts: MeshStateParts;
   #model: Model | undefined;
   #translation: Translation | undefined;
@@ -76,6 +77,11 @@ export class MeshState implements PodChanges, PodDirectory {
 
   podsOnNode(node: string): readonly Pod[] {
     return this.#podsOnNode.get(node) ?? [];
+  }
+
+  waypointAccount(waypoint: string): string | undefined {
+    const account = this.#translation?.waypoints.get(waypoint)?.serviceAccount;
+    return account === undefined ? undefined : `${waypoint.slice(0, waypoint.indexOf('/'))}/${account}`;
   }
 
   changed(milliseconds: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
-import type { ClientFacts } from '@ambit/xds/client-facts';
+import type { ClientFacts, Visibility } from '@ambit/xds/client-facts';
 import { addressOfPeer, type Authenticator } from '../ca/authenticator.ts';
 import {
   checkCaller,
@@ -9,11 +9,13 @@ import {
   type PodDirectory,
 } from '../ca/node-authorization.ts';
 import type { PodWait } from '../ca/pod-wait.ts';
+import type { Caller } from '../ca/service-account-token.ts';
 import type { Counters } from './counters.ts';
+import { claimedWaypoint, nodeVisibility, waypointVisibility, type WaypointDirectory } from './waypoint-access.ts';
 
 export interface DiscoveryAccessParts {
   readonly authenticator: Authenticator;
-  readonly pods: PodDirectory;
+  readonly pods: PodDirectory & WaypointDirectory;
   readonly podWait: PodWait;
   readonly settings: NodeAuthorizationSettings;
   readonly counters: Counters;
@@ -21,8 +23,8 @@ export interface DiscoveryAccessParts {
 }
 
 /**
- * Who may read the mesh's configuration: the node proxies, as known pods on their nodes. A caller learns only that it
- * was refused; the log says why.
+ * Who may read the mesh's configuration: the node proxies and the waypoints, as known pods on their nodes. A caller learns
+ * only that it was refused; the log says why.
  */
 export class DiscoveryAccess {
   readonly #parts: DiscoveryAccessParts;
@@ -31,10 +33,10 @@ export class DiscoveryAccess {
     this.#parts = parts;
   }
 
-  readonly authenticate = async ({ bearerToken, peerAddress }: ClientFacts): Promise<void> => {
-    const address = addressOfPeer(peerAddress);
+  readonly authenticate = async (facts: ClientFacts): Promise<Visibility> => {
+    const address = addressOfPeer(facts.peerAddress);
     try {
-      await this.#check(bearerToken, address);
+      return await this.#check(facts, address);
     } catch (error) {
       const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
       this.#parts.counters.count('ambit_xds_refusal_count', { code });
@@ -43,17 +45,33 @@ export class DiscoveryAccess {
     }
   };
 
-  async #check(bearerToken: string | undefined, address: string): Promise<void> {
-    const { authenticator, pods, podWait, settings } = this.#parts;
-    const caller = authenticator.authenticate(bearerToken, address);
-    const refusal = isTrustedNodeAccount(caller, settings)
-      ? await podWait.settle(
-          () => checkCaller(caller, pods),
-          (answer) => answer?.mayChange !== true,
-        )
-      : { reason: `${caller.namespace}/${caller.serviceAccount} is no trusted node account` };
-    if (refusal === undefined) return;
+  async #check(facts: ClientFacts, address: string): Promise<Visibility> {
+    const { authenticator, podWait } = this.#parts;
+    const caller = authenticator.authenticate(facts.bearerToken, address);
+    const answer = await podWait.settle(
+      () => this.#judge(caller, facts),
+      (outcome) => 'visibility' in outcome || !outcome.mayChange,
+    );
+    if ('visibility' in answer) return answer.visibility;
     authenticator.countRefusal(address);
-    throw new AmbitError('AMBIT_CALLER_REFUSED', refusal.reason, { source: 'peer' });
+    throw new AmbitError('AMBIT_CALLER_REFUSED', answer.reason, { source: 'peer' });
+  }
+
+  #judge(
+    caller: Caller,
+    facts: ClientFacts,
+  ): { readonly visibility: Visibility } | { readonly reason: string; readonly mayChange: boolean } {
+    const { pods, settings } = this.#parts;
+    if (isTrustedNodeAccount(caller, settings)) return checkCaller(caller, pods) ?? { visibility: nodeVisibility() };
+    const who = `${caller.namespace}/${caller.serviceAccount}`;
+    const waypoint = claimedWaypoint(facts.node, caller, pods);
+    if (waypoint === undefined) {
+      const mayChange = pods.pod(`${caller.namespace}/${caller.podName}`) === undefined;
+      return { reason: `${who} is no trusted node account, and its pod is no waypoint's`, mayChange };
+    }
+    if (pods.waypointAccount(waypoint) !== who) {
+      return { reason: `${who} is not the account of a waypoint ${waypoint}`, mayChange: true };
+    }
+    return checkCaller(caller, pods) ?? { visibility: waypointVisibility(waypoint) };
   }
 }

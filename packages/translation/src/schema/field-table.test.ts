@@ -2,6 +2,10 @@ import { expect, it } from 'vitest';
 import { fieldsOf, typeNames } from './field-table.ts';
 import { isScalarName } from './scalars.ts';
 
+it('no row stands in two tables', () => {
+  expect(typeNames().filter((name, index, names) => names.indexOf(name) !== index)).toEqual([]);
+});
+
 it('every field of every row has a type that exists', () => {
   const rows = new Set(typeNames());
   for (const name of rows) {

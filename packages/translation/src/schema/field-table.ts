@@ -1,6 +1,8 @@
 import { AmbitError } from '@ambit/core/errors';
+import { GATEWAY_FIELDS } from './gateway-fields.ts';
 import { ISTIO_FIELDS } from './istio-fields.ts';
 import { KUBERNETES_FIELDS } from './kubernetes-fields.ts';
+import { TRAFFIC_FIELDS } from './traffic-fields.ts';
 
 /**
  * How a field is written in a table: `name:type`, then what of `[]`, `[16]` (list, at most 16 items), `{}` (map from
@@ -21,6 +23,9 @@ export type FieldType =
   | { readonly kind: 'object'; readonly name: string }
   | { readonly kind: 'scalar'; readonly name: string };
 
+/** No two have a row of the same name. */
+const TABLES = [KUBERNETES_FIELDS, ISTIO_FIELDS, GATEWAY_FIELDS, TRAFFIC_FIELDS] as const;
+
 const parsed = new Map<string, ReadonlyMap<string, Field>>();
 
 /** The fields of a row. Throws `AMBIT_FIELD_TABLE` for a row that no table has. */
@@ -36,12 +41,11 @@ export function fieldsOf(typeName: string): ReadonlyMap<string, Field> {
 
 /** The names of all rows. */
 export function typeNames(): string[] {
-  return [...Object.keys(KUBERNETES_FIELDS), ...Object.keys(ISTIO_FIELDS)];
+  return TABLES.flatMap((table) => Object.keys(table));
 }
 
 function rowOf(typeName: string): string | undefined {
-  if (Object.hasOwn(ISTIO_FIELDS, typeName)) return ISTIO_FIELDS[typeName];
-  return Object.hasOwn(KUBERNETES_FIELDS, typeName) ? KUBERNETES_FIELDS[typeName] : undefined;
+  return TABLES.find((table) => Object.hasOwn(table, typeName))?.[typeName];
 }
 
 function parseField(text: string): Field {

@@ -31,9 +31,16 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
     case 'Service':
       checkService(object, report);
       break;
+    case 'DestinationRule':
+    case 'Gateway':
+    case 'GatewayClass':
+    case 'GRPCRoute':
+    case 'HTTPRoute':
     case 'Namespace':
     case 'Node':
+    case 'ReferenceGrant':
     case 'ServiceAccount':
+    case 'VirtualService':
       break;
   }
 }

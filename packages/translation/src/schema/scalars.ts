@@ -2,6 +2,7 @@ import { parseIp } from '@ambit/core/address';
 import { parseCidr } from '@ambit/core/cidr';
 import type { LocatedScalar } from '../manifest/located.ts';
 import { quoted } from '../manifest/problem.ts';
+import { gatewayDurationMs, istioDurationMs } from './durations.ts';
 import { isDnsLabel, isDnsName, isPortName, isQuantity, isTime } from './formats.ts';
 
 export type Reading =
@@ -18,6 +19,22 @@ const READERS = new Map<string, ScalarReader>([
   ['boolean', readBoolean],
   ['int', (node) => readInteger(node, -MAX_INT, MAX_INT, 'a whole number')],
   ['count', (node) => readInteger(node, 0, MAX_INT, 'a whole number from 0')],
+  ['number', readNumber],
+  ['weight', (node) => readInteger(node, 0, 1_000_000, 'a weight', 'weights go from 0 to 1000000')],
+  [
+    'gateway-duration',
+    (node) =>
+      textThat(
+        node,
+        (text) => gatewayDurationMs(text) !== undefined,
+        'must be a duration such as 1h30m, 10s or 500ms, without fractions',
+      ),
+  ],
+  [
+    'istio-duration',
+    (node) =>
+      textThat(node, (text) => istioDurationMs(text) !== undefined, 'must be a duration such as 1h, 1.5s or 100ms'),
+  ],
   ['port', (node) => readInteger(node, 1, 65_535, 'a port', PORTS)],
   ['port-or-zero', (node) => readInteger(node, 0, 65_535, 'a port', PORTS)],
   [
@@ -116,6 +133,12 @@ function readInteger(node: LocatedScalar, least: number, most: number, what: str
   }
   const cause = isQuotedNumber(node) ? REMOVE_QUOTES : rule === undefined ? {} : { cause: rule };
   return { ok: false, message: `${describeScalar(node)} is not ${what}`, ...cause };
+}
+
+function readNumber(node: LocatedScalar): Reading {
+  if (typeof node.value === 'number' && Number.isFinite(node.value)) return { ok: true, value: node.value };
+  const cause = isQuotedNumber(node) ? REMOVE_QUOTES : {};
+  return { ok: false, message: `${describeScalar(node)} is not a number`, ...cause };
 }
 
 function isQuotedNumber(node: LocatedScalar): boolean {

@@ -1,6 +1,6 @@
 import { isIpv6, parseIp } from '@ambit/core/address';
 import { quoted } from '../manifest/problem.ts';
-import { selects, valueOf } from '../labels.ts';
+import { selectorHolds } from '../labels.ts';
 import type { Container, Deployment, EndpointSlice, PodSpec, Service } from '../objects.ts';
 import { isDnsName } from './formats.ts';
 import type { ReportAt } from './relations.ts';
@@ -88,20 +88,7 @@ export function checkDeployment({ spec }: Deployment, report: ReportAt): void {
   if (Object.keys(matchLabels).length === 0 && matchExpressions.length === 0) {
     report(['spec', 'selector'], 'must select the pods of the template', 'an empty selector selects nothing here');
   }
-  const expressionsHold = matchExpressions.every(({ key, operator, values = [] }) => {
-    const value = valueOf(labels, key);
-    switch (operator) {
-      case 'Exists':
-        return value !== undefined;
-      case 'DoesNotExist':
-        return value === undefined;
-      case 'In':
-        return value !== undefined && values.includes(value);
-      case 'NotIn':
-        return value === undefined || !values.includes(value);
-    }
-  });
-  if (!expressionsHold || !selects(matchLabels, labels)) {
+  if (!selectorHolds(spec.selector, labels)) {
     report(
       ['spec', 'template', 'metadata', 'labels'],
       'do not fit spec.selector',

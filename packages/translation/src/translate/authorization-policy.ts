@@ -27,8 +27,8 @@ export function convertAuthorizationPolicy(
     return notSent(
       policy,
       'WaypointAccepted',
-      'AncestorNotBound',
-      'the policy targets a waypoint, and waypoints are not served',
+      'UnsupportedValue',
+      'waypoints cannot judge policies; what it targets is refused where a waypoint is asked for, else it has no effect',
     );
   }
   const action = spec.action ?? 'ALLOW';

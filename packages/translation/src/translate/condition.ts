@@ -12,8 +12,12 @@ export interface Condition {
 }
 
 export type ConditionType =
+  /** Gateway, GatewayClass, HTTPRoute, GRPCRoute: taken, and in force as far as other conditions do not say otherwise. */
+  | 'Accepted'
   /** Service: pods have the named ports it points to. */
   | 'PortsResolved'
+  /** Gateway: it can be reached. */
+  | 'Programmed'
   /** Service or Namespace: bound to a waypoint. */
   | 'istio.io/WaypointBound'
   /** AuthorizationPolicy: enforced by a waypoint. */
@@ -31,7 +35,9 @@ export function conditionOf(
   return { kind: object.kind, name: objectName(object.metadata), type, status, reason, message };
 }
 
+const GOOD_REASONS: ReadonlySet<string> = new Set(['Accepted', 'Programmed', 'WaypointAccepted']);
+
 /** Whether a condition tells of something that was asked for and is not done as asked. */
 export function isComplaint(condition: Condition): boolean {
-  return condition.status === 'False' || condition.reason !== 'Accepted';
+  return condition.status === 'False' || !GOOD_REASONS.has(condition.reason);
 }

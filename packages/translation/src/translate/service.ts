@@ -20,7 +20,8 @@ export function isPublished({ spec }: Service): boolean {
   return spec.type !== 'ExternalName';
 }
 
-function hostnameOf({ metadata }: Service, settings: TranslationSettings): string {
+/** The name that clients resolve. */
+export function hostnameOf({ metadata }: Service, settings: TranslationSettings): string {
   return `${metadata.name}.${metadata.namespace}.svc.${settings.clusterDomain}`;
 }
 
@@ -129,7 +130,8 @@ const PROTOCOLS: ReadonlyMap<string, AppProtocol> = new Map([
   ['redis', AppProtocol.TCP],
 ]);
 
-function appProtocolOf({ appProtocol, name }: ServicePort): AppProtocol {
+/** The protocol that a port declares by `appProtocol`, else by the begin of its name. */
+export function appProtocolOf({ appProtocol, name }: ServicePort): AppProtocol {
   if (appProtocol !== undefined) return PROTOCOLS.get(appProtocol.toLowerCase()) ?? AppProtocol.UNKNOWN;
   if (name === undefined) return AppProtocol.UNKNOWN;
   // gRPC-Web is ordinary HTTP on the wire.

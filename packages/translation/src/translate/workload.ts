@@ -9,11 +9,12 @@ import {
   WorkloadStatus,
   WorkloadType,
 } from '@ambit/proto/workload';
-import { isCaptured, isTerminal } from '../enrolment.ts';
+import { isCaptured, isReadyPod, isTerminal } from '../enrolment.ts';
 import { valueOf } from '../labels.ts';
 import type { Endpoint, EndpointSlice, Node, Pod } from '../objects.ts';
 import type { ServicePorts } from './membership.ts';
 import type { TranslationSettings } from './settings.ts';
+import { GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL, WAYPOINT_CLASS } from './waypoint/deployed-names.ts';
 import { workloadNamesOf } from './workload-name.ts';
 
 /** Label of a Pod or of the root namespace that names its network. */
@@ -34,7 +35,7 @@ export interface WorkloadContext {
 }
 
 /** Resource name of a pod. */
-function podUid({ metadata }: Pod, settings: TranslationSettings): string {
+export function podUid({ metadata }: Pod, settings: TranslationSettings): string {
   return `${settings.clusterId}//Pod/${metadata.namespace}/${metadata.name}`;
 }
 
@@ -47,7 +48,7 @@ export function isPublishedPod(pod: Pod): boolean {
 export function convertPod(pod: Pod, context: WorkloadContext): Workload {
   const { metadata, spec } = pod;
   const { settings, node, services, policies, waypoint } = context;
-  const nativeTunnel = valueOf(metadata.labels, 'networking.istio.io/tunnel') === 'http';
+  const nativeTunnel = valueOf(metadata.labels, 'networking.istio.io/tunnel') === 'http' || isWaypointPod(pod);
   const names = workloadNamesOf(pod);
   return create(WorkloadSchema, {
     uid: podUid(pod, settings),
@@ -66,7 +67,7 @@ export function convertPod(pod: Pod, context: WorkloadContext): Workload {
     workloadName: names.workloadName,
     workloadType: WorkloadType.POD,
     authorizationPolicies: [...policies],
-    status: isHealthy(pod) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
+    status: isReadyPod(pod) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
     clusterId: settings.clusterId,
     services,
     ...localityOf(node),
@@ -107,14 +108,15 @@ export function serviceAccountOf({ spec }: Pod): string {
   return spec.serviceAccountName === undefined || spec.serviceAccountName === '' ? 'default' : spec.serviceAccountName;
 }
 
+/** Whether a pod is a waypoint's, which speaks HBONE itself. */
+function isWaypointPod({ metadata }: Pod): boolean {
+  const gateway = valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? '';
+  return gateway !== '' && valueOf(metadata.labels, GATEWAY_CLASS_LABEL) === WAYPOINT_CLASS;
+}
+
 function podIps({ status }: Pod): IpAddress[] {
   const texts = [status?.podIP ?? '', ...(status?.podIPs ?? []).map(({ ip }) => ip)];
   return [...new Set(texts.map((text) => parseIp(text)).filter((ip) => ip !== undefined))];
-}
-
-function isHealthy({ metadata, status }: Pod): boolean {
-  const ready = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
-  return ready && metadata.deletionTimestamp === undefined;
 }
 
 function localityOf(node: Node | undefined): { locality?: { region: string; zone: string; subzone: string } } {

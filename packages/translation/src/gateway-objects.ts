@@ -1,0 +1,155 @@
+import type { LabelSelector, Metadata, Texts } from './objects.ts';
+
+// The objects of the Gateway API that are read; see objects.ts for what is typed and what is not.
+
+export interface GatewayClass {
+  readonly apiVersion: string;
+  readonly kind: 'GatewayClass';
+  readonly metadata: Metadata;
+  readonly spec: { readonly controllerName: string };
+}
+
+export interface Gateway {
+  readonly apiVersion: string;
+  readonly kind: 'Gateway';
+  readonly metadata: Metadata;
+  readonly spec: GatewaySpec;
+}
+
+export interface GatewaySpec {
+  readonly gatewayClassName: string;
+  readonly listeners: readonly GatewayListener[];
+  readonly addresses?: readonly unknown[];
+  readonly allowedListeners?: unknown;
+  readonly tls?: unknown;
+  readonly defaultScope?: string;
+  readonly infrastructure?: GatewayInfrastructure;
+}
+
+export interface GatewayInfrastructure {
+  readonly labels?: Texts;
+  readonly annotations?: Texts;
+  readonly parametersRef?: unknown;
+}
+
+export interface GatewayListener {
+  readonly name: string;
+  readonly port: number;
+  /** `HBONE` for what a waypoint serves. */
+  readonly protocol: string;
+  readonly hostname?: string;
+  readonly tls?: unknown;
+  readonly allowedRoutes?: {
+    /** Absent: Same. */
+    readonly namespaces?: {
+      readonly from?: 'All' | 'None' | 'Same' | 'Selector';
+      readonly selector?: LabelSelector;
+    };
+    readonly kinds?: readonly unknown[];
+  };
+}
+
+export interface ReferenceGrant {
+  readonly apiVersion: string;
+  readonly kind: 'ReferenceGrant';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
+    /** Without name: every object of the kind. */
+    readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
+  };
+}
+
+/** Absent: group `gateway.networking.k8s.io`, kind Gateway, the route's namespace. */
+export interface ParentReference {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly sectionName?: string;
+  readonly port?: number;
+}
+
+/** Absent: group `` (core), kind Service, the route's namespace, weight 1. */
+export interface BackendReference {
+  readonly group?: string;
+  readonly kind?: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly port?: number;
+  readonly weight?: number;
+  readonly filters?: readonly RouteFilter[];
+}
+
+export interface RouteFilter {
+  readonly type: string;
+}
+
+/** Absent type: Exact. */
+export interface ValueMatch {
+  readonly type?: 'Exact' | 'RegularExpression';
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface HttpRoute {
+  readonly apiVersion: string;
+  readonly kind: 'HTTPRoute';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[];
+    readonly useDefaultGateways?: string;
+    readonly hostnames?: readonly string[];
+    /** Absent: one rule that matches everything and has no backend. */
+    readonly rules?: readonly HttpRouteRule[];
+  };
+}
+
+export interface HttpRouteRule {
+  readonly name?: string;
+  readonly matches?: readonly HttpRouteMatch[];
+  readonly filters?: readonly RouteFilter[];
+  readonly backendRefs?: readonly BackendReference[];
+  /** Durations of the Gateway API; `0s` is none. */
+  readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+  readonly retry?: { readonly codes?: readonly number[]; readonly attempts?: number; readonly backoff?: string };
+  readonly sessionPersistence?: unknown;
+}
+
+export interface HttpRouteMatch {
+  /** Absent: PathPrefix `/`. */
+  readonly path?: { readonly type?: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value?: string };
+  readonly headers?: readonly ValueMatch[];
+  readonly queryParams?: readonly ValueMatch[];
+  readonly method?: string;
+}
+
+export interface GrpcRoute {
+  readonly apiVersion: string;
+  readonly kind: 'GRPCRoute';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[];
+    readonly useDefaultGateways?: string;
+    readonly hostnames?: readonly string[];
+    readonly rules?: readonly GrpcRouteRule[];
+  };
+}
+
+export interface GrpcRouteRule {
+  readonly name?: string;
+  readonly matches?: readonly GrpcRouteMatch[];
+  readonly filters?: readonly RouteFilter[];
+  readonly backendRefs?: readonly BackendReference[];
+  readonly sessionPersistence?: unknown;
+}
+
+export interface GrpcRouteMatch {
+  readonly method?: {
+    /** Absent: Exact. */
+    readonly type?: 'Exact' | 'RegularExpression';
+    readonly service?: string;
+    readonly method?: string;
+  };
+  readonly headers?: readonly ValueMatch[];
+}

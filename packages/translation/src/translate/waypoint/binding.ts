@@ -1,0 +1,171 @@
+import { create } from '@bufbuild/protobuf';
+import { HBONE_PORT } from '@ambit/mesh/ports';
+import { type GatewayAddress, GatewayAddressSchema } from '@ambit/proto/workload';
+import { valueOf } from '../../labels.ts';
+import type { Model } from '../../model.ts';
+import type { Namespace, Pod, Service } from '../../objects.ts';
+import { type Condition, conditionOf } from '../condition.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { failureModeConditions, failureModeOf } from './failure-mode.ts';
+import type { Waypoint, WaypointGateways } from './gateways.ts';
+import type { JudgedTargets } from './judged.ts';
+
+const USE_WAYPOINT = 'istio.io/use-waypoint';
+const USE_WAYPOINT_NAMESPACE = 'istio.io/use-waypoint-namespace';
+
+interface WaypointReference {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** What a label that asks for a waypoint leads to. */
+export interface WaypointBinding {
+  /** The waypoint that serves the object, ready or not; undefined: none does. */
+  readonly waypoint: Waypoint | undefined;
+  /** Policies wait at the waypoint. */
+  readonly judged: boolean;
+  /** Where proxies send connections to; they refuse them while nobody is there. Undefined: straight to the pods. */
+  readonly address: GatewayAddress | undefined;
+  readonly condition: Condition;
+}
+
+/** Why an object that asks for a waypoint does not get to it. `attached`: the waypoint would serve it. */
+interface Obstacle {
+  readonly reason: 'AttachmentDenied' | 'UnsupportedTrafficType' | 'WaypointIsNotReady';
+  readonly message: string;
+  readonly attached: boolean;
+}
+
+export interface WaypointsParts {
+  readonly model: Model;
+  readonly settings: TranslationSettings;
+  readonly gateways: WaypointGateways;
+  readonly judged: JudgedTargets;
+  /** `namespace/name` of the Gateways that were ready at some time. */
+  readonly onceReady: ReadonlySet<string>;
+}
+
+/**
+ * Who is bound to which waypoint. While its waypoint is not ready, an object is not reached if the waypoint was ready once
+ * or a policy waits there; otherwise it is reached directly, as in Istio.
+ */
+export class Waypoints {
+  readonly #parts: WaypointsParts;
+
+  constructor(parts: WaypointsParts) {
+    this.#parts = parts;
+  }
+
+  /** The binding of a Service, by its own label or that of its namespace; undefined when none is asked for. */
+  ofService(service: Service): WaypointBinding | undefined {
+    const { model, gateways } = this.#parts;
+    if (gateways.isInFront(service)) return undefined;
+    const { namespace } = service.metadata;
+    const waypoint = referenceOf(service) ?? referenceOf(model.namespaces.get(namespace), namespace);
+    return waypoint === undefined || waypoint === 'none' ? undefined : this.#bind(service, waypoint);
+  }
+
+  /** The binding of a Pod by its own label; that of a namespace is for its Services. */
+  ofPod(pod: Pod): WaypointBinding | undefined {
+    const waypoint = referenceOf(pod);
+    return waypoint === undefined || waypoint === 'none' ? undefined : this.#bind(pod, waypoint);
+  }
+
+  /** Says of every labelled namespace what becomes of its Services. */
+  conditions(): Condition[] {
+    const { namespaces } = this.#parts.model;
+    const bound = [...namespaces.values()].flatMap((namespace) => {
+      const waypoint = referenceOf(namespace, namespace.metadata.name);
+      return waypoint === undefined || waypoint === 'none' ? [] : [this.#bind(namespace, waypoint).condition];
+    });
+    return [...bound, ...failureModeConditions(namespaces.values())];
+  }
+
+  #bind(object: Namespace | Pod | Service, reference: WaypointReference): WaypointBinding {
+    const key = `${reference.namespace}/${reference.name}`;
+    const waypoint = this.#parts.gateways.get(key);
+    const obstacle = this.#obstacleOf(object, key, waypoint);
+    const judged = this.#parts.judged.has(object, key);
+    const served = obstacle?.attached !== false && waypoint?.refusal === undefined ? waypoint : undefined;
+    const address = this.#addressOf(reference, waypoint);
+    const said = (status: Condition['status'], reason: string, message: string): Condition =>
+      conditionOf(object, 'istio.io/WaypointBound', status, reason, message);
+    if (obstacle === undefined) {
+      const condition = judged
+        ? said(
+            'True',
+            'UnsupportedPolicy',
+            `bound to waypoint ${key}, and policies wait there that no waypoint can judge, so connections are refused`,
+          )
+        : said('True', 'WaypointAccepted', `bound to waypoint ${key}`);
+      return { waypoint: served, judged, address, condition };
+    }
+    const closed = this.#reasonToRefuse(object, key, obstacle, judged);
+    const consequence =
+      closed === undefined
+        ? 'connections go straight to the pods, without what the waypoint would do'
+        : `${closed}, so connections are refused`;
+    return {
+      waypoint: served,
+      judged,
+      address: closed === undefined ? undefined : address,
+      condition: said('False', obstacle.reason, `${obstacle.message}; ${consequence}`),
+    };
+  }
+
+  #obstacleOf(object: Namespace | Pod | Service, key: string, waypoint: Waypoint | undefined): Obstacle | undefined {
+    const unready = (message: string): Obstacle => ({ reason: 'WaypointIsNotReady', message, attached: true });
+    if (waypoint === undefined) return { ...unready(`waypoint ${key} does not exist`), attached: false };
+    if (waypoint.refusal !== undefined) return unready(`waypoint ${key} is not served (${waypoint.refusal.message})`);
+    const { gateways } = this.#parts;
+    if (!gateways.admits(waypoint, namespaceOf(object))) {
+      const message = `waypoint ${key} does not admit the namespace ${namespaceOf(object)}`;
+      return { reason: 'AttachmentDenied', message, attached: false };
+    }
+    if (object.kind === 'Pod' || (waypoint.purpose !== 'service' && waypoint.purpose !== 'all')) {
+      const message =
+        object.kind === 'Pod' ? 'waypoints serve no single pods' : `waypoint ${key} is for ${waypoint.purpose}`;
+      return { reason: 'UnsupportedTrafficType', message, attached: false };
+    }
+    return waypoint.ready ? undefined : unready(`waypoint ${key} is not ready`);
+  }
+
+  /** Why an object is not reached past its waypoint; undefined: it is. */
+  #reasonToRefuse(
+    object: Namespace | Pod | Service,
+    key: string,
+    { attached }: Obstacle,
+    judged: boolean,
+  ): string | undefined {
+    const mode = failureModeOf(this.#parts.model.namespaces.get(namespaceOf(object)));
+    if (mode === 'open') return undefined;
+    if (mode === 'closed') return 'its namespace is never reached without waypoint';
+    if (judged) return 'policies wait there';
+    return attached && this.#parts.onceReady.has(key) ? 'it was ready before' : undefined;
+  }
+
+  #addressOf(reference: WaypointReference, waypoint: Waypoint | undefined): GatewayAddress {
+    const { namespace } = reference;
+    const name = waypoint?.serviceName ?? reference.name;
+    const hostname = `${name}.${namespace}.svc.${this.#parts.settings.clusterDomain}`;
+    return create(GatewayAddressSchema, {
+      destination: { case: 'hostname', value: { namespace, hostname } },
+      hboneMtlsPort: HBONE_PORT,
+    });
+  }
+}
+
+function namespaceOf({ kind, metadata }: Namespace | Pod | Service): string {
+  return kind === 'Namespace' ? metadata.name : metadata.namespace;
+}
+
+/** The waypoint that an object's labels name; `none` opts out, undefined says nothing. */
+function referenceOf(
+  object: { readonly metadata: Pod['metadata'] } | undefined,
+  ownNamespace = object?.metadata.namespace ?? '',
+): 'none' | WaypointReference | undefined {
+  const name = valueOf(object?.metadata.labels, USE_WAYPOINT);
+  if (name === undefined || name === '') return undefined;
+  if (name === 'none') return 'none';
+  return { name, namespace: valueOf(object?.metadata.labels, USE_WAYPOINT_NAMESPACE) ?? ownNamespace };
+}

@@ -1,0 +1,183 @@
+import { HBONE_PORT } from '@ambit/mesh/ports';
+import { isReadyPod } from '../../enrolment.ts';
+import type { Gateway, GatewayListener } from '../../gateway-objects.ts';
+import { selectorHolds, valueOf } from '../../labels.ts';
+import type { Model } from '../../model.ts';
+import { objectName, type Service } from '../../objects.ts';
+import { type Condition, conditionOf } from '../condition.ts';
+import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASS } from './deployed-names.ts';
+import { replicasOf } from './replicas.ts';
+
+/** Label of a Gateway or GatewayClass: what the waypoint is for. */
+const WAYPOINT_FOR = 'istio.io/waypoint-for';
+
+/** The controller that a GatewayClass of waypoints must name. */
+const CONTROLLER = 'istio.io/mesh-controller';
+
+/** A Gateway of the class of waypoints. */
+export interface Waypoint {
+  readonly gateway: Gateway;
+  /** Why it is not served; undefined: it is. */
+  readonly refusal: { readonly reason: string; readonly message: string } | undefined;
+  /** `service`, `workload`, `all`, `none`, or anything else that was written. */
+  readonly purpose: string;
+  /** The Service in front of its pods. */
+  readonly serviceName: string;
+  readonly serviceAccount: string;
+  /** Its Service and a ready pod are there. */
+  readonly ready: boolean;
+}
+
+/** What the controller needs to know of a waypoint. */
+export interface WaypointFacts {
+  /** Its pods run as this account of the Gateway's namespace. */
+  readonly serviceAccount: string;
+  /** It is served, its Service is there, and a pod of it is ready. */
+  readonly ready: boolean;
+}
+
+/** The Gateways of a model that are waypoints. */
+export class WaypointGateways {
+  readonly #model: Model;
+  readonly #waypoints = new Map<string, Waypoint>();
+
+  constructor(model: Model) {
+    this.#model = model;
+    const gatewaysWithPods = new Set(
+      [...model.pods.values()]
+        .filter((pod) => isReadyPod(pod))
+        .map(({ metadata }) => `${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`),
+    );
+    for (const [key, gateway] of model.gateways) {
+      if (gateway.spec.gatewayClassName !== WAYPOINT_CLASS) continue;
+      const { name, serviceAccount } = deployedNamesOf(gateway);
+      this.#waypoints.set(key, {
+        gateway,
+        refusal: this.#refusalOf(gateway),
+        purpose: this.#purposeOf(gateway),
+        serviceName: name,
+        serviceAccount,
+        ready: gatewaysWithPods.has(key) && model.services.has(`${gateway.metadata.namespace}/${name}`),
+      });
+    }
+  }
+
+  /** By `namespace/name`. */
+  get(key: string): Waypoint | undefined {
+    return this.#waypoints.get(key);
+  }
+
+  /** Whether a Service is the one in front of a waypoint, which itself has none. */
+  isInFront({ metadata }: Service): boolean {
+    const gateway = this.#waypoints.get(`${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`);
+    return gateway?.serviceName === metadata.name;
+  }
+
+  /** All of them by `namespace/name`. */
+  facts(): ReadonlyMap<string, WaypointFacts> {
+    return new Map(
+      Array.from(this.#waypoints, ([key, { serviceAccount, ready, refusal }]): [string, WaypointFacts] => [
+        key,
+        { serviceAccount, ready: ready && refusal === undefined },
+      ]),
+    );
+  }
+
+  /** Whether a waypoint takes what belongs to a namespace. */
+  admits({ gateway }: Waypoint, namespace: string): boolean {
+    const { from = 'Same', selector = {} } = hboneListener(gateway)?.allowedRoutes?.namespaces ?? {};
+    switch (from) {
+      case 'All':
+        return true;
+      case 'Same':
+        return namespace === gateway.metadata.namespace;
+      case 'Selector': {
+        const labels = this.#model.namespaces.get(namespace)?.metadata.labels ?? {};
+        return selectorHolds(selector, { ...labels, 'kubernetes.io/metadata.name': namespace });
+      }
+      case 'None':
+        return false;
+    }
+  }
+
+  conditions(): Condition[] {
+    const classes = [...this.#model.gatewayClasses.values()].flatMap((gatewayClass) => {
+      const { name } = gatewayClass.metadata;
+      if (name !== WAYPOINT_CLASS) {
+        return [
+          conditionOf(gatewayClass, 'Accepted', 'False', 'Unsupported', `only the class ${WAYPOINT_CLASS} is served`),
+        ];
+      }
+      return gatewayClass.spec.controllerName === CONTROLLER
+        ? [conditionOf(gatewayClass, 'Accepted', 'True', 'Accepted', 'its Gateways are waypoints')]
+        : [conditionOf(gatewayClass, 'Accepted', 'False', 'Unsupported', `its controllerName must be ${CONTROLLER}`)];
+    });
+    return [...classes, ...[...this.#model.gateways.values()].flatMap((gateway) => this.#conditionsOf(gateway))];
+  }
+
+  #conditionsOf(gateway: Gateway): Condition[] {
+    const waypoint = this.#waypoints.get(objectName(gateway.metadata));
+    if (waypoint === undefined) {
+      const message = `its class ${gateway.spec.gatewayClassName} is not served, only ${WAYPOINT_CLASS} is`;
+      return [conditionOf(gateway, 'Accepted', 'False', 'Pending', message)];
+    }
+    const { refusal, serviceName } = waypoint;
+    if (refusal !== undefined) return [conditionOf(gateway, 'Accepted', 'False', refusal.reason, refusal.message)];
+    const accepted = conditionOf(gateway, 'Accepted', 'True', 'Accepted', `a waypoint for ${waypoint.purpose}`);
+    const programmed = (status: Condition['status'], reason: string, message: string): Condition[] => {
+      return [accepted, conditionOf(gateway, 'Programmed', status, reason, message)];
+    };
+    if (waypoint.ready)
+      return programmed('True', 'Programmed', `Service ${serviceName} is there, and a pod of it is ready`);
+    return this.#model.services.has(`${gateway.metadata.namespace}/${serviceName}`)
+      ? programmed('False', 'Pending', 'none of its pods is ready')
+      : programmed('False', 'AddressNotAssigned', `Service ${serviceName} is not there`);
+  }
+
+  #purposeOf({ metadata }: Gateway): string {
+    const own = valueOf(metadata.labels, WAYPOINT_FOR);
+    return own ?? valueOf(this.#model.gatewayClasses.get(WAYPOINT_CLASS)?.metadata.labels, WAYPOINT_FOR) ?? 'service';
+  }
+
+  #refusalOf(gateway: Gateway): Waypoint['refusal'] {
+    const { addresses = [], infrastructure, tls, allowedListeners, defaultScope } = gateway.spec;
+    const purpose = this.#purposeOf(gateway);
+    if (this.#model.gatewayClasses.get(WAYPOINT_CLASS)?.spec.controllerName !== undefined) {
+      const { controllerName } = this.#model.gatewayClasses.get(WAYPOINT_CLASS)?.spec ?? {};
+      if (controllerName !== CONTROLLER)
+        return { reason: 'Pending', message: `its class belongs to ${controllerName ?? ''}` };
+    }
+    if (addresses.length > 0) return { reason: 'UnsupportedAddress', message: 'spec.addresses is not honoured' };
+    if (infrastructure?.parametersRef !== undefined) {
+      return { reason: 'InvalidParameters', message: 'spec.infrastructure.parametersRef is not honoured' };
+    }
+    for (const [field, value] of Object.entries({ tls, allowedListeners, defaultScope })) {
+      if (value !== undefined) return { reason: 'UnsupportedValue', message: `spec.${field} is not honoured` };
+    }
+    if (!['service', 'workload', 'all', 'none'].includes(purpose)) {
+      return { reason: 'UnsupportedValue', message: `${WAYPOINT_FOR} must be service, workload, all or none` };
+    }
+    if (replicasOf(gateway) === undefined) {
+      return { reason: 'InvalidParameters', message: 'the annotation ambit.io/replicas must be a number from 1 to 16' };
+    }
+    return listenerRefusal(gateway);
+  }
+}
+
+function hboneListener({ spec }: Gateway): GatewayListener | undefined {
+  return spec.listeners.find(({ protocol, port }) => protocol === 'HBONE' && port === HBONE_PORT);
+}
+
+function listenerRefusal(gateway: Gateway): Waypoint['refusal'] {
+  const refused = (message: string): Waypoint['refusal'] => ({ reason: 'ListenersNotValid', message });
+  const listener = hboneListener(gateway);
+  if (listener === undefined) return refused(`it has no listener of protocol HBONE on port ${HBONE_PORT}`);
+  const other = gateway.spec.listeners.find((candidate) => candidate !== listener);
+  if (other !== undefined)
+    return refused(`the listener ${other.name} is not honoured: a waypoint has the one for HBONE alone`);
+  if (listener.tls !== undefined) return refused('the tls of its listener is not honoured');
+  if (listener.hostname !== undefined) return refused('the hostname of its listener is not honoured');
+  if (listener.allowedRoutes?.kinds !== undefined)
+    return refused('allowedRoutes.kinds of its listener is not honoured');
+  return undefined;
+}

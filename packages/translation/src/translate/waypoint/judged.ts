@@ -1,0 +1,39 @@
+import { valueOf } from '../../labels.ts';
+import type { Model } from '../../model.ts';
+import type { AuthorizationPolicy } from '../../objects.ts';
+import { targetsOf } from '../authorization-policy.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { WAYPOINT_CLASS } from './deployed-names.ts';
+
+/** What policies with targets wait for at a waypoint. Policies that only watch (AUDIT, dry run) judge nothing. */
+export class JudgedTargets {
+  /** `namespace/Kind/name`; classes without namespace. */
+  readonly #targets = new Set<string>();
+
+  constructor(model: Model, settings: TranslationSettings) {
+    for (const policy of model.authorizationPolicies.values()) {
+      if (!judges(policy)) continue;
+      const { namespace } = policy.metadata;
+      for (const { kind, name } of targetsOf(policy)) {
+        if (kind !== 'GatewayClass') this.#targets.add(`${namespace}/${kind}/${name}`);
+        // One namespace must not speak for the waypoints of all others.
+        else if (namespace === settings.rootNamespace) this.#targets.add(`GatewayClass/${name}`);
+      }
+    }
+  }
+
+  /** Whether a policy judges an object by itself, its waypoint, or the class of waypoints. */
+  has(object: { kind: string; metadata: { namespace: string; name: string } }, waypoint: string): boolean {
+    const { kind, metadata } = object;
+    const [namespace = '', name = ''] = waypoint.split('/');
+    return (
+      this.#targets.has(`${metadata.namespace}/${kind}/${metadata.name}`) ||
+      this.#targets.has(`${namespace}/Gateway/${name}`) ||
+      this.#targets.has(`GatewayClass/${WAYPOINT_CLASS}`)
+    );
+  }
+}
+
+function judges({ spec, metadata }: AuthorizationPolicy): boolean {
+  return spec.action !== 'AUDIT' && valueOf(metadata.annotations, 'istio.io/dry-run') !== 'true';
+}
