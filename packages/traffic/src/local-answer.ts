@@ -95,5 +95,6 @@ export function answerMessage(
     fields.push('content-length', String(Buffer.byteLength(answer.body)));
     if (answer.body.length > 0) fields.push('content-type', 'text/plain');
   }
+  if (answer.flags === 'UO') fields.push('x-envoy-overloaded', 'true');
   return { fields, body: request.head || answer.status === 204 || answer.status === 304 ? '' : answer.body };
 }

@@ -1,5 +1,6 @@
 import type { HttpMatch, NamedMatch, StringMatch } from '../model/served-service.ts';
 import type { RequestFacts } from '../request/request-facts.ts';
+import { escapeBeyondAscii } from './octets.ts';
 import { StringMatcher } from './string-matcher.ts';
 
 interface NamedMatcher {
@@ -18,7 +19,7 @@ export class RequestMatcher {
   readonly #queryParameters: readonly NamedMatcher[];
 
   constructor(match: HttpMatch) {
-    this.#path = matcherOf(match.path);
+    this.#path = matcherOf(match.path === null ? null : escaped(match.path));
     this.#method = matcherOf(match.method);
     this.#scheme = matcherOf(match.scheme);
     this.#authority = matcherOf(match.authority === null ? null : withoutCase(match.authority));
@@ -58,6 +59,11 @@ function namedMatcher({ name, value }: NamedMatch): NamedMatcher {
 /** `host` is carried as `:authority` (the codecs see to it). */
 function headerMatcher(match: NamedMatch): NamedMatcher {
   return namedMatcher(match.name === 'host' ? { ...match, name: ':authority' } : match);
+}
+
+/** Octets outside ASCII are escaped in the paths that are judged, so they must be in what those are compared with. */
+function escaped(match: StringMatch): StringMatch {
+  return match.kind === 'regex' ? match : { ...match, text: escapeBeyondAscii(match.text) };
 }
 
 /** Hosts are compared without regard to case (RFC 9110 4.2.3); an expression says itself what it wants. */

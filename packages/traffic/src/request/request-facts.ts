@@ -85,8 +85,12 @@ export class RequestFacts {
     return this.#lowerAuthority;
   }
 
-  /** A field by its name in lower case, or a pseudo field; several of one name are joined (see `fieldValue`). */
+  /**
+   * A field by its name in lower case, or a pseudo field; several of one name are joined (see `fieldValue`). `:path` is
+   * the one that is sent on.
+   */
   header(name: string): string | undefined {
+    if (name === ':path') return this.forwardedPath;
     return fieldValue(this.fields, name);
   }
 

@@ -1,0 +1,151 @@
+import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
+import { EndpointTier } from '@ambit/mesh/endpoint/endpoint-table';
+import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
+import { QUARANTINE_AFTER_FAILURES, QUARANTINE_MILLISECONDS } from '@ambit/mesh/limits';
+import { workload } from '@ambit/mesh/test-model';
+import { describe, expect, it } from 'vitest';
+import { compileService } from '../compiled-service.ts';
+import { cartService, read, seededRandom, V1 } from '../test-service.ts';
+import { ClusterEndpoints } from './cluster-endpoints.ts';
+
+const uid = (name: string): string => `cluster//Pod/shop/${name}`;
+
+/** Candidates as the mesh model gives them: lists of names, best rank first; `name*3` has capacity 3. */
+function candidates(...ranks: string[][]): EndpointTier[] {
+  return ranks.map(
+    (names) =>
+      new EndpointTier(
+        names.map((text) => {
+          const [name = '', capacity = '1'] = text.split('*');
+          return { workload: workload(name, { capacity: Number(capacity) }), port: 8_080, identities: [] };
+        }),
+      ),
+  );
+}
+
+function cluster(subset: string, previous?: ClusterEndpoints): ClusterEndpoints {
+  const [first] = cartService().clusters ?? [];
+  const subsetWorkloadUids = subset === '' ? [] : ['v1-a', 'v1-b'].map(uid);
+  const service = read(cartService({ clusters: [{ ...first, subset, subsetWorkloadUids }] }));
+  const compiled = compileService(service).clusters.get(V1);
+  if (compiled === undefined) throw new Error('the cluster is missing');
+  return new ClusterEndpoints(compiled, previous);
+}
+
+function choiceAt(now = 0): Choice {
+  return { random: seededRandom(5), now: () => now, quarantine: new Quarantine() };
+}
+
+/** Who is chosen in many tries, sorted. */
+function chosen(endpoints: ClusterEndpoints, tried: string[] = [], choice = choiceAt()): string[] {
+  const names = new Set<string>();
+  for (let draw = 0; draw < 200; draw++) {
+    names.add(endpoints.choose(tried.map(uid), choice)?.endpoint.workload.name ?? 'none');
+  }
+  return [...names].sort();
+}
+
+function endpointsOf(...ranks: string[][]): ClusterEndpoints {
+  const endpoints = cluster('');
+  endpoints.refresh(candidates(...ranks), seededRandom(1));
+  return endpoints;
+}
+
+function bench(choice: Choice, ...names: string[]): Choice {
+  for (const name of names) {
+    for (let failure = 0; failure < QUARANTINE_AFTER_FAILURES; failure++)
+      choice.quarantine.failed(uid(name), choice.now());
+  }
+  return choice;
+}
+
+describe('an endpoint', () => {
+  it('is of the best rank', () => {
+    expect(chosen(endpointsOf(['a', 'b'], ['c']))).toEqual(['a', 'b']);
+  });
+
+  it('is none without candidates', () => {
+    expect(chosen(endpointsOf())).toEqual(['none']);
+    expect(chosen(cluster(''))).toEqual(['none']);
+  });
+
+  it('that failed this request is not chosen again while there is another', () => {
+    expect(chosen(endpointsOf(['a', 'b', 'c']), ['a'])).toEqual(['b', 'c']);
+    expect(chosen(endpointsOf(['a', 'b', 'c']), ['a', 'c'])).toEqual(['b']);
+  });
+
+  it('is not chosen again either when it is by far the heaviest and the least busy', () => {
+    expect(chosen(endpointsOf(['a*1000', 'b']), ['a'])).toEqual(['b']);
+    const endpoints = endpointsOf(['a', 'b']);
+    for (const { slots } of endpoints.tiers) for (const slot of slots) if (slot.uid === uid('b')) slot.active = 50;
+    expect(chosen(endpoints, ['a'])).toEqual(['b']);
+  });
+
+  it('comes from the next rank when all of the best were tried', () => {
+    expect(chosen(endpointsOf(['a'], ['b', 'c']), ['a'])).toEqual(['b', 'c']);
+  });
+
+  it('is any when all were tried', () => {
+    expect(chosen(endpointsOf(['a', 'b']), ['a', 'b'])).toEqual(['a', 'b']);
+    expect(chosen(endpointsOf(['a']), ['a'])).toEqual(['a']);
+  });
+
+  it('in quarantine is passed over, its whole rank if need be, but never all', () => {
+    expect(chosen(endpointsOf(['a', 'b']), [], bench(choiceAt(), 'a'))).toEqual(['b']);
+    expect(chosen(endpointsOf(['a'], ['b']), [], bench(choiceAt(), 'a'))).toEqual(['b']);
+    expect(chosen(endpointsOf(['a', 'b']), [], bench(choiceAt(), 'a', 'b'))).toEqual(['a', 'b']);
+    expect(chosen(endpointsOf(['a', 'b']), ['b'], bench(choiceAt(), 'a'))).toEqual(['a']);
+  });
+
+  it('comes back after quarantine', () => {
+    const { quarantine } = bench(choiceAt(), 'a');
+    const later = { ...choiceAt(QUARANTINE_MILLISECONDS), quarantine };
+    expect(chosen(endpointsOf(['a', 'b']), [], later)).toEqual(['a', 'b']);
+  });
+});
+
+describe('a subset', () => {
+  it('has its workloads only, a rank without any is left out', () => {
+    const endpoints = cluster('v1');
+    endpoints.refresh(candidates(['v2-a'], ['v1-a', 'v2-b'], ['v1-b']), seededRandom(1));
+    expect(chosen(endpoints)).toEqual(['v1-a']);
+    expect(chosen(endpoints, ['v1-a'])).toEqual(['v1-b']);
+  });
+
+  it('whose workloads are gone has no endpoint', () => {
+    const endpoints = cluster('v1');
+    endpoints.refresh(candidates(['v2-a']), seededRandom(1));
+    expect(chosen(endpoints)).toEqual(['none']);
+  });
+});
+
+describe('refreshing', () => {
+  it('keeps what is under way and takes the new facts of an endpoint', () => {
+    const endpoints = endpointsOf(['a', 'b']);
+    const before = endpoints.choose([uid('b')], choiceAt());
+    if (before === undefined) throw new Error('no endpoint');
+    before.active = 7;
+    endpoints.refresh(candidates(['a*4', 'c']), seededRandom(1));
+    const after = endpoints.choose([uid('c')], choiceAt());
+    expect(after).toBe(before);
+    expect(after).toMatchObject({ active: 7, weight: 4, endpoint: { workload: { capacity: 4 } } });
+    expect(chosen(endpoints)).not.toContain('b');
+  });
+
+  it('with the same list goes on with the round', () => {
+    const endpoints = cluster('');
+    const list = candidates(['a', 'b']);
+    endpoints.refresh(list, seededRandom(1));
+    const { tiers } = endpoints;
+    endpoints.refresh(list, seededRandom(1));
+    expect(endpoints.tiers).toBe(tiers);
+  });
+
+  it('of a new version of the cluster keeps what is under way', () => {
+    const old = endpointsOf(['a']);
+    const before = old.choose([], choiceAt());
+    const next = cluster('', old);
+    next.refresh(candidates(['a']), seededRandom(1));
+    expect(next.choose([], choiceAt())).toBe(before);
+  });
+});

@@ -1,0 +1,270 @@
+import { type LoadBalancer, Protocol, RetryCondition } from '@ambit/proto/waypoint';
+import { describe, expect, it } from 'vitest';
+import { MAX_DIRECT_RESPONSE_BYTES } from '../limits.ts';
+import {
+  CART,
+  cartService,
+  encode,
+  forwardTo,
+  type MatchInit,
+  type RouteInit,
+  read,
+  type ServiceInit,
+  V1,
+  V2,
+} from '../test-service.ts';
+import { readServedService } from './read-served-service.ts';
+
+const FULL: ServiceInit = cartService({
+  requiredFeatures: ['http-routes', 'retries', 'subsets', 'tcp-routes', 'timeouts'],
+  ports: [
+    {
+      port: 80,
+      protocol: Protocol.HTTP2,
+      routes: [
+        {
+          name: 'shop/canary',
+          matches: [
+            {
+              path: { kind: { case: 'pathPrefix', value: '/pay' }, ignoreCase: true },
+              method: { kind: { case: 'exact', value: 'POST' } },
+              scheme: { kind: { case: 'prefix', value: 'http' } },
+              authority: { kind: { case: 'regex', value: '.*[.]shop' } },
+              headers: [{ name: 'x-canary', value: { kind: { case: 'present', value: true } } }],
+              withoutHeaders: [{ name: 'x-old', value: { kind: { case: 'exact', value: '' } } }],
+              queryParameters: [{ name: 'Q', value: { kind: { case: 'exact', value: '1' } } }],
+            },
+          ],
+          action: {
+            case: 'forward',
+            value: {
+              destinations: [
+                { cluster: V1, weight: 90 },
+                { cluster: '', weight: 10 },
+              ],
+              timeoutMs: 1_500,
+              retry: {
+                retries: 3,
+                conditions: [
+                  RetryCondition.CONNECT_FAILURE,
+                  RetryCondition.REFUSED_STREAM,
+                  RetryCondition.RESET,
+                  RetryCondition.RESET_BEFORE_REQUEST,
+                  RetryCondition.FIVE_XX,
+                  RetryCondition.GATEWAY_ERROR,
+                  RetryCondition.RETRIABLE_4XX,
+                  RetryCondition.GRPC_CANCELLED,
+                  RetryCondition.GRPC_DEADLINE_EXCEEDED,
+                  RetryCondition.GRPC_INTERNAL,
+                  RetryCondition.GRPC_RESOURCE_EXHAUSTED,
+                  RetryCondition.GRPC_UNAVAILABLE,
+                ],
+                statusCodes: [503],
+                perTryTimeoutMs: 500,
+                backoffBaseMs: 25,
+                ignorePreviousEndpoints: true,
+              },
+            },
+          },
+        },
+        { name: 'teapot', action: { case: 'directResponse', value: { status: 418, body: 'short and stout' } } },
+      ],
+    },
+    { port: 9_000, protocol: Protocol.TCP, tcpDestinations: [{ cluster: V2, weight: 1 }] },
+    { port: 9_001, protocol: Protocol.AUTO, routes: [forwardTo(V1)], tcpDestinations: [{ cluster: V1, weight: 1 }] },
+  ],
+});
+
+const any = { case: 'present', value: true } as const;
+
+describe('a resource', () => {
+  it('is read into a model that JSON does not change', () => {
+    const model = read(FULL);
+    expect(model).toMatchSnapshot();
+    expect(JSON.parse(JSON.stringify(model))).toEqual(model);
+  });
+
+  it('that asks for features unknown here is refused, by their names', () => {
+    const bytes = encode(cartService({ requiredFeatures: ['http-routes', 'jwt', 'mirrors'] }));
+    expect(() => readServedService(bytes)).toThrow(
+      expect.objectContaining({
+        code: 'AMBIT_WAYPOINT_FEATURE',
+        message: expect.stringMatching(
+          new RegExp(`^resource shop/waypoint/shop/${CART}: required_features: .* jwt, mirrors;`),
+        ) as string,
+      }),
+    );
+  });
+
+  it('is refused when it is no such message', () => {
+    expect(() => readServedService(Uint8Array.of(0x0a, 0x7f))).toThrow(
+      expect.objectContaining({ code: 'AMBIT_WAYPOINT_RESOURCE' }),
+    );
+  });
+
+  it('names every problem at once, up to a few', () => {
+    const ports = [...Array(20).keys()].map(() => ({ port: 0, protocol: Protocol.TCP }));
+    expect(() => read(cartService({ ports }))).toThrow(/ports\[0\]\.port.*ports\[7\]\.port.*; and 31 more$/);
+  });
+});
+
+const withRoute = (route: RouteInit): ServiceInit =>
+  cartService({ ports: [{ port: 80, protocol: Protocol.HTTP1, routes: [route] }] });
+const withMatch = (match: MatchInit): ServiceInit => withRoute(forwardTo(V1, [match]));
+const withForward = (value: object): ServiceInit => withRoute({ name: 'r', action: { case: 'forward', value } });
+const withRetry = (retry: object): ServiceInit =>
+  withForward({ retry: { retries: 1, conditions: [], backoffBaseMs: 25, ...retry } });
+const withCluster = (fields: object): ServiceInit => {
+  const [cluster] = cartService().clusters ?? [];
+  return cartService({ clusters: [{ ...cluster, ...fields }] });
+};
+const direct = (status: number, body = ''): ServiceInit =>
+  withRoute({ name: 'r', action: { case: 'directResponse', value: { status, body } } });
+
+describe('a resource is refused when', () => {
+  it.each<[string, ServiceInit, string]>([
+    ['it has no hostname', cartService({ hostname: '' }), 'hostname: is empty'],
+    ['it names no waypoint', cartService({ waypointName: '' }), 'waypoint_name: is empty'],
+    ['a port is 0', cartService({ ports: [{ port: 0 }] }), 'ports[0].port: 0 is not a port'],
+    ['a port is too large', cartService({ ports: [{ port: 65_536 }] }), 'ports[0].port: 65536 is not a port'],
+    ['a port occurs twice', cartService({ ports: [{ port: 1 }, { port: 1 }] }), 'ports[1].port: 1 occurs twice'],
+    [
+      'a protocol is unknown',
+      cartService({ ports: [{ port: 1, protocol: 9 as Protocol }] }),
+      'ports[0].protocol: value 9 is not known',
+    ],
+    [
+      'a TCP port has routes',
+      cartService({ ports: [{ port: 1, protocol: Protocol.TCP, routes: [forwardTo(V1)] }] }),
+      'ports[0].routes: a port of protocol TCP',
+    ],
+    [
+      'an HTTP port has TCP destinations',
+      cartService({ ports: [{ port: 1, protocol: Protocol.HTTP2, tcpDestinations: [{ cluster: V1, weight: 1 }] }] }),
+      'ports[0].tcp_destinations: a port of protocol HTTP',
+    ],
+    [
+      'a TCP destination is unknown',
+      cartService({ ports: [{ port: 1, protocol: Protocol.TCP, tcpDestinations: [{ cluster: 'x', weight: 1 }] }] }),
+      'ports[0].tcp_destinations[0].cluster: x is not among the clusters',
+    ],
+    ['a route has no name', withRoute({ ...forwardTo(V1), name: '' }), 'ports[0].routes[0].name: is empty'],
+    ['a route does nothing', withRoute({ name: 'r' }), 'ports[0].routes[0].action: is not set'],
+    [
+      'a route leads to an unknown cluster',
+      withRoute(forwardTo('nowhere')),
+      'ports[0].routes[0].forward.destinations[0].cluster: nowhere is not among the clusters',
+    ],
+    [
+      'weights are too large',
+      withForward({
+        destinations: [
+          { cluster: V1, weight: 4_294_967_295 },
+          { cluster: V2, weight: 1 },
+        ],
+      }),
+      'ports[0].routes[0].forward.destinations: the weights add up to 4294967296',
+    ],
+    ['an answer has no final status', direct(101), 'ports[0].routes[0].direct_response.status: 101 is not'],
+    ['an answer has no status', direct(600), 'ports[0].routes[0].direct_response.status: 600 is not'],
+    [
+      'an answer is too large',
+      direct(200, 'ä'.repeat(MAX_DIRECT_RESPONSE_BYTES / 2 + 1)),
+      'direct_response.body: has 1048578 bytes',
+    ],
+    ['there are too many retries', withRetry({ retries: 101 }), 'forward.retry.retries: 101 is more than 100'],
+    ['the back-off has no base', withRetry({ backoffBaseMs: 0 }), 'forward.retry.backoff_base_ms: is 0'],
+    [
+      'a retry condition is unspecified',
+      withRetry({ conditions: [RetryCondition.RETRY_CONDITION_UNSPECIFIED] }),
+      'forward.retry.conditions[0]: value 0 is not known',
+    ],
+    ['a retry condition is unknown', withRetry({ conditions: [1, 99] }), 'forward.retry.conditions[1]: value 99'],
+    ['a retried status is none', withRetry({ statusCodes: [503, 42] }), 'forward.retry.status_codes[1]: 42 is not'],
+    ['a match says nothing', withMatch({ path: {} }), 'ports[0].routes[0].matches[0].path.kind: is not set'],
+    [
+      'presence is false',
+      withMatch({ method: { kind: { case: 'present', value: false } } }),
+      'matches[0].method.present: is false',
+    ],
+    [
+      'an expression is invalid',
+      withMatch({ authority: { kind: { case: 'regex', value: '(' } } }),
+      'matches[0].authority.regex: "(" is no RE2 expression',
+    ],
+    [
+      'an expression looks around',
+      withMatch({ path: { kind: { case: 'regex', value: '/(?=a)' } } }),
+      'matches[0].path.regex: "/(?=a)" is no RE2 expression',
+    ],
+    [
+      'an expression is too long',
+      withMatch({ path: { kind: { case: 'regex', value: 'a'.repeat(1_025) } } }),
+      'matches[0].path.regex: has 1025 characters',
+    ],
+    [
+      'an expression is too costly',
+      withMatch({ path: { kind: { case: 'regex', value: '([ab]{100}){10}[cd]{100}' } } }),
+      'is too costly',
+    ],
+    [
+      'an expression ignores case beside itself',
+      withMatch({ path: { kind: { case: 'regex', value: '/a' }, ignoreCase: true } }),
+      'matches[0].path.ignore_case: goes with',
+    ],
+    [
+      'a path prefix ends with a slash',
+      withMatch({ path: { kind: { case: 'pathPrefix', value: '/' } } }),
+      'matches[0].path.path_prefix: "/" is written without',
+    ],
+    [
+      'a path prefix is relative',
+      withMatch({ path: { kind: { case: 'pathPrefix', value: 'a' } } }),
+      'matches[0].path.path_prefix: "a" does not begin',
+    ],
+    [
+      'a header is compared by path segments',
+      withMatch({ headers: [{ name: 'a', value: { kind: { case: 'pathPrefix', value: '/a' } } }] }),
+      'matches[0].headers[0].value.path_prefix: only paths',
+    ],
+    [
+      'a header is not in lower case',
+      withMatch({ headers: [{ name: 'X-A', value: { kind: any } }] }),
+      'matches[0].headers[0].name: "X-A" is not',
+    ],
+    [
+      'a header has no name',
+      withMatch({ withoutHeaders: [{ name: '', value: { kind: any } }] }),
+      'matches[0].without_headers[0].name: "" is not',
+    ],
+    ['a header has no value', withMatch({ headers: [{ name: 'a' }] }), 'matches[0].headers[0].value: is not set'],
+    [
+      'a query parameter has no name',
+      withMatch({ queryParameters: [{ name: '', value: { kind: any } }] }),
+      'matches[0].query_parameters[0].name: is empty',
+    ],
+    ['a cluster has no name', withCluster({ name: '' }), 'clusters[0].name: is empty'],
+    ['a cluster has no hostname', withCluster({ hostname: '' }), 'clusters[0].hostname: is empty'],
+    ['a cluster has no port', withCluster({ port: 0 }), 'clusters[0].port: 0 is not a port'],
+    ['a cluster protocol is unknown', withCluster({ protocol: 7 }), 'clusters[0].protocol: value 7 is not known'],
+    [
+      'a load balancer is unknown',
+      withCluster({ loadBalancer: 3 as LoadBalancer }),
+      'clusters[0].load_balancer: value 3 is not known',
+    ],
+    ['a subset has no name', withCluster({ subset: '' }), 'clusters[0].subset_workload_uids: is set without a subset'],
+    ['a connect timeout is 0', withCluster({ connectTimeoutMs: 0 }), 'clusters[0].connect_timeout_ms: is 0'],
+    [
+      'two clusters have one name',
+      cartService({ clusters: [...(cartService().clusters ?? []), ...(cartService().clusters ?? [])] }),
+      `clusters[2].name: ${V1} occurs twice`,
+    ],
+  ])('%s', (_case, service, problem) => {
+    expect(() => read(service)).toThrow(
+      expect.objectContaining({
+        code: 'AMBIT_WAYPOINT_RESOURCE',
+        message: expect.stringContaining(problem) as string,
+      }),
+    );
+  });
+});
