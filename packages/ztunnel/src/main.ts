@@ -2,7 +2,7 @@
 // the listeners and the last state of its proxy, so that a proxy that dies is replaced while connections wait.
 import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
-import { createLogger } from '@ambit/core/log';
+import { createPlainLog } from '@ambit/core/plain-log';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { close } from '@ambit/native/descriptor';
@@ -15,7 +15,7 @@ import { startProxy } from './keeper/proxy-process.ts';
 import { RestartPace } from './restart-pace.ts';
 import { Steward } from './keeper/steward.ts';
 
-const log = createLogger('keeper');
+const log = createPlainLog('keeper');
 // What a proxy holds must survive it, so custody is made once, before the first proxy.
 const custody = new Custody(close);
 const pace = new RestartPace();
