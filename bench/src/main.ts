@@ -1,72 +1,74 @@
 /**
- * `npm run bench -- l4`: measures the proxies of two nodes side by side and writes what it found. Must run inside a tree
- * of namespaces; scripts/bench.mjs makes one.
+ * `npm run bench -- l4|l7`: measures proxies side by side and writes what it found. Must run inside a tree of namespaces;
+ * scripts/bench.mjs makes one.
  */
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '@ambit/core/errors';
-import { type BenchArguments, USAGE, parseBenchArguments } from './arguments.ts';
-import { meshSubject } from './l4/mesh-subject.ts';
-import { relaySubject } from './l4/relay-subject.ts';
-import { type RoundsResult, runRounds } from './l4/rounds.ts';
-import type { Subject } from './l4/stand.ts';
+import { BENCHMARKS, type BenchArguments, USAGE, parseBenchArguments } from './arguments.ts';
+import { l4Benchmark } from './l4/benchmark.ts';
+import { l7Benchmark } from './l7/benchmark.ts';
 import { type Conditions, currentLoad, digestOf, machineConditions } from './result/conditions.ts';
+import type { Findings } from './result/measure.ts';
 import { summarise, table } from './result/report.ts';
 import { halfRange, median } from './result/statistics.ts';
+import type { Benchmark } from './run/benchmark.ts';
+import { type RoundsResult, runRounds } from './run/rounds.ts';
 
 /** Milliseconds of rest before memory is read. */
 const REST_MS = 1500;
-/** Milliseconds to wait for a quiet machine before each window. */
-const PATIENCE_MS = 10_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-function subjectOf(name: string, options: BenchArguments): Subject {
-  switch (name) {
-    case 'ambit':
-      return meshSubject(name, { kind: 'ambit' });
-    case 'peer':
-      return meshSubject(name, { kind: 'binary', path: resolve(options.peer ?? '') });
-    case 'hbone-relay':
-    case 'http2-relay':
-      return relaySubject(name);
-    default:
-      return meshSubject(name, undefined);
-  }
+function baselineOf(benchmark: Benchmark, findings: readonly Findings[]): Conditions['baseline'] {
+  return Object.fromEntries(
+    Object.entries(benchmark.measures)
+      .filter(([, { added }]) => added === true)
+      .map(([name]) => {
+        const values = findings.flatMap((found) => found[name] ?? []);
+        return [name, { median: median(values), spread: halfRange(values) }];
+      }),
+  );
 }
 
-function conditionsOf(options: BenchArguments, result: RoundsResult, before: number): Conditions {
-  const over = (measure: 'p50_c1' | 'p50_r3200'): { median: number; spread: number } => {
-    const values = result.baseline.flatMap((findings) => findings[measure] ?? []);
-    return { median: median(values), spread: halfRange(values) };
-  };
+function conditionsOf(options: BenchArguments, benchmark: Benchmark, result: RoundsResult, before: number): Conditions {
+  const withPeer = options.subjects.includes(BENCHMARKS[options.benchmark].peer);
   return {
     date: new Date().toISOString().slice(0, 10),
     ...machineConditions(ROOT),
     threadsPerProxy: 1,
-    pinning: 'client node on cpu 0, server node on cpu 1',
+    pinning: benchmark.pinning,
     tls: { all: 'TLS 1.3, certificates of both sides, ECDSA P-256, no resumption', ...result.tls },
     rounds: options.rounds,
     warmUpMs: options.warmUpMs,
     measureMs: options.measureMs,
     subjects: options.subjects,
-    peer: options.subjects.includes('peer') && options.peer !== undefined ? digestOf(options.peer) : null,
+    peer: withPeer && options.peer !== undefined ? digestOf(options.peer) : null,
+    ...(withPeer && benchmark.peerVersion !== undefined ? { peerVersion: benchmark.peerVersion } : {}),
+    accessLog: benchmark.accessLog,
     noisyWindows: result.noisyWindows,
     load: { before, after: currentLoad() },
-    baseline: { p50_c1: over('p50_c1'), p50_r3200: over('p50_r3200') },
+    baseline: baselineOf(benchmark, result.baseline),
   };
 }
 
 async function run(options: BenchArguments): Promise<void> {
+  const benchmark = options.benchmark === 'l4' ? l4Benchmark(options) : l7Benchmark(options);
   const before = currentLoad();
   const result = await runRounds({
-    subjects: options.subjects.map((name) => subjectOf(name, options)),
+    measures: benchmark.measures,
+    subjects: benchmark.subjects,
     rounds: options.rounds,
-    durations: { warmUp: options.warmUpMs, measure: options.measureMs, rest: REST_MS, patience: PATIENCE_MS },
+    durations: {
+      warmUp: options.warmUpMs,
+      measure: options.measureMs,
+      rest: REST_MS,
+      patience: options.patienceMs,
+    },
   });
-  const rows = summarise(result.observations);
-  const conditions = conditionsOf(options, result, before);
-  console.log(table(rows, options.subjects));
+  const comparison = { measures: benchmark.measures, peer: BENCHMARKS[options.benchmark].peer };
+  const rows = summarise(comparison, result.observations);
+  const conditions = conditionsOf(options, benchmark, result, before);
+  console.log(table(comparison, rows, options.subjects));
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ conditions, rows }, undefined, 2)}\n`);
   }

@@ -8,7 +8,7 @@ import type { Bed } from '@ambit/local/bed/bed';
 import type { BedPod } from '@ambit/local/bed/pod';
 import type { LoadReport } from '../load/window.ts';
 import { processTree } from '../usage/process-tree.ts';
-import type { HeldConnections } from './stand.ts';
+import type { HeldConnections } from '../run/stand.ts';
 
 /** Which processor the client's and the server's node have to themselves. */
 export const CLIENT_CPU = 0;

@@ -5,9 +5,9 @@ import type { ProxyProgram } from '@ambit/local/bed/proxy';
 import { parseFrame } from '@ambit/local/check/capture/packet';
 import { systemClock } from '@ambit/core/clock';
 import { BENCH_NAMESPACE, BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT, pin } from './bench-pods.ts';
-import { bedFolder } from './bed-folder.ts';
-import { chosenByServer } from './server-hello.ts';
-import type { Stand, StandOptions, Subject } from './stand.ts';
+import { bedFolder } from '../run/bed-folder.ts';
+import { chosenByServer } from '../run/server-hello.ts';
+import type { L4Carrier, L4Stand, StandOptions } from './l4-stand.ts';
 
 /** Milliseconds for a first answer through proxies that are still being told of the pods, and between attempts. */
 const FIRST_ANSWER_MS = 20_000;
@@ -24,11 +24,11 @@ metadata:
 `;
 
 /** The mesh with one kind of ztunnel on both nodes; without a program, the same pods outside of any mesh. */
-export function meshSubject(name: string, program: ProxyProgram | undefined): Subject {
+export function meshSubject(name: string, program: ProxyProgram | undefined): L4Carrier {
   return { name, cold: program !== undefined, start: (options) => start(program, options) };
 }
 
-async function start(program: ProxyProgram | undefined, options: StandOptions): Promise<Stand> {
+async function start(program: ProxyProgram | undefined, options: StandOptions): Promise<L4Stand> {
   const folder = bedFolder();
   const bed = await createBed({
     directory: folder.path,

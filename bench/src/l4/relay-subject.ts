@@ -6,8 +6,8 @@ import { createBed } from '@ambit/local/bed/bed';
 import type { BedPod } from '@ambit/local/bed/pod';
 import { RELAY_IDENTITY } from '../relay-identity.ts';
 import { BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT, logSays, nodeProgram, pinned } from './bench-pods.ts';
-import { bedFolder } from './bed-folder.ts';
-import type { Stand, Subject } from './stand.ts';
+import { bedFolder } from '../run/bed-folder.ts';
+import type { L4Carrier, L4Stand } from './l4-stand.ts';
 
 export type RelayName = 'hbone-relay' | 'http2-relay';
 
@@ -16,11 +16,11 @@ const LOCAL_ECHO = { ip: '127.0.0.1', port: 15001 };
 const LOCAL_SINK = { ip: '127.0.0.1', port: 15002 };
 
 /** A pair of bare tunnel relays in the two pods; the generator asks the one beside it. */
-export function relaySubject(name: RelayName): Subject {
+export function relaySubject(name: RelayName): L4Carrier {
   return { name, cold: false, start: () => start(name) };
 }
 
-async function start(name: RelayName): Promise<Stand> {
+async function start(name: RelayName): Promise<L4Stand> {
   const folder = bedFolder();
   await writeCertificates(folder.path);
   const bed = await createBed({ directory: join(folder.path, 'bed'), clock: systemClock });

@@ -1,21 +1,35 @@
 import type { LoadReport } from '../load/window.ts';
-import type { MeasureName } from '../result/measures.ts';
-import { processMemory } from '../usage/process-memory.ts';
-import type { Stand } from './stand.ts';
-import type { Windows } from './windows.ts';
+import { CONNECTIONS, connectionWarmUp, cpuEach, measureMemory, NEW_PARALLEL, perSecond } from '../run/readings.ts';
+import type { Subject } from '../run/stand.ts';
+import type { Windows } from '../run/windows.ts';
+import type { L4Carrier, L4Stand } from './l4-stand.ts';
+import type { L4Measure } from './measures.ts';
 
 /** Raw findings of one stand, by measure. For latencies the median itself; what is added comes from the comparison. */
-export type Findings = Partial<Record<MeasureName, number>>;
+type L4Findings = Partial<Record<L4Measure, number>>;
 
-const CONNECTIONS = 32;
-const NEW_PARALLEL = 16;
 const COLD_PARALLEL = 8;
-const HELD = 1000;
 /** A cold connection is accepted twice in the server's pod: the tunnel's by the proxy, its own by the server. */
 const ACCEPTED_PER_COLD_CONNECTION = 1.95;
 
+/** Measures a carrier, cold if it can be. */
+export function l4Subject(carrier: L4Carrier): Subject {
+  return {
+    name: carrier.name,
+    measure: async (windows) => {
+      const warm = await carrier.start({ cold: false });
+      const { tls } = warm;
+      const findings = await measureWarm(warm, windows).finally(() => warm.close());
+      if (!carrier.cold) return { findings, tls };
+      const cold = await carrier.start({ cold: true });
+      const more = await measureCold(cold, windows).finally(() => cold.close());
+      return { findings: { ...findings, ...more }, tls };
+    },
+  };
+}
+
 /** All shapes of a warm stand, in their order. Memory comes first, while the processes are fresh. */
-export async function measureWarm(stand: Stand, windows: Windows): Promise<Findings> {
+async function measureWarm(stand: L4Stand, windows: Windows): Promise<L4Findings> {
   const memory = stand.proxies.length > 0 ? await measureMemory(stand, windows.durations.rest) : {};
   const c1 = await windows.take(stand, 'keep-alive', { connections: 1 });
   const r1000 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 1000 });
@@ -43,10 +57,10 @@ export async function measureWarm(stand: Stand, windows: Windows): Promise<Findi
 }
 
 /** The shape that needs proxies without a pool; no finding when they kept one. */
-export async function measureCold(stand: Stand, windows: Windows): Promise<Findings> {
+async function measureCold(stand: L4Stand, windows: Windows): Promise<L4Findings> {
   const before = await stand.accepted();
   let total = 0;
-  const counting: Stand = {
+  const counting: L4Stand = {
     ...stand,
     load: async (shape, options) => {
       const report = await stand.load(shape, options);
@@ -61,43 +75,6 @@ export async function measureCold(stand: Stand, windows: Windows): Promise<Findi
   return {};
 }
 
-/** Idle memory is read when the proxies have been left alone for so long, milliseconds. */
-const IDLE_AFTER_MS = 6_000;
-
-async function measureMemory(stand: Stand, restMs: number): Promise<Findings> {
-  const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  const nodes = stand.proxies.length;
-  const read = (): { anonymous: number; resident: number } => {
-    const all = stand.proxies.flat().map((pid) => processMemory(pid));
-    return {
-      anonymous: all.reduce((sum, one) => sum + one.anonymous, 0) / nodes,
-      resident: all.reduce((sum, one) => sum + one.resident, 0) / nodes,
-    };
-  };
-  // What a start leaves behind is given back a little later.
-  await rest(restMs + IDLE_AFTER_MS);
-  const idle = read();
-  const held = await stand.hold(HELD);
-  await rest(restMs);
-  const loaded = read();
-  await held.release();
-  return { mem_idle_anon: idle.anonymous / 2 ** 20, mem_conn: (loaded.resident - idle.resident) / HELD / 1024 };
-}
-
-/** There are ten times fewer connections than requests in a second, so a compiler at run time needs longer to see them. */
-function connectionWarmUp(windows: Windows): number {
-  return windows.durations.warmUp * 3;
-}
-
-function latency(measure: MeasureName, report: LoadReport): Findings {
+function latency(measure: L4Measure, report: LoadReport): L4Findings {
   return report.latency === undefined ? {} : { [measure]: report.latency.p50 };
-}
-
-function perSecond(report: LoadReport): number {
-  return report.done / report.seconds;
-}
-
-/** Nanoseconds of processor time of all proxies per finished unit. */
-function cpuEach(report: LoadReport): number {
-  return report.cpu.reduce((sum, one) => sum + one, 0) / report.done;
 }

@@ -6,7 +6,7 @@ import { recv, send } from '@ambit/native/socket';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { REQUEST, RESPONSE } from '../http-exchange.ts';
+import { AnswerReader, REQUEST } from '../http-exchange.ts';
 import { monotonicNow } from '../monotonic.ts';
 
 export interface HoldOptions {
@@ -52,7 +52,7 @@ class Answer implements ReadinessHandler {
   readonly #fd: number;
   readonly #onAnswer: () => void;
   readonly #onFailure: (error: AmbitError) => void;
-  #received = 0;
+  readonly #answer = new AnswerReader();
 
   constructor(reactor: Reactor, fd: number, onAnswer: () => void, onFailure: (error: AmbitError) => void) {
     this.#reactor = reactor;
@@ -69,9 +69,9 @@ class Answer implements ReadinessHandler {
       this.destroy(new AmbitError('AMBIT_BENCH_HOLD', 'a connection was closed instead of answered'));
       return;
     }
-    const before = this.#received;
-    this.#received += count;
-    if (before < RESPONSE.bytes.length && this.#received >= RESPONSE.bytes.length) this.#onAnswer();
+    const progress = this.#answer.take(this.#reactor.scratch.bytes, 0, count);
+    if (progress === 'complete') this.#onAnswer();
+    else if (progress === 'bad') this.destroy(new AmbitError('AMBIT_BENCH_HOLD', 'a connection got another answer'));
   }
 
   destroy(error: AmbitError): void {

@@ -3,18 +3,19 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refusal } from '../l4/windows.ts';
+import { refusal } from '../run/windows.ts';
 import type { LoadReport } from './window.ts';
 
 const GENERATOR = fileURLToPath(new URL('./main.ts', import.meta.url));
 const SERVER = fileURLToPath(new URL('../serve/main.ts', import.meta.url));
 const ECHO = '127.0.0.1:28080';
 const SINK = '127.0.0.1:25201';
+const CALLS = '127.0.0.1:28081';
 
 let server: ChildProcess;
 
 beforeAll(async () => {
-  server = spawn(process.execPath, [...process.execArgv, SERVER, ECHO, `${SINK}=sink`], {
+  server = spawn(process.execPath, [...process.execArgv, SERVER, ECHO, `${SINK}=sink`, `${CALLS}=grpc`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (server.stdout !== null) await once(server.stdout, 'data');
@@ -58,6 +59,23 @@ describe('the generator', () => {
     expect(fresh.done).toBeGreaterThan(50);
     const bulk = await load('bulk', '--target', SINK, ...times);
     expect(bulk.done).toBeGreaterThan(1_000_000);
+  });
+
+  it('calls many at once on one HTTP/2 connection, flat out and at a rate', async () => {
+    const times = ['--warmUp', '100', '--measure', '300'];
+    const max = await load('grpc', '--streams', '32', '--target', CALLS, ...times);
+    expect(max).toMatchObject({ errors: 0 });
+    expect(max.done).toBeGreaterThan(1000);
+    const paced = await load('grpc', '--streams', '32', '--rate', '500', '--target', CALLS, ...times);
+    expect(paced).toMatchObject({ errors: 0 });
+    expect(paced.latency?.count).toBeGreaterThan(100);
+    expect(paced.latency?.count).toBeLessThanOrEqual(150);
+  });
+
+  it('takes nothing but gRPC for an answer to a call', async () => {
+    await expect(load('grpc', '--streams', '1', '--target', ECHO, '--measure', '100')).rejects.toThrow(
+      /closed at once|opened in time/,
+    );
   });
 
   it('holds connections until it is killed', async () => {

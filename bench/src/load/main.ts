@@ -1,6 +1,6 @@
 /**
  * `main.js SHAPE --target IP:PORT [options]`: the load generator, one loop on the main thread. Prints one line of JSON.
- * Shapes: `keep-alive` (--connections, --rate), `new` (--parallel), `bulk`, and `hold` (--connections), which prints
+ * Shapes: `keep-alive` (--connections, --rate), `grpc` (--connections, --streams, --rate), `new` (--parallel), `bulk`, and `hold` (--connections), which prints
  * `{"held": N}` and keeps the connections until it is killed.
  */
 import { writeSync } from 'node:fs';
@@ -12,8 +12,10 @@ import { raiseOpenFileLimit } from '@ambit/native/process';
 import { Reactor } from '@ambit/reactor/reactor';
 import { BulkLoad } from './bulk.ts';
 import { holdConnections } from './hold.ts';
-import { KeepAliveLoad } from './keep-alive.ts';
+import { openGrpc } from './grpc-connection.ts';
+import { openHttp1 } from './http1-connection.ts';
 import { NewConnectionLoad } from './new-connections.ts';
+import { RequestLoad } from './request-load.ts';
 
 function run(): object {
   const { values, positionals } = parseArgs({
@@ -21,6 +23,7 @@ function run(): object {
     options: {
       target: { type: 'string', default: '' },
       connections: { type: 'string', default: '1' },
+      streams: { type: 'string', default: '1' },
       rate: { type: 'string', default: '0' },
       parallel: { type: 'string', default: '16' },
       warmUp: { type: 'string', default: '500' },
@@ -43,10 +46,17 @@ function run(): object {
     },
   });
   const connections = Number(values.connections);
+  const rate = Number(values.rate);
   const shape = positionals[0] ?? '';
   switch (shape) {
     case 'keep-alive':
-      return new KeepAliveLoad(reactor, { ...common, connections, rate: Number(values.rate) }).run();
+      return new RequestLoad(reactor, { ...common, connections, streams: 1, rate }, openHttp1).run();
+    case 'grpc':
+      return new RequestLoad(
+        reactor,
+        { ...common, connections, streams: Number(values.streams), rate },
+        openGrpc,
+      ).run();
     case 'new':
       return new NewConnectionLoad(reactor, { ...common, parallel: Number(values.parallel) }).run();
     case 'bulk':

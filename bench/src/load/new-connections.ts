@@ -6,7 +6,7 @@ import { familyOf } from '@ambit/native/socket-address';
 import { setNoDelay } from '@ambit/native/socket-option';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
-import { LAST_REQUEST, RESPONSE, isSuccess } from '../http-exchange.ts';
+import { AnswerReader, LAST_REQUEST } from '../http-exchange.ts';
 import { monotonicNow } from '../monotonic.ts';
 import { Latencies } from './latencies.ts';
 import { type LoadReport, Window } from './window.ts';
@@ -80,8 +80,8 @@ class Visit implements ReadinessHandler {
   readonly #load: NewConnectionLoad;
   readonly #begun = monotonicNow();
   #asked = false;
-  #good = true;
-  #received = 0;
+  readonly #answer = new AnswerReader();
+  #complete = false;
 
   constructor(reactor: Reactor, fd: number, load: NewConnectionLoad) {
     this.#reactor = reactor;
@@ -101,11 +101,12 @@ class Visit implements ReadinessHandler {
     const count = recv(this.#fd, scratch.address, READ_BUFFER_BYTES);
     if (count === -EAGAIN) return;
     if (count <= 0) {
-      this.#end(count === 0 && this.#good && this.#received === RESPONSE.bytes.length);
+      this.#end(count === 0 && this.#complete);
       return;
     }
-    if (this.#received === 0) this.#good = isSuccess(scratch.bytes, 0);
-    this.#received += count;
+    const progress = this.#complete ? 'bad' : this.#answer.take(scratch.bytes, 0, count);
+    if (progress === 'bad') this.destroy();
+    else this.#complete = progress === 'complete';
   }
 
   destroy(): void {

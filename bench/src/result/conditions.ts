@@ -23,6 +23,10 @@ export interface Conditions {
   readonly subjects: readonly string[];
   /** SHA-256 of the peer's binary. */
   readonly peer: string | null;
+  /** What the peer's binary says of itself. */
+  readonly peerVersion?: string;
+  /** Where the access logs go. */
+  readonly accessLog: string;
   /** Windows that were kept although something else kept the machine busy right before or after. */
   readonly noisyWindows: number;
   /** Load average of the last minute, before and after. */

@@ -1,11 +1,14 @@
 import { expect, it } from 'vitest';
-import { type Observation, summarise, table } from './report.ts';
+import { L4_MEASURES } from '../l4/measures.ts';
+import { type Comparison, type Observation, summarise, table } from './report.ts';
+
+const comparison: Comparison = { measures: L4_MEASURES, peer: 'peer' };
 
 const observe = (measure: Observation['measure'], subject: string, ...values: number[]): Observation[] =>
   values.map((value) => ({ measure, subject, value }));
 
 it('reports medians, spreads and the ratio to the peer', () => {
-  const rows = summarise([
+  const rows = summarise(comparison, [
     ...observe('cpu_req_max', 'ambit', 8, 6, 7),
     ...observe('cpu_req_max', 'peer', 14, 10, 12),
     ...observe('rps_max', 'direct', 200_000),
@@ -42,16 +45,35 @@ it('reports medians, spreads and the ratio to the peer', () => {
 });
 
 it('says nothing about a ratio when there is no peer', () => {
-  const rows = summarise(observe('cpu_byte', 'ambit', 1.2));
+  const rows = summarise(comparison, observe('cpu_byte', 'ambit', 1.2));
   expect(rows[0]?.ratioToPeer).toBeNull();
-  expect(table(rows, ['ambit'])).not.toContain('/ peer');
+  expect(table(comparison, rows, ['ambit'])).not.toContain('/ peer');
 });
 
 it('draws a table with a column for each subject and for each ratio', () => {
-  const rows = summarise([...observe('rps_max', 'ambit', 91_000), ...observe('rps_max', 'peer', 78_000)]);
-  expect(table(rows, ['ambit', 'peer']).split('\n')).toEqual([
-    '| measure | unit | ambit | peer | ambit / peer |',
-    '| --- | --- | --- | --- | --- |',
-    '| `rps_max` | requests/s | 91,000 ± 0.00 | 78,000 ± 0.00 | 1.17 |',
+  const rows = summarise(comparison, [...observe('rps_max', 'ambit', 91_000), ...observe('rps_max', 'peer', 78_000)]);
+  expect(table(comparison, rows, ['ambit', 'peer']).split('\n')).toEqual([
+    '| measure | unit | ambit | peer | ambit / peer | goal |',
+    '| --- | --- | --- | --- | --- | --- |',
+    '| `rps_max` | requests/s | 91,000 ± 0.00 | 78,000 ± 0.00 | 1.17 | >= 1.00 |',
   ]);
+});
+
+it('says of each goal whether it is missed, and of a value that nobody was measured beside only what it should be', () => {
+  const rows = summarise(comparison, [
+    ...observe('cpu_conn', 'ambit', 11),
+    ...observe('cpu_conn', 'peer', 10),
+    ...observe('mem_idle_anon', 'ambit', 57),
+  ]);
+  const goals = table(comparison, rows, ['ambit', 'peer'])
+    .split('\n')
+    .map((line) => line.split(' | ').at(-1));
+  expect(goals.slice(2)).toEqual(['<= 1.00, **missed** |', '<= 45 MiB, **missed** |']);
+  const alone = summarise(comparison, observe('cpu_conn', 'ambit', 11));
+  expect(table(comparison, alone, ['ambit'])).toContain('| <= 1.00 |');
+});
+
+it('shows no goals in a run without our own proxies', () => {
+  const rows = summarise(comparison, observe('rps_max', 'peer', 78_000));
+  expect(table(comparison, rows, ['direct', 'peer'])).not.toContain('goal');
 });

@@ -5,7 +5,7 @@ import { setNoDelay } from '@ambit/native/socket-option';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import { Listener } from '@ambit/reactor/listener';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
-import { RESPONSE, asksToClose, countRequests } from '../http-exchange.ts';
+import { RESPONSE, RequestCounter, asksToClose } from '../http-exchange.ts';
 
 /** Answers every request with `RESPONSE`, at once and from one buffer. */
 export function serveEcho(reactor: Reactor, listener: number): Listener {
@@ -20,6 +20,7 @@ export function serveEcho(reactor: Reactor, listener: number): Listener {
 class EchoConnection implements ReadinessHandler {
   readonly #reactor: Reactor;
   readonly #fd: number;
+  readonly #requests = new RequestCounter();
   /** The answer that is being sent is the last one. */
   #last = false;
   /** Answer bytes that the kernel has not taken yet. */
@@ -42,8 +43,10 @@ class EchoConnection implements ReadinessHandler {
       this.destroy();
       return;
     }
+    const requests = this.#requests.count(scratch.bytes, 0, count);
+    if (requests === 0) return;
     this.#last = asksToClose(scratch.bytes, count);
-    this.#owed = countRequests(scratch.bytes, 0, count) * RESPONSE.bytes.length;
+    this.#owed = requests * RESPONSE.bytes.length;
     this.#pay();
   }
 

@@ -1,4 +1,4 @@
-/** `main.js IP:PORT[=sink] ...`: the servers of the benchmark, all on one loop. Says `listening` when they are up. */
+/** `main.js IP:PORT[=sink|grpc] ...`: the servers of the benchmark, all on one loop. Says `listening` when they are up. */
 import { writeSync } from 'node:fs';
 import { parseSocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
@@ -7,6 +7,7 @@ import { openTcpListener } from '@ambit/native/listening-socket';
 import { raiseOpenFileLimit } from '@ambit/native/process';
 import { Reactor } from '@ambit/reactor/reactor';
 import { serveEcho } from './echo-server.ts';
+import { serveGrpc } from './grpc-server.ts';
 import { serveSink } from './sink-server.ts';
 
 raiseOpenFileLimit();
@@ -17,6 +18,7 @@ for (const argument of process.argv.slice(2)) {
   if (address === undefined) throw new AmbitError('AMBIT_BENCH_ADDRESS', `${text} is not IP:PORT`);
   const listener = openTcpListener({ address, reusePort: true, backlog: 4096 });
   if (kind === 'sink') serveSink(reactor, listener);
+  else if (kind === 'grpc') serveGrpc(reactor, listener);
   else serveEcho(reactor, listener);
 }
 writeSync(1, 'listening\n');

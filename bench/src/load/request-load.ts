@@ -1,29 +1,50 @@
 import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import { EPOLLIN } from '@ambit/native/epoll';
-import { EAGAIN } from '@ambit/native/errno';
 import { takeEvent } from '@ambit/native/eventfd';
-import { recv, send } from '@ambit/native/socket';
-import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
-import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { REQUEST, RESPONSE, isSuccess } from '../http-exchange.ts';
 import { monotonicNow } from '../monotonic.ts';
 import { Latencies } from './latencies.ts';
 import { Pacer } from './pacer.ts';
 import { Queue } from './queue.ts';
 import { type LoadReport, Window } from './window.ts';
 
-export interface KeepAliveOptions {
+export interface RequestOptions {
   readonly target: SocketAddress;
   readonly connections: number;
-  /** Requests per second at fixed instants, whether or not answers come back; 0: each connection as fast as it can. */
+  /** Requests under way at once on one connection. */
+  readonly streams: number;
+  /** Requests per second at fixed instants, whether or not answers come back; 0: each slot as fast as it can. */
   readonly rate: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** Processes whose processor time is read. */
   readonly watch: readonly number[];
 }
+
+/** Place for one request at a time on an open connection. */
+export interface RequestSlot {
+  /** Sends a request. `intended` comes back with `completed`. */
+  begin(intended: number): void;
+}
+
+/** What a connection tells of its slots. */
+export interface SlotEvents {
+  opened(slot: RequestSlot): void;
+  completed(slot: RequestSlot, intended: number): void;
+  /** A slot is gone, with a request under way or without. */
+  lost(busy: boolean): void;
+  /** An answer was not what it should be. */
+  failed(): void;
+  connectFailed(error: AmbitError): void;
+}
+
+/** Opens one connection, with `streams` slots. */
+export type ConnectionOpener = (
+  reactor: Reactor,
+  options: Pick<RequestOptions, 'streams' | 'target'>,
+  events: SlotEvents,
+) => void;
 
 /** How long answers may take after the end before they count as lost. */
 const GRACE_MS = 2_000;
@@ -35,10 +56,11 @@ const TURN_MS = 50;
 const LATENCIES = 4_000_000;
 
 /** Sends requests on connections that stay open. In an open loop latency counts from the intended instant. */
-export class KeepAliveLoad {
+export class RequestLoad implements SlotEvents {
   readonly #reactor: Reactor;
-  readonly #options: KeepAliveOptions;
-  readonly #idle = new Queue<Exchange>();
+  readonly #options: RequestOptions;
+  readonly #opener: ConnectionOpener;
+  readonly #idle = new Queue<RequestSlot>();
   readonly #due = new Queue<number>();
   readonly #latencies = new Latencies(LATENCIES);
   #window: Window;
@@ -47,10 +69,12 @@ export class KeepAliveLoad {
   #inFlight = 0;
   #longestQueue = 0;
   #errors = 0;
+  #failure: AmbitError | undefined;
 
-  constructor(reactor: Reactor, options: KeepAliveOptions) {
+  constructor(reactor: Reactor, options: RequestOptions, opener: ConnectionOpener) {
     this.#reactor = reactor;
     this.#options = options;
+    this.#opener = opener;
     this.#window = new Window(0, 0, []);
   }
 
@@ -75,7 +99,7 @@ export class KeepAliveLoad {
     });
   }
 
-  /** Starts what is due, as far as connections are free. */
+  /** Starts what is due, as far as slots are free. */
   turn(): void {
     const now = monotonicNow();
     if (now >= this.#window.end) {
@@ -85,26 +109,34 @@ export class KeepAliveLoad {
     if (this.#options.rate > 0) this.#schedule(now);
     else while (this.#due.size < this.#idle.size) this.#due.push(now);
     while (this.#due.size > 0 && this.#idle.size > 0) {
-      const exchange = this.#idle.shift();
+      const slot = this.#idle.shift();
       const intended = this.#due.shift();
-      if (exchange === undefined || intended === undefined) return;
-      this.#begin(exchange, intended);
+      if (slot === undefined || intended === undefined) return;
+      this.#begin(slot, intended);
     }
   }
 
-  completed(exchange: Exchange, intended: number): void {
+  opened(slot: RequestSlot): void {
+    this.#idle.push(slot);
+  }
+
+  connectFailed(error: AmbitError): void {
+    this.#failure = error;
+  }
+
+  completed(slot: RequestSlot, intended: number): void {
     const now = monotonicNow();
     this.#inFlight -= 1;
     this.#window.done += 1;
     if (this.#window.covers(intended)) this.#latencies.add(now - intended);
     if (now >= this.#window.end) return;
     if (this.#options.rate === 0) {
-      this.#begin(exchange, now);
+      this.#begin(slot, now);
       return;
     }
     const due = this.#due.shift();
-    if (due === undefined) this.#idle.push(exchange);
-    else this.#begin(exchange, due);
+    if (due === undefined) this.#idle.push(slot);
+    else this.#begin(slot, due);
   }
 
   lost(busy: boolean): void {
@@ -116,9 +148,9 @@ export class KeepAliveLoad {
     this.#errors += 1;
   }
 
-  #begin(exchange: Exchange, intended: number): void {
+  #begin(slot: RequestSlot, intended: number): void {
     this.#inFlight += 1;
-    exchange.begin(intended);
+    slot.begin(intended);
   }
 
   #schedule(now: number): void {
@@ -153,70 +185,16 @@ export class KeepAliveLoad {
   }
 
   #open(): void {
-    const { target, connections } = this.#options;
-    let failure: AmbitError | undefined;
-    for (let count = 0; count < connections; count += 1) {
-      connectTcp(
-        this.#reactor,
-        { destination: target },
-        {
-          onConnected: (fd) => this.#idle.push(new Exchange(this.#reactor, fd, this)),
-          onConnectFailed: (error) => (failure = error),
-        },
-      );
-    }
+    const { connections, streams } = this.#options;
+    const slots = connections * streams;
+    for (let count = 0; count < connections; count += 1) this.#opener(this.#reactor, this.#options, this);
     const deadline = monotonicNow() + OPENING_MS;
-    while (this.#idle.size < connections) {
-      if (failure !== undefined) throw failure;
+    while (this.#idle.size < slots) {
+      if (this.#failure !== undefined) throw this.#failure;
       if (monotonicNow() > deadline) {
-        throw new AmbitError('AMBIT_BENCH_CONNECT', `${this.#idle.size} of ${connections} connections opened in time`);
+        throw new AmbitError('AMBIT_BENCH_CONNECT', `${this.#idle.size} of ${slots} slots for requests opened in time`);
       }
       this.#reactor.runTurn(TURN_MS);
     }
-  }
-}
-
-/** One connection and the request that is under way on it. */
-class Exchange implements ReadinessHandler {
-  readonly #reactor: Reactor;
-  readonly #fd: number;
-  readonly #load: KeepAliveLoad;
-  #intended = 0;
-  #busy = false;
-  #received = 0;
-
-  constructor(reactor: Reactor, fd: number, load: KeepAliveLoad) {
-    this.#reactor = reactor;
-    this.#fd = fd;
-    this.#load = load;
-    reactor.register(fd, EPOLLIN, this);
-  }
-
-  begin(intended: number): void {
-    this.#intended = intended;
-    this.#busy = true;
-    this.#received = 0;
-    if (send(this.#fd, REQUEST.address, REQUEST.bytes.length) !== REQUEST.bytes.length) this.#load.failed();
-  }
-
-  onReady(): void {
-    const { scratch } = this.#reactor;
-    const count = recv(this.#fd, scratch.address, READ_BUFFER_BYTES);
-    if (count === -EAGAIN) return;
-    if (count <= 0) {
-      this.destroy();
-      return;
-    }
-    if (this.#received === 0 && !isSuccess(scratch.bytes, 0)) this.#load.failed();
-    this.#received += count;
-    if (!this.#busy || this.#received < RESPONSE.bytes.length) return;
-    this.#busy = false;
-    this.#load.completed(this, this.#intended);
-  }
-
-  destroy(): void {
-    this.#reactor.close(this.#fd);
-    this.#load.lost(this.#busy);
-    this.#busy = false;
   }
 }

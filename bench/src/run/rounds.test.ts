@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
-import { refusal } from './windows.ts';
+import { L4_MEASURES } from '../l4/measures.ts';
 import { observationsOf } from './rounds.ts';
+import { refusal } from './windows.ts';
 
 it('counts latency as what is added to the same round without proxies', () => {
   const observations = observationsOf(
+    L4_MEASURES,
     new Map([
       ['direct', { p50_c1: 50, rps_max: 200_000 }],
       ['ambit', { p50_c1: 73, rps_max: 91_000 }],
@@ -17,7 +19,7 @@ it('counts latency as what is added to the same round without proxies', () => {
 });
 
 it('reports no added latency without a baseline', () => {
-  expect(observationsOf(new Map([['ambit', { p50_c1: 73 }]]))).toEqual([]);
+  expect(observationsOf(L4_MEASURES, new Map([['ambit', { p50_c1: 73 }]]))).toEqual([]);
 });
 
 it('refuses a window that missed its rate, had errors or did nothing', () => {

@@ -1,17 +1,15 @@
-import { BASELINE } from '../result/measures.ts';
+import { BASELINE, type Findings, type Measures } from '../result/measure.ts';
 import type { Observation } from '../result/report.ts';
 import { orderOfRound } from '../result/statistics.ts';
-import { type Findings, measureCold, measureWarm } from './shapes.ts';
 import type { Subject } from './stand.ts';
 import { type Durations, Windows } from './windows.ts';
 
 export interface RoundsOptions {
+  readonly measures: Measures;
   readonly subjects: readonly Subject[];
   readonly rounds: number;
   readonly durations: Durations;
 }
-
-const ADDED = ['p50_c1', 'p50_r3200'] as const;
 
 export interface RoundsResult {
   readonly observations: Observation[];
@@ -33,39 +31,25 @@ export async function runRounds(options: RoundsOptions): Promise<RoundsResult> {
     const findings = new Map<string, Findings>();
     for (const subject of orderOfRound(options.subjects, round)) {
       console.error(`round ${round + 1} of ${options.rounds}: ${subject.name}`);
-      const measured = await measureSubject(subject, windows);
+      const measured = await subject.measure(windows);
       findings.set(subject.name, measured.findings);
       if (measured.tls !== undefined) tls[subject.name] = measured.tls;
     }
-    observations.push(...observationsOf(findings));
+    observations.push(...observationsOf(options.measures, findings));
     baseline.push(findings.get(BASELINE) ?? {});
   }
   return { observations, baseline, tls, noisyWindows: windows.noisy };
 }
 
 /** Latencies become what a subject adds to the baseline of the same round; the baseline itself adds none. */
-export function observationsOf(findings: ReadonlyMap<string, Findings>): Observation[] {
+export function observationsOf(measures: Measures, findings: ReadonlyMap<string, Findings>): Observation[] {
   const baseline = findings.get(BASELINE);
   return [...findings].flatMap(([subject, found]) =>
-    Object.entries(found).flatMap(([name, value]) => {
-      const measure = name as Observation['measure'];
-      const added = ADDED.find((one) => one === measure);
-      if (added === undefined) return [{ measure, subject, value }];
-      const without = baseline?.[added];
+    Object.entries(found).flatMap(([measure, value]) => {
+      if (value === undefined) return [];
+      if (measures[measure]?.added !== true) return [{ measure, subject, value }];
+      const without = baseline?.[measure];
       return without === undefined || subject === BASELINE ? [] : [{ measure, subject, value: value - without }];
     }),
   );
-}
-
-async function measureSubject(
-  subject: Subject,
-  windows: Windows,
-): Promise<{ findings: Findings; tls: string | undefined }> {
-  const warm = await subject.start({ cold: false });
-  const { tls } = warm;
-  const findings = await measureWarm(warm, windows).finally(() => warm.close());
-  if (!subject.cold) return { findings, tls };
-  const cold = await subject.start({ cold: true });
-  const more = await measureCold(cold, windows).finally(() => cold.close());
-  return { findings: { ...findings, ...more }, tls };
 }

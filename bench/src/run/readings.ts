@@ -1,0 +1,51 @@
+import type { LoadReport } from '../load/window.ts';
+import { processMemory } from '../usage/process-memory.ts';
+import type { Stand } from './stand.ts';
+import type { Windows } from './windows.ts';
+
+/** Requests of all shapes with several connections. */
+export const CONNECTIONS = 32;
+/** New connections under way at once. */
+export const NEW_PARALLEL = 16;
+
+const HELD = 1000;
+/** Idle memory is read when the proxies have been left alone for so long, milliseconds. */
+const IDLE_AFTER_MS = 6_000;
+
+/** Memory per group of proxies: MiB that belong to them alone after the start, and KiB of growth per connection held open. */
+export async function measureMemory(
+  stand: Stand,
+  restMs: number,
+): Promise<{ mem_idle_anon: number; mem_conn: number }> {
+  const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const groups = stand.proxies.length;
+  const read = (): { anonymous: number; resident: number } => {
+    const all = stand.proxies.flat().map((pid) => processMemory(pid));
+    return {
+      anonymous: all.reduce((sum, one) => sum + one.anonymous, 0) / groups,
+      resident: all.reduce((sum, one) => sum + one.resident, 0) / groups,
+    };
+  };
+  // What a start leaves behind is given back a little later.
+  await rest(restMs + IDLE_AFTER_MS);
+  const idle = read();
+  const held = await stand.hold(HELD);
+  await rest(restMs);
+  const loaded = read();
+  await held.release();
+  return { mem_idle_anon: idle.anonymous / 2 ** 20, mem_conn: (loaded.resident - idle.resident) / HELD / 1024 };
+}
+
+/** There are ten times fewer connections than requests in a second, so a compiler at run time needs longer to see them. */
+export function connectionWarmUp(windows: Windows): number {
+  return windows.durations.warmUp * 3;
+}
+
+export function perSecond(report: LoadReport): number {
+  return report.done / report.seconds;
+}
+
+/** Nanoseconds of processor time of all proxies per finished unit. */
+export function cpuEach(report: LoadReport): number {
+  return report.cpu.reduce((sum, one) => sum + one, 0) / report.done;
+}
