@@ -1,8 +1,7 @@
-/**
- * How a connection ended, as `response_flags` of metrics and access log. All but `MISDIRECTED` are Istio's;
- * `-` is a connection that ended well, or was cut because the proxy drains.
- */
-export const RESPONSE_FLAGS = [
+import { HTTP_FLAGS, type HttpFlag } from './http-response-flags.ts';
+
+/** How a connection through the node proxy ended. All but `MISDIRECTED` are Istio's. */
+const NODE_FLAGS = [
   '-',
   'DENY',
   'CONNECT',
@@ -14,7 +13,13 @@ export const RESPONSE_FLAGS = [
   'MISDIRECTED',
 ] as const;
 
-export type ResponseFlag = (typeof RESPONSE_FLAGS)[number];
+/**
+ * How a connection ended, as `response_flags` of metrics and access log: as the node proxy says it, or as a waypoint does;
+ * `-` is a connection that ended well, or was cut because the proxy drains.
+ */
+export type ResponseFlag = (typeof NODE_FLAGS)[number] | HttpFlag;
+
+export const RESPONSE_FLAGS: readonly ResponseFlag[] = [...NODE_FLAGS, ...HTTP_FLAGS];
 
 /**
  * What went wrong with a connection, seen from the proxy that reports it.

@@ -30,10 +30,12 @@ export const TRAFFIC_LABELS = [
 ] as const;
 
 /** Stands for every label value that is missing. */
-const UNKNOWN = 'unknown';
+export const UNKNOWN = 'unknown';
 
-/** Which end of a connection counts it. */
-export type Reporter = 'destination' | 'source';
+/** Who counts a connection: the proxy of one of its ends, or the waypoint between them. */
+export const REPORTERS = ['source', 'destination', 'waypoint'] as const;
+
+export type Reporter = (typeof REPORTERS)[number];
 
 /** What labels take from a workload; the mesh model's Workload has it all. */
 export interface LabelledWorkload {
@@ -92,7 +94,10 @@ export function serviceLabels({ hostname, namespace, name }: LabelledService): S
   return { host: known(hostname), namespace: known(namespace), name: known(name) };
 }
 
-/** The values of `TRAFFIC_LABELS`. Security policy is mutual TLS as soon as both ends proved who they are. */
+/**
+ * The values of `TRAFFIC_LABELS`. Security policy is mutual TLS as soon as both ends proved who they are; at a waypoint, which
+ * is the other end for the source, as soon as the source did.
+ */
 export function trafficLabelValues(
   reporter: Reporter,
   source: PartyLabels,
@@ -100,7 +105,7 @@ export function trafficLabelValues(
   service: ServiceLabels,
   flag: string,
 ): string[] {
-  const mutual = source.principal !== UNKNOWN && destination.principal !== UNKNOWN;
+  const mutual = source.principal !== UNKNOWN && (reporter === 'waypoint' || destination.principal !== UNKNOWN);
   return [
     reporter,
     source.workload,

@@ -5,6 +5,7 @@ import {
   type LabelledWorkload,
   type PartyLabels,
   partyLabels,
+  REPORTERS,
   type Reporter,
   type ServiceLabels,
   serviceLabels,
@@ -196,8 +197,7 @@ export class TrafficMetrics {
 }
 
 function flagKey(reporter: Reporter, flag: ResponseFlag): number {
-  const code = RESPONSE_FLAGS.indexOf(flag) * 2;
-  return reporter === 'source' ? code : code + 1;
+  return RESPONSE_FLAGS.indexOf(flag) * REPORTERS.length + REPORTERS.indexOf(reporter);
 }
 
 /** Takes a series out of the maps that lead to it. */

@@ -1,0 +1,55 @@
+import { counter, histogram, type MetricFamily } from './metric-family.ts';
+import { MESSAGE_LABELS, REQUEST_LABELS } from './request-labels.ts';
+
+/**
+ * Upper bounds of all three histograms, milliseconds or bytes alike. These are Envoy's defaults (histogram_impl.cc,
+ * defaultBuckets); Istio's bootstrap sets others only for who asks by the annotation `sidecar.istio.io/statsHistogramBuckets`.
+ */
+export const REQUEST_BUCKETS: readonly number[] = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
+  3_600_000,
+];
+
+export const REQUESTS: MetricFamily = counter(
+  'istio_requests_total',
+  'Requests that were answered or given up.',
+  REQUEST_LABELS,
+);
+export const REQUEST_DURATION: MetricFamily = histogram(
+  'istio_request_duration_milliseconds',
+  'Time from the first byte of a request to the last of its response.',
+  REQUEST_BUCKETS,
+  REQUEST_LABELS,
+);
+export const REQUEST_BYTES: MetricFamily = histogram(
+  'istio_request_bytes',
+  'Size of requests, heads included.',
+  REQUEST_BUCKETS,
+  REQUEST_LABELS,
+);
+export const RESPONSE_BYTES: MetricFamily = histogram(
+  'istio_response_bytes',
+  'Size of responses, heads included.',
+  REQUEST_BUCKETS,
+  REQUEST_LABELS,
+);
+export const REQUEST_MESSAGES: MetricFamily = counter(
+  'istio_request_messages_total',
+  'gRPC messages from the source to the destination.',
+  MESSAGE_LABELS,
+);
+export const RESPONSE_MESSAGES: MetricFamily = counter(
+  'istio_response_messages_total',
+  'gRPC messages from the destination to the source.',
+  MESSAGE_LABELS,
+);
+
+/** What a waypoint counts of requests, in the order of the scrape. */
+export const REQUEST_FAMILIES: readonly MetricFamily[] = [
+  REQUESTS,
+  REQUEST_DURATION,
+  REQUEST_BYTES,
+  RESPONSE_BYTES,
+  REQUEST_MESSAGES,
+  RESPONSE_MESSAGES,
+];
