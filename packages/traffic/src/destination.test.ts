@@ -49,6 +49,15 @@ describe('a destination', () => {
     expect(drawn(destinations, () => 1 - 2 ** -53)).toBe(V1);
   });
 
+  it('ends where the next begins', () => {
+    const destinations = compiled([
+      { cluster: V1, weight: 1 },
+      { cluster: V2, weight: 1 },
+    ]);
+    expect(drawn(destinations, () => 0.5 - 2 ** -53)).toBe(V1);
+    expect(drawn(destinations, () => 0.5)).toBe(V2);
+  });
+
   it('that stands alone is drawn without chance', () => {
     const never = (): number => {
       throw new Error('drawn');

@@ -4,7 +4,7 @@ export const MAX_RETRIES = 100;
 /** Sum of the weights of one choice, as Envoy's: the draw stays exact in 32 bits. */
 export const MAX_WEIGHT_SUM = 4_294_967_295;
 
-/** Characters of one regular expression, as Istio's own limit for a string match. */
+/** Characters of one regular expression: what people write is far shorter. */
 export const MAX_REGEX_LENGTH = 1_024;
 
 /** Instructions of one compiled regular expression: bounds the time per octet of a request. */
@@ -15,9 +15,6 @@ export const MAX_DIRECT_RESPONSE_BYTES = 1_048_576;
 
 /** Problems of one resource that an error message lists; the rest is counted. */
 export const MAX_LISTED_PROBLEMS = 8;
-
-/** Request body that is held so that it can be sent again, bytes, as Envoy's buffer; a larger one is sent once. */
-export const MAX_REPLAY_BYTES = 1_048_576;
 
 /** Draws after the first that avoid endpoints which failed the same request, as Istio's host selection attempts. */
 export const MAX_REDRAWS = 5;

@@ -69,6 +69,13 @@ describe('round robin', () => {
     );
   });
 
+  it('with weights begins anywhere, with whoever is first due', () => {
+    const phases = [0.9, 0.8, 0.1, 0.2];
+    const schedule = new EarliestDeadline(slots(1, 1, 1, 1), false, () => phases.shift() ?? 0);
+    const order = [...Array(8).keys()].map(() => schedule.next()?.uid.at(-1)).join('');
+    expect(order).toBe('23102310');
+  });
+
   it('spreads the turns of a heavy endpoint', () => {
     const tier = new BalancedTier(slots(2, 1), 'round-robin', () => 0.5);
     const order = [...Array(30).keys()].map(() => tier.draw(() => 0.5)?.uid.at(-1)).join('');

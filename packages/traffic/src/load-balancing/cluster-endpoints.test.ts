@@ -110,6 +110,7 @@ describe('a subset', () => {
     endpoints.refresh(candidates(['v2-a'], ['v1-a', 'v2-b'], ['v1-b']), seededRandom(1));
     expect(chosen(endpoints)).toEqual(['v1-a']);
     expect(chosen(endpoints, ['v1-a'])).toEqual(['v1-b']);
+    expect(chosen(endpoints, ['v1-a', 'v1-b'])).toEqual(['v1-a']);
   });
 
   it('whose workloads are gone has no endpoint', () => {

@@ -23,6 +23,7 @@ describe('a path matches', () => {
     ['exact', '/a', false, '/a/', false],
     ['exact', '/a', false, '/A', false],
     ['exact', '/A', true, '/a', true],
+    ['exact', '/a', true, '/A', true],
     ['exact', '/b', false, '/a/../b', true],
     ['exact', '/ä', false, '/%C3%A4', true],
     ['exact', '/ä', false, '/\u00c3\u00a4', true],

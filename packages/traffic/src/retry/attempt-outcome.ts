@@ -36,7 +36,7 @@ export interface AttemptProgress {
   readonly bodyBytesSent: number;
   /** Whether the end of the request was handed to it as well. */
   readonly bodyComplete: boolean;
-  /** Whether all of the body that came so far is still held (see `MAX_REPLAY_BYTES`). */
+  /** Whether all of the body that came so far is still held. */
   readonly replayable: boolean;
   /** Whether the head of a response went to the client. */
   readonly responseBegun: boolean;
