@@ -1,8 +1,8 @@
 import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
+import type { SpiffeId } from '@ambit/core/spiffe';
 import { Http2Connection } from '@ambit/http/h2/connection';
-import type { Http2Role } from '@ambit/http/h2/connection-options';
+import type { Http2Options, Http2Role } from '@ambit/http/h2/connection-options';
 import type { Http2ConnectionError } from '@ambit/http/h2/errors';
 import { ErrorCode } from '@ambit/http/h2/frames';
 import type { Http2Handler } from '@ambit/http/h2/handler';
@@ -13,6 +13,7 @@ import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { TlsEndpoint } from '@ambit/reactor/tls-endpoint';
+import { principalOf } from './identity.ts';
 import {
   CLOSE_TIMEOUT_MS,
   HANDSHAKE_TIMEOUT_MS,
@@ -21,6 +22,11 @@ import {
   PING_TIMEOUT_MS,
 } from './limits.ts';
 import type { TunnelPeer } from './tunnel.ts';
+
+const HTTP2_OPTIONS: Readonly<Record<Http2Role, Http2Options>> = {
+  client: { role: 'client' },
+  server: { role: 'server' },
+};
 
 /** What hangs on a stream: a tunnel before its answer, the relay after it. What it throws ends its stream alone. */
 export interface StreamOwner {
@@ -88,7 +94,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
     this.endpoint = new TlsEndpoint(reactor, fd, context, this, {
       handshakeTimeoutMs: times.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
     });
-    this.http = new Http2Connection<StreamOwner>(this.endpoint.output, this, reactor, { role });
+    this.http = new Http2Connection<StreamOwner>(this.endpoint.output, this, reactor, HTTP2_OPTIONS[role]);
   }
 
   /** The peer's identity, or why the connection is not wanted. */
@@ -155,7 +161,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
       this.endpoint.destroy(identity, true);
       return;
     }
-    const peer: TunnelPeer = { identity, principal: formatSpiffeId(identity), address: this.address };
+    const peer: TunnelPeer = { identity, principal: principalOf(identity), address: this.address };
     this.#peer = peer;
     this.http.start();
     this.#awaitSilence();

@@ -2,15 +2,34 @@ import { AmbitError } from '@ambit/core/errors';
 import { formatSpiffeId, parseSpiffeId, sameSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
 import type { PeerCertificate } from '@ambit/native/peer-certificate';
 
+// A peer's certificate comes again with each of its connections, and is the same object as long as it is remembered.
+const identities = new WeakMap<PeerCertificate, SpiffeId>();
+const principals = new WeakMap<SpiffeId, string>();
+
+/** A peer's identity as a SPIFFE URI: the same string for each connection, so that tables hash it once. */
+export function principalOf(identity: SpiffeId): string {
+  let principal = principals.get(identity);
+  if (principal === undefined) {
+    principal = formatSpiffeId(identity);
+    principals.set(identity, principal);
+  }
+  return principal;
+}
+
 /**
  * The one identity of a verified certificate. `AmbitError` `AMBIT_HBONE_NO_IDENTITY` when it has none, several, or one
  * that is not of the mesh's form: a certificate that could be read in two ways is not read at all.
  */
 function identityOf(certificate: PeerCertificate | undefined): SpiffeId | AmbitError {
+  const known = certificate === undefined ? undefined : identities.get(certificate);
+  if (known !== undefined) return known;
   const uris = certificate?.uris ?? [];
   const [uri = ''] = uris;
   const identity = uris.length === 1 ? parseSpiffeId(uri) : undefined;
-  if (identity !== undefined) return identity;
+  if (certificate !== undefined && identity !== undefined) {
+    identities.set(certificate, identity);
+    return identity;
+  }
   const shown = uris.length === 0 ? 'none' : uris.map((text) => JSON.stringify(text.slice(0, 200))).join(', ');
   return new AmbitError(
     'AMBIT_HBONE_NO_IDENTITY',

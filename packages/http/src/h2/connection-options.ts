@@ -29,7 +29,21 @@ export interface Http2Options {
 
 export type ResolvedOptions = Required<Http2Options>;
 
+// An owner with many connections gives each the same options: what follows from them is made once.
+const resolvedOptions = new WeakMap<Http2Options, ResolvedOptions>();
+const settingsFrames = new WeakMap<ResolvedOptions, Buffer>();
+
+/** Options do not change once they were used. */
 export function resolveOptions(options: Http2Options): ResolvedOptions {
+  let resolved = resolvedOptions.get(options);
+  if (resolved === undefined) {
+    resolved = withDefaults(options);
+    resolvedOptions.set(options, resolved);
+  }
+  return resolved;
+}
+
+function withDefaults(options: Http2Options): ResolvedOptions {
   return {
     role: options.role,
     maxConcurrentStreams: options.maxConcurrentStreams ?? MAX_CONCURRENT_STREAMS,
@@ -42,8 +56,17 @@ export function resolveOptions(options: Http2Options): ResolvedOptions {
   };
 }
 
-/** The SETTINGS frame that says so. */
+/** The SETTINGS frame that says so; not to be written to. */
 export function settingsFrame(options: ResolvedOptions): Buffer {
+  let frame = settingsFrames.get(options);
+  if (frame === undefined) {
+    frame = makeSettingsFrame(options);
+    settingsFrames.set(options, frame);
+  }
+  return frame;
+}
+
+function makeSettingsFrame(options: ResolvedOptions): Buffer {
   const settings: [number, number][] = [
     options.role === 'server' ? [Setting.maxConcurrentStreams, options.maxConcurrentStreams] : [Setting.enablePush, 0],
     [Setting.initialWindowSize, options.streamWindow],
