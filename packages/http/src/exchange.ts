@@ -76,7 +76,7 @@ export interface HttpExchange {
   commitData(size: number, endStream: boolean): void;
   /**
    * Sends a copy of `bytes[start, end)` as far as possible; returns the octets taken. Our side ends only when all were. Less
-   * than all: keep the rest and wait for `onWritable`. Content of a message that has none (HEAD, 204, 304) is taken and dropped.
+   * than all: keep the rest and wait for `onWritable`. HTTP/1 takes and drops content where the message has none (HEAD, 204, 304).
    */
   sendData(bytes: Buffer, start: number, end: number, endStream: boolean): number;
   /** Ends our side without further content. */

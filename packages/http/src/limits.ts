@@ -73,3 +73,48 @@ export const MAX_CONTROL_BACKLOG_BYTES: number = 512 << 10;
 
 /** Streams whose manner of ending is remembered, to tell a late frame from a broken peer. */
 export const REMEMBERED_ENDED_STREAMS = 128;
+
+/** Interim responses (1xx) to one request, either version: beyond it the response is malformed. Responses. */
+export const MAX_INTERIM_RESPONSES = 16;
+
+/** Request or status line of HTTP/1 with its CRLF, bytes; 414 beyond it. */
+export const H1_START_LINE_BYTES: number = 16 << 10;
+
+/** Head of an HTTP/1 message, from the start line to the empty line, bytes; 431 beyond it. */
+export const H1_HEAD_BYTES: number = 64 << 10;
+
+/** Field lines of an HTTP/1 head, fields; 431 beyond it. */
+export const H1_FIELDS = 128;
+
+/** Method of an HTTP/1 request, bytes: almost twice the longest registered one; 501 beyond it. */
+export const H1_METHOD_BYTES = 32;
+
+/** Field name of an HTTP/1 message, bytes; 431 beyond it. */
+export const H1_FIELD_NAME_BYTES = 256;
+
+/** Options listed in the Connection fields of one message. Options. */
+export const H1_CONNECTION_OPTIONS = 16;
+
+/** Digits of a chunk's size: 4 GiB in one chunk. Digits. */
+export const H1_CHUNK_SIZE_DIGITS = 8;
+
+/** Chunk extensions of one message, which are ignored, bytes. */
+export const H1_CHUNK_EXTENSION_BYTES: number = 4 << 10;
+
+/** Trailer section of an HTTP/1 message, bytes; 431 beyond it. */
+export const H1_TRAILER_BYTES: number = 16 << 10;
+
+/** Field lines of an HTTP/1 trailer section, fields; 431 beyond it. */
+export const H1_TRAILER_FIELDS = 64;
+
+/** Received content that waits to be released, bytes: beyond it an HTTP/1 connection is not read, below half of it it is again. */
+export const H1_UNRELEASED_BYTES: number = 256 << 10;
+
+/**
+ * What a client sent after the request at hand, bytes. Reading pauses with the first of them; this much may have been read
+ * together with it.
+ */
+export const H1_PIPELINED_BYTES: number = 256 << 10;
+
+/** Rest of a request that nobody wants after its answer, bytes: skipped to keep the connection; beyond it the connection ends. */
+export const H1_DISCARDED_BYTES: number = 64 << 10;

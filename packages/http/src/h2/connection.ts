@@ -157,7 +157,7 @@ export class Http2Connection<Owner> {
   request(
     fields: FieldList | StaticBlock,
     endStream: boolean,
-    owner: Owner,
+    owner: Owner | undefined,
     method?: 'CONNECT' | 'HEAD',
   ): Http2Stream<Owner> | undefined {
     if (this.openable === 0) return undefined;

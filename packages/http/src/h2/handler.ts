@@ -9,7 +9,9 @@ import type { Http2Stream } from './stream.ts';
 export interface Http2Handler<Owner> {
   /** Server: a request began. Client: the final response head arrived. */
   onHeaders(stream: Http2Stream<Owner>, fields: FieldList, endStream: boolean): void;
-  /** Client: an interim response (1xx). */
+  /** Server: a request was malformed and answered with `status`; `problem` is for people. Default: nothing. */
+  onRefused?(status: number, problem: string): void;
+  /** Client: an interim response (1xx), at most `MAX_INTERIM_RESPONSES` of them. */
   onInformational(stream: Http2Stream<Owner>, fields: FieldList): void;
   /** Trailers; they end the peer's side. */
   onTrailers(stream: Http2Stream<Owner>, fields: FieldList): void;

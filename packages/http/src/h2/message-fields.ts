@@ -1,3 +1,7 @@
+import { isAuthority } from '../authority.ts';
+import { isConnectionField, isForbiddenInTrailers, singleFieldBit } from '../field-rules.ts';
+import { consistsOf, TARGET_OCTETS } from '../internal/octets.ts';
+
 /** Fields as name, value, name, value… in order of arrival, names in lower case, one character per octet. */
 export type FieldList = readonly string[];
 
@@ -5,6 +9,8 @@ export type FieldList = readonly string[];
 export interface FieldFacts {
   /** Why the section is malformed (RFC 9113 8.1.1); undefined when it is not. */
   problem: string | undefined;
+  /** Bits of fields seen that may come once only. */
+  single: number;
   /** Declared Content-Length; -1 when there is none. */
   contentLength: number;
   /** Request: CONNECT. */
@@ -40,7 +46,7 @@ export function checkRequest(fields: FieldList, facts: FieldFacts): void {
     if (!name.startsWith(':')) {
       regular = true;
       if (name === 'host') {
-        if (host !== undefined && host !== value) return malformed(facts, 'two different Host fields');
+        if (host !== undefined) return malformed(facts, 'two Host fields');
         host = value;
       }
       checkRegular(name, value, facts);
@@ -90,6 +96,10 @@ export function checkRequest(fields: FieldList, facts: FieldFacts): void {
   if (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) {
     return malformed(facts, ':path does not begin with a slash');
   }
+  // Nothing that would read as more than a target, or a shorter one, behind a translation to HTTP/1.
+  if (!consistsOf(path, TARGET_OCTETS)) return malformed(facts, ':path has a space or an illegal character');
+  const named = authority ?? host;
+  if (named !== undefined && !isAuthority(named)) return malformed(facts, ':authority is not host or host:port');
 }
 
 /** Judges a response's header section (RFC 9113 8.3.2) and fills `facts`. */
@@ -121,38 +131,32 @@ export function checkTrailers(fields: FieldList, facts: FieldFacts): void {
   clear(facts);
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const name = fields[at] ?? '';
-    if (name.startsWith(':')) return malformed(facts, `${name} in trailers`);
+    if (name.startsWith(':') || isForbiddenInTrailers(name)) return malformed(facts, `${name} in trailers`);
     checkRegular(name, fields[at + 1] ?? '', facts);
     if (facts.problem !== undefined) return;
   }
 }
 
-/** Fields that speak of one connection are forbidden (RFC 9113 8.2.2). */
+/** Fields of one connection are forbidden (RFC 9113 8.2.2), and those given twice of which there may be one. */
 function checkRegular(name: string, value: string, facts: FieldFacts): void {
-  switch (name) {
-    case 'connection':
-    case 'proxy-connection':
-    case 'keep-alive':
-    case 'transfer-encoding':
-    case 'upgrade':
-      return malformed(facts, `the field ${name} belongs to HTTP/1`);
-    case 'te':
-      if (value.toLowerCase() !== 'trailers') malformed(facts, 'the field te says something other than trailers');
-      return;
-    case 'content-length': {
-      const length = DIGITS.test(value) ? Number(value) : -1;
-      if (length < 0 || (facts.contentLength >= 0 && facts.contentLength !== length)) {
-        return malformed(facts, 'content-length is not a number or given twice');
-      }
-      facts.contentLength = length;
-      return;
+  if (isConnectionField(name)) return malformed(facts, `the field ${name} belongs to HTTP/1`);
+  const single = singleFieldBit(name);
+  if (single !== 0) {
+    if ((facts.single & single) !== 0) return malformed(facts, `two fields ${name}, of which there may be one`);
+    facts.single |= single;
+  } else if (name === 'te') {
+    if (value.toLowerCase() !== 'trailers') malformed(facts, 'the field te says something other than trailers');
+  } else if (name === 'content-length') {
+    if (facts.contentLength >= 0 || !DIGITS.test(value)) {
+      return malformed(facts, 'content-length is not a number or given twice');
     }
-    default:
+    facts.contentLength = Number(value);
   }
 }
 
 function clear(facts: FieldFacts): void {
   facts.problem = undefined;
+  facts.single = 0;
   facts.contentLength = -1;
   facts.connect = false;
   facts.status = 0;

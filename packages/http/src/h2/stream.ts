@@ -24,6 +24,8 @@ export class Http2Stream<Owner> {
   headersSent = false;
   /** The peer sent its (final) header section. */
   headersReceived = false;
+  /** Client: interim responses so far. */
+  interims = 0;
   /** A client's request was HEAD: the response's length is not that of its body. */
   headRequest = false;
   /** A client's request was CONNECT, or the server's stream is one: Content-Length means nothing. */

@@ -1,4 +1,5 @@
 import { HpackDecoder } from '../../hpack/decoder.ts';
+import { MAX_INTERIM_RESPONSES } from '../../limits.ts';
 import type { ResolvedOptions } from '../connection-options.ts';
 import { Http2ConnectionError } from '../errors.ts';
 import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, readUint31, readUint32 } from '../frames.ts';
@@ -36,7 +37,7 @@ export class ReceiveSide<Owner> implements FrameConsumer {
   readonly #connection: ConnectionFrames;
   readonly #decoder: HpackDecoder = new HpackDecoder();
   readonly #block: HeaderBlock;
-  readonly #facts: FieldFacts = { problem: undefined, contentLength: -1, connect: false, status: 0 };
+  readonly #facts: FieldFacts = { problem: undefined, single: 0, contentLength: -1, connect: false, status: 0 };
   #window: number;
   /** Octets given back that no WINDOW_UPDATE of the connection has told the peer yet. */
   #unreported = 0;
@@ -206,9 +207,12 @@ export class ReceiveSide<Owner> implements FrameConsumer {
   }
 
   #onRequest(streamId: number, fields: FieldList, wellFormed: boolean, tooLarge: boolean): void {
-    if (tooLarge) return this.#refuse(streamId, '431', ErrorCode.noError);
+    if (tooLarge) return this.#refuse(streamId, 431, ErrorCode.noError, 'a header list that is too large');
     checkRequest(fields, this.#facts);
-    if (!wellFormed || this.#facts.problem !== undefined) return this.#refuse(streamId, '400', ErrorCode.protocolError);
+    if (!wellFormed || this.#facts.problem !== undefined) {
+      const problem = wellFormed ? this.#facts.problem : 'an illegal character in a field';
+      return this.#refuse(streamId, 400, ErrorCode.protocolError, problem ?? '');
+    }
     const stream = this.#table.add(streamId, this.#sendSide.initialWindow);
     stream.headersReceived = true;
     stream.connectRequest = this.#facts.connect;
@@ -218,24 +222,32 @@ export class ReceiveSide<Owner> implements FrameConsumer {
   }
 
   /** Answers a request that the owner never hears of (RFC 9113 8.1.1). */
-  #refuse(streamId: number, status: string, errorCode: number): void {
-    this.#headers.write(streamId, [':status', status], true);
+  #refuse(streamId: number, status: number, errorCode: number, problem: string): void {
+    this.#headers.write(streamId, [':status', String(status)], true);
     this.#output.number(FrameType.resetStream, streamId, errorCode);
     this.#table.forget(streamId);
     this.#floods.reset();
+    this.#handler.onRefused?.(status, problem);
   }
 
   #onResponse(stream: Http2Stream<Owner>, fields: FieldList): void {
     const facts = this.#facts;
     checkResponse(fields, facts);
     const interim = facts.status < 200;
-    if (facts.problem !== undefined || (interim && this.#block.endStream)) {
+    const contradicts = facts.contentLength > 0 && (interim || facts.status === 204) && !stream.connectRequest;
+    if (facts.problem !== undefined || contradicts || (interim && this.#block.endStream)) {
       return this.#sendSide.streamError(stream, ErrorCode.protocolError);
     }
-    if (interim) return this.#handler.onInformational(stream, fields);
+    if (interim) {
+      if (++stream.interims > MAX_INTERIM_RESPONSES) {
+        return this.#sendSide.streamError(stream, ErrorCode.enhanceYourCalm);
+      }
+      return this.#handler.onInformational(stream, fields);
+    }
     stream.headersReceived = true;
-    const noContent = stream.headRequest || stream.connectRequest || facts.status === 204 || facts.status === 304;
-    stream.remainingLength = noContent ? -1 : facts.contentLength;
+    const noContent = stream.headRequest || facts.status === 204 || facts.status === 304;
+    if (stream.connectRequest) stream.remainingLength = -1;
+    else stream.remainingLength = noContent ? 0 : facts.contentLength;
     if (this.#endsHere(stream)) this.#handler.onHeaders(stream, fields, stream.remoteEnded);
     this.#removeIfEnded(stream);
   }

@@ -1,0 +1,121 @@
+import type { ExchangeReceiver, ServerConnection, ServerConnectionHandler, ServerExchange } from '../exchange.ts';
+import type { Http2Connection } from './connection.ts';
+import type { Http2Options } from './connection-options.ts';
+import { Http2Exchange } from './exchange.ts';
+import { Http2ExchangeConnection } from './exchange-connection.ts';
+import { ErrorCode } from './frames.ts';
+import { type FieldList, fieldValue } from './message-fields.ts';
+import type { OutputSink } from './output-sink.ts';
+import type { Http2Stream } from './stream.ts';
+import type { TurnClock } from './turn-clock.ts';
+
+const DEFAULTS = { role: 'server' } as const;
+
+export class Http2ServerExchange extends Http2Exchange<Http2ServerExchange> implements ServerExchange {
+  receiver: ExchangeReceiver | undefined = undefined;
+  readonly expectsContinue: boolean;
+
+  constructor(
+    http: Http2Connection<Http2ServerExchange>,
+    stream: Http2Stream<Http2ServerExchange>,
+    sink: OutputSink,
+    expectsContinue: boolean,
+  ) {
+    super(http, stream, sink);
+    this.expectsContinue = expectsContinue;
+  }
+
+  inform(fields: FieldList): void {
+    this.http.inform(this.stream, fields);
+  }
+
+  respond(fields: FieldList, endStream: boolean): void {
+    this.http.respond(this.stream, fields, endStream);
+  }
+}
+
+/** The server's end of an HTTP/2 connection whose streams are requests; CONNECT is refused. */
+export class Http2ServerConnection extends Http2ExchangeConnection<Http2ServerExchange> implements ServerConnection {
+  readonly inHead = false;
+  readonly #handler: ServerConnectionHandler;
+
+  constructor(
+    sink: OutputSink,
+    handler: ServerConnectionHandler,
+    clock: TurnClock,
+    options: Http2Options & { readonly role: 'server' } = DEFAULTS,
+  ) {
+    super(sink, handler, clock, options);
+    this.#handler = handler;
+  }
+
+  get idle(): boolean {
+    return this.active === 0;
+  }
+
+  timeOutHead(): void {
+    if (!this.ended && this.idle) this.endInOrder();
+  }
+
+  proceed(): void {
+    // Streams do not wait for each other.
+  }
+
+  onHeaders(stream: Http2Stream<Http2ServerExchange>, fields: FieldList, endStream: boolean): void {
+    const authority = fieldValue(fields, ':authority') ?? fieldValue(fields, 'host');
+    if (stream.connectRequest) return this.#refuse(stream, 501, 'CONNECT, which opens a tunnel');
+    if (authority === undefined) return this.#refuse(stream, 400, 'a request without :authority');
+    const expectsContinue = !endStream && fieldValue(fields, 'expect')?.toLowerCase() === '100-continue';
+    const exchange = new Http2ServerExchange(this.http, stream, this.sink, expectsContinue);
+    stream.owner = exchange;
+    this.#handler.onRequest(exchange, inOrder(fields, authority), endStream);
+  }
+
+  onRefused(status: number, problem: string): void {
+    this.#handler.onRefused(status, problem);
+  }
+
+  onInformational(): void {
+    // Servers receive none.
+  }
+
+  onStreamClosed(): void {
+    // The exchange has been told.
+  }
+
+  onSettings(): void {
+    // Windows and limits are the engine's matter.
+  }
+
+  onGoAway(): void {
+    // A client that goes away still waits for its answers.
+  }
+
+  #refuse(stream: Http2Stream<Http2ServerExchange>, status: number, problem: string): void {
+    this.http.respond(stream, [':status', String(status)], true);
+    this.http.resetStream(stream, ErrorCode.noError);
+    this.#handler.onRefused(status, problem);
+  }
+}
+
+/** Pseudo fields in the one order that readers may rely on, and the authority there instead of in Host. */
+function inOrder(fields: FieldList, authority: string): FieldList {
+  if (fields[0] === ':method' && fields[2] === ':scheme' && fields[4] === ':authority' && fields[6] === ':path') {
+    if (fieldValue(fields, 'host') === undefined) return fields;
+  }
+  const ordered = [
+    ':method',
+    fieldValue(fields, ':method') ?? '',
+    ':scheme',
+    fieldValue(fields, ':scheme') ?? '',
+    ':authority',
+    authority,
+    ':path',
+    fieldValue(fields, ':path') ?? '',
+  ];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    if (!name.startsWith(':') && name !== 'host') ordered.push(name, fields[at + 1] ?? '');
+  }
+  return ordered;
+}
