@@ -1,11 +1,9 @@
-import { messageOf } from '@ambit/core/errors';
 import type {
   HttpMatch as Message,
   NamedMatch as NamedMessage,
   StringMatch as StringMessage,
 } from '@ambit/proto/waypoint';
-import { RE2JS } from 're2js';
-import { MAX_REGEX_LENGTH, MAX_REGEX_PROGRAM } from '../limits.ts';
+import { regexProblem } from '../match/regex.ts';
 import type { Problems } from './problems.ts';
 import type { HttpMatch, NamedMatch, StringMatch } from './served-service.ts';
 
@@ -68,10 +66,12 @@ function readString(
     case 'pathPrefix':
       checkPathPrefix(kind.value, `${field}.path_prefix`, problems, isPath);
       return { kind: 'path-prefix', text: kind.value, ignoreCase };
-    case 'regex':
-      checkRegex(kind.value, `${field}.regex`, problems);
+    case 'regex': {
+      const problem = regexProblem(kind.value);
+      if (problem !== undefined) problems.add(`${field}.regex`, problem);
       refuseIgnoreCase(ignoreCase, field, problems);
       return { kind: 'regex', text: kind.value, ignoreCase: false };
+    }
     case 'present':
       if (!kind.value) problems.add(`${field}.present`, 'is false, which says nothing; use without_headers');
       refuseIgnoreCase(ignoreCase, field, problems);
@@ -90,19 +90,4 @@ function checkPathPrefix(prefix: string, field: string, problems: Problems, isPa
 
 function refuseIgnoreCase(ignoreCase: boolean, field: string, problems: Problems): void {
   if (ignoreCase) problems.add(`${field}.ignore_case`, 'goes with exact, prefix and path_prefix only; write (?i)');
-}
-
-function checkRegex(regex: string, field: string, problems: Problems): void {
-  if (regex.length > MAX_REGEX_LENGTH) {
-    problems.add(field, `has ${regex.length} characters, more than ${MAX_REGEX_LENGTH}`);
-    return;
-  }
-  try {
-    const size = RE2JS.compile(regex).programSize();
-    if (size > MAX_REGEX_PROGRAM) {
-      problems.add(field, `"${regex}" is too costly: ${size} instructions, more than ${MAX_REGEX_PROGRAM}`);
-    }
-  } catch (cause) {
-    problems.add(field, `"${regex}" is no RE2 expression: ${messageOf(cause)}`);
-  }
 }
