@@ -61,6 +61,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   readonly address: SocketAddress;
   readonly http: Http2Connection<StreamOwner>;
   readonly endpoint: TlsEndpoint;
+  readonly role: Http2Role;
   /** Milliseconds of the loop when the connection was begun. */
   readonly begunAt: number;
   readonly #times: ConnectionTimes;
@@ -89,6 +90,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   ) {
     this.reactor = reactor;
     this.address = address;
+    this.role = role;
     this.begunAt = reactor.now;
     this.#times = times;
     this.endpoint = new TlsEndpoint(reactor, fd, context, this, {

@@ -17,6 +17,8 @@ import type { ClientCredential, TunnelTarget } from './tunnel.ts';
 
 /** The connections of one key and the tunnels that wait for one. At most one connection is being made at a time. */
 export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
+  /** What its connections are found by. */
+  readonly key: string;
   /** As given last. */
   target: TunnelTarget;
   readonly #reactor: Reactor;
@@ -38,8 +40,9 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
   #retired: AmbitError | undefined;
   #draining = false;
 
-  constructor(reactor: Reactor, target: TunnelTarget, options: HbonePoolOptions, onEmpty: () => void) {
+  constructor(reactor: Reactor, key: string, target: TunnelTarget, options: HbonePoolOptions, onEmpty: () => void) {
     this.#reactor = reactor;
+    this.key = key;
     this.target = target;
     this.#options = options;
     this.#observer = options.observer ?? NO_OBSERVER;

@@ -22,6 +22,8 @@ export class HbonePool {
   readonly #options: HbonePoolOptions;
   readonly #idleMs: number;
   readonly #entries: Map<string, PoolEntry> = new Map();
+  /** Targets are used again and again; their entries are found without their key. */
+  readonly #byTarget: WeakMap<TunnelTarget, PoolEntry> = new WeakMap();
   /** Entries whose key was given up while tunnels still run on them. */
   readonly #retired: Set<PoolEntry> = new Set();
   #idleTimer: ReactorTimer | undefined;
@@ -100,10 +102,21 @@ export class HbonePool {
   }
 
   #entry(target: TunnelTarget): PoolEntry {
+    const known = this.#byTarget.get(target);
+    if (known !== undefined && this.#entries.get(known.key) === known) {
+      known.renew(target);
+      return known;
+    }
+    const entry = this.#entryByKey(target);
+    this.#byTarget.set(target, entry);
+    return entry;
+  }
+
+  #entryByKey(target: TunnelTarget): PoolEntry {
     const key = poolKey(target);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      const created: PoolEntry = new PoolEntry(this.#reactor, target, this.#options, () => {
+      const created: PoolEntry = new PoolEntry(this.#reactor, key, target, this.#options, () => {
         if (this.#entries.get(key) === created) this.#entries.delete(key);
         this.#retired.delete(created);
       });

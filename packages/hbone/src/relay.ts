@@ -137,8 +137,8 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
 
   #start(): void {
     if (this.#closed) return;
-    // The application often speaks before the tunnel stands: its bytes leave in this very turn.
-    this.#read();
+    // An application that asked for the tunnel often speaks before it stands: its bytes leave in this very turn.
+    if (this.#connection.role === 'client') this.#read();
     this.#watch();
   }
 

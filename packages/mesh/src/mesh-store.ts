@@ -47,6 +47,7 @@ export class MeshStore {
   /** While a whole state is applied: what it has named so far. */
   #named: Set<string> | undefined;
   #generation = 0;
+  #revision = 0;
   #changes = new StoreChanges();
 
   constructor(options: MeshStoreOptions = {}) {
@@ -59,6 +60,11 @@ export class MeshStore {
   /** The generation of the last batch that is applied as a whole; 0 before the first. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Changes with everything that is applied, also within a batch: what was looked up before may not hold any more. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Applies a batch at once, and those that wait before it. */
@@ -126,6 +132,7 @@ export class MeshStore {
   }
 
   #applyNext(): boolean {
+    this.#revision += 1;
     if (this.#reader === undefined) {
       const batch = this.#waiting.shift();
       if (batch === undefined) return false;

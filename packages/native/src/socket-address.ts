@@ -49,11 +49,25 @@ export function writeSocketAddress(
 export function readSocketAddress(bytes: Buffer, offset: number): SocketAddress {
   const family = bytes.readUInt16LE(offset);
   const port = bytes.readUInt16BE(offset + 2);
-  const start = offset + (family === AF_INET ? 4 : 8);
-  const ip =
-    family === AF_INET || family === AF_INET6
-      ? ipFromBytes(bytes.subarray(start, start + (family === AF_INET ? 4 : 16)))
-      : undefined;
+  if (family === AF_INET) return { ip: ipv4Text(bytes, offset + 4), port };
+  const ip = family === AF_INET6 ? ipFromBytes(bytes.subarray(offset + 8, offset + 24)) : undefined;
   if (ip === undefined) throw new AmbitError('AMBIT_SOCKET_FAMILY', `address family ${family} is not IP`);
   return { ip, port };
+}
+
+/** Addresses whose texts are kept; connections come from few. */
+const TEXTS_KEPT = 4_096;
+
+const texts = new Map<number, string>();
+
+/** The same text for the same address, so that whoever looks something up by it compares no characters. */
+function ipv4Text(bytes: Buffer, start: number): string {
+  const number = bytes.readUInt32BE(start);
+  let text = texts.get(number);
+  if (text === undefined) {
+    text = `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
+    if (texts.size >= TEXTS_KEPT) texts.clear();
+    texts.set(number, text);
+  }
+  return text;
 }

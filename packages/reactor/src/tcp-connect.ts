@@ -8,7 +8,6 @@ import { familyOf } from '@ambit/native/socket-address';
 import {
   type Keepalive,
   setBindAddressNoPort,
-  setFreebind,
   setKeepalive,
   setMark,
   setNoDelay,
@@ -24,9 +23,14 @@ export interface TcpConnectOptions {
   readonly destination: SocketAddress;
   /** The network namespace the connection belongs to. Default: the thread's own. */
   readonly namespace?: number;
+  /**
+   * The destination is in that namespace too. Such a connection usually stands when connect returns, which is looked at
+   * once before the loop is asked to wait for it. Default false.
+   */
+  readonly local?: boolean;
   /** SO_MARK. */
   readonly mark?: number;
-  /** Makes the connection come from another address than the namespace's own (IP_TRANSPARENT and IP_FREEBIND). */
+  /** Makes the connection come from another address than the namespace's own (IP_TRANSPARENT). */
   readonly source?: {
     readonly ip: IpAddress;
     /** False: connect with the own address when the foreign one cannot be bound. */
@@ -59,13 +63,17 @@ export function connectTcp(reactor: Reactor, options: TcpConnectOptions, handler
   return new TcpConnect(reactor, options, handler);
 }
 
+/** EALREADY: the connect is still under way. */
+const EALREADY = 114;
+
 class TcpConnect implements ReadinessHandler, PendingConnect {
   readonly #reactor: Reactor;
   readonly #options: TcpConnectOptions;
   readonly #handler: TcpConnectHandler;
-  readonly #timer: ReactorTimer | undefined;
+  #timer: ReactorTimer | undefined;
   #fd = -1;
   #settled = false;
+  #standing = false;
 
   constructor(reactor: Reactor, options: TcpConnectOptions, handler: TcpConnectHandler) {
     this.#reactor = reactor;
@@ -73,9 +81,15 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
     this.#handler = handler;
     try {
       this.#fd = options.namespace === undefined ? this.#start() : inNamespace(options.namespace, () => this.#start());
-      reactor.register(this.#fd, EPOLLOUT, this);
+      if (!this.#standing) reactor.register(this.#fd, EPOLLOUT, this);
     } catch (error) {
       reactor.defer(() => this.#fail(asAmbitError(error)));
+      return;
+    }
+    if (this.#standing) {
+      reactor.defer(() => {
+        this.#connected();
+      });
       return;
     }
     this.#timer = reactor.after(options.timeoutMs ?? CONNECT_TIMEOUT_MS, () => this.#fail(this.#error(-ETIMEDOUT)));
@@ -92,14 +106,7 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
       this.#fail(this.#error(-errno));
       return;
     }
-    this.#settled = true;
-    this.#timer?.cancel();
-    try {
-      this.#handler.onConnected(this.#fd);
-    } catch (error) {
-      if (this.#reactor.handlerOf(this.#fd) === this) this.#reactor.close(this.#fd);
-      this.#reactor.report(error);
-    }
+    this.#connected();
   }
 
   destroy(error: AmbitError): void {
@@ -113,6 +120,21 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
     if (this.#fd >= 0) this.#reactor.close(this.#fd);
   }
 
+  #connected(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#timer?.cancel();
+    const fd = this.#fd;
+    const registered = this.#reactor.handlerOf(fd);
+    try {
+      this.#handler.onConnected(fd);
+    } catch (error) {
+      // Nobody took it.
+      if (this.#reactor.handlerOf(fd) === registered) this.#reactor.close(fd);
+      this.#reactor.report(error);
+    }
+  }
+
   #fail(error: AmbitError): void {
     if (this.#settled) return;
     this.cancel();
@@ -120,7 +142,7 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
   }
 
   #start(): number {
-    const { destination, mark, source, keepalive, userTimeoutMs } = this.#options;
+    const { destination, local, mark, source, keepalive, userTimeoutMs } = this.#options;
     const fd = openTcpSocket(familyOf(destination.ip));
     this.#reactor.adopt(fd);
     try {
@@ -129,8 +151,10 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
       if (keepalive !== undefined) setKeepalive(fd, keepalive);
       if (userTimeoutMs !== undefined) setUserTimeout(fd, userTimeoutMs);
       if (source !== undefined) this.#comeFrom(fd, source.ip, source.required);
-      const result = connect(fd, destination);
-      if (result < 0 && result !== -EINPROGRESS) throw this.#error(result);
+      let result = connect(fd, destination);
+      if (result === -EINPROGRESS && local === true) result = connect(fd, destination);
+      if (result < 0 && result !== -EINPROGRESS && result !== -EALREADY) throw this.#error(result);
+      this.#standing = result === 0;
       return fd;
     } catch (error) {
       this.#reactor.close(fd);
@@ -141,7 +165,7 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
   #comeFrom(fd: number, ip: IpAddress, required: boolean): void {
     const family = familyOf(ip);
     try {
-      setFreebind(fd, family);
+      // Also lets an address be bound that no interface has.
       setTransparent(fd, family);
       setBindAddressNoPort(fd);
       bind(fd, { ip, port: 0 });

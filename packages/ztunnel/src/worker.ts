@@ -64,8 +64,10 @@ const context: DataThreadContext = {
       const outcome: RelayOutcome = { bytesFromApplication, bytesToApplication, error };
       onEnd(outcome);
     });
-    return (error) => {
-      relay.destroy(error);
+    return {
+      cut: (error) => {
+        relay.destroy(error);
+      },
     };
   },
 };

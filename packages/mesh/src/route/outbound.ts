@@ -155,7 +155,45 @@ function routeToWorkload(
   return routeToPort(workload, destination, workloadIdentities(workload), undefined);
 }
 
+/** Routes to one workload that are kept; each port, address and service makes one. */
+const KEPT = 64;
+
+interface KnownRoute {
+  readonly target: SocketAddress;
+  readonly identities: readonly SpiffeId[];
+  readonly route: PlainRoute | TunnelRoute;
+}
+
+const routes = new WeakMap<Workload, KnownRoute[]>();
+
+/** The same object for the same port of a workload, so that what depends on it is made once. */
 function routeToPort(
+  workload: Workload,
+  target: SocketAddress,
+  identities: readonly SpiffeId[],
+  service: Service | undefined,
+): PlainRoute | TunnelRoute {
+  let known = routes.get(workload);
+  if (known === undefined) {
+    known = [];
+    routes.set(workload, known);
+  }
+  const { ip, port } = target;
+  for (const {
+    target: { ip: knownIp, port: knownPort },
+    identities: knownIdentities,
+    route,
+  } of known) {
+    if (knownPort === port && knownIp === ip && knownIdentities === identities && route.service === service)
+      return route;
+  }
+  const route = makeRoute(workload, target, identities, service);
+  if (known.length >= KEPT) known.length = 0;
+  known.push({ target, identities, route });
+  return route;
+}
+
+function makeRoute(
   workload: Workload,
   target: SocketAddress,
   identities: readonly SpiffeId[],

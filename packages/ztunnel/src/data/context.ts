@@ -1,5 +1,4 @@
 import type { SocketAddress } from '@ambit/core/address';
-import type { AmbitError } from '@ambit/core/errors';
 import type { TunnelObserver } from '@ambit/hbone/observer';
 import type { RelayOutcome } from '@ambit/hbone/tunnel';
 import type { NodePlace } from '@ambit/mesh/client';
@@ -14,6 +13,7 @@ import type { AccessLog } from './access-log.ts';
 import type { Credentials } from './credentials.ts';
 import type { Judge } from './judge.ts';
 import type { ThreadMetrics } from './thread-metrics.ts';
+import type { Cuttable } from './transfer.ts';
 
 /** What all pods and connections of one data thread share. */
 export interface DataThreadContext {
@@ -39,5 +39,5 @@ export interface DataThreadContext {
   readonly dnsUpstream: SocketAddress | undefined;
   readonly tunnelObserver: TunnelObserver;
   /** Copies bytes between an application's connection `a` and another connection; the result cuts both. */
-  readonly relayPlain: (a: number, b: number, onEnd: (outcome: RelayOutcome) => void) => (error: AmbitError) => void;
+  readonly relayPlain: (a: number, b: number, onEnd: (outcome: RelayOutcome) => void) => Cuttable;
 }

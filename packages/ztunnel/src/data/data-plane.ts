@@ -172,7 +172,7 @@ export class DataPlane {
     for (const pod of [...this.#pods.values(), ...this.#leaving]) {
       list[pod.info.uid] = [
         ...(list[pod.info.uid] ?? []),
-        ...[...pod.transfers].map((transfer) => transfer.describe()),
+        ...pod.transfers.list().map((transfer) => transfer.describe()),
       ];
     }
     return list;

@@ -1,45 +1,62 @@
-import { formatSocketAddress } from '@ambit/core/address';
+import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
-import type { IncomingTunnel, RelayOutcome } from '@ambit/hbone/tunnel';
+import type { IncomingTunnel, TunnelPeer } from '@ambit/hbone/tunnel';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { ConnectionFacts } from '@ambit/mesh/policy/subject';
-import { type InboundAccept, routeInbound, statusOf } from '@ambit/mesh/route/inbound';
-import { parseTraceparent } from '@ambit/telemetry/trace-context';
-import { connectTcp, type PendingConnect, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
+import { type InboundAccept, statusOf } from '@ambit/mesh/route/inbound';
+import type { Service } from '@ambit/mesh/service';
+import { traceIdOf } from '@ambit/telemetry/trace-context';
+import { connectTcp, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
 import { CONNECT_TIMEOUT } from '../limits.ts';
-import type { PodInfo } from '../messages.ts';
-import { ConnectionRecord, type RecordFacts } from './connection-record.ts';
+import type { LiveConnection, PodInfo } from '../messages.ts';
 import type { JudgedConnection } from './judge.ts';
 import { applicationUnreachable, forbidden, reasonFields, unroutable } from './refusals.ts';
-import type { LiveTransfer, ServedPod } from './served-pod.ts';
+import type { RelationKey } from './relation.ts';
+import type { ServedPod } from './served-pod.ts';
+import { Transfer } from './transfer.ts';
 
 /** A CONNECT that a peer sent to a pod: where it goes, whether it may, the application's answer, then bytes. */
-export class InboundConnection implements TcpConnectHandler, JudgedConnection, LiveTransfer {
-  readonly pod: PodInfo;
-  readonly facts: ConnectionFacts;
-  readonly #served: ServedPod;
-  readonly #tunnel: IncomingTunnel;
+export class InboundConnection extends Transfer implements TcpConnectHandler, JudgedConnection {
+  judgedPlace = -1;
+  readonly #peer: TunnelPeer;
   readonly #route: InboundAccept;
-  readonly #startedAt: number;
-  #decision: Decision | undefined;
-  #withdraw: (() => void) | undefined;
-  #pending: PendingConnect | undefined;
-  #record: ConnectionRecord | undefined;
-  #cut: ((error: AmbitError) => void) | undefined;
-  #over = false;
+  readonly #traceparent: string | undefined;
+  protected override readonly authority: string;
+  /** Until bytes move. */
+  #tunnel: IncomingTunnel | undefined;
 
   private constructor(served: ServedPod, tunnel: IncomingTunnel, route: InboundAccept) {
-    this.pod = served.pod.info;
-    this.#served = served;
+    super(served);
+    this.#peer = tunnel.peer;
     this.#tunnel = tunnel;
     this.#route = route;
-    this.#startedAt = served.thread.reactor.now;
-    this.facts = {
-      identity: tunnel.peer.identity,
-      sourceIp: tunnel.peer.address.ip,
-      destinationIp: route.judged.ip,
-      destinationPort: route.judged.port,
+    this.authority = tunnel.authority;
+    this.#traceparent = fieldOf(tunnel.fields, 'traceparent');
+  }
+
+  get pod(): PodInfo {
+    return this.served.info;
+  }
+
+  get facts(): ConnectionFacts {
+    return {
+      identity: this.#peer.identity,
+      sourceIp: this.#peer.address.ip,
+      destinationIp: this.#route.judged.ip,
+      destinationPort: this.#route.judged.port,
     };
+  }
+
+  protected override get source(): SocketAddress {
+    return this.#peer.address;
+  }
+
+  protected override get reached(): SocketAddress {
+    return this.#route.judged;
+  }
+
+  protected override get traceId(): string | undefined {
+    return this.#traceparent === undefined ? undefined : traceIdOf(this.#traceparent);
   }
 
   /** Answers `tunnel`, which reached `served` at its address `localIp`. */
@@ -57,135 +74,156 @@ export class InboundConnection implements TcpConnectHandler, JudgedConnection, L
   }
 
   static #admit(served: ServedPod, tunnel: IncomingTunnel, localIp: string): void {
-    const route = routeInbound(served.thread.store, served.workload(), { localIp, authority: tunnel.authority });
+    const route = served.inboundRoute(localIp, tunnel.authority);
     if (route.kind === 'refuse') {
       InboundConnection.#turnAway(served, tunnel, statusOf(route.reason), unroutable(route));
     } else if (route.proxyDestination !== undefined) {
       const message = `${tunnel.authority} asks for a PROXY header, which is not supported`;
       InboundConnection.#turnAway(served, tunnel, 503, new AmbitError('AMBIT_ROUTE_PROXY_HEADER', message));
     } else {
-      new InboundConnection(served, tunnel, route).#start();
+      new InboundConnection(served, tunnel, route).#start(tunnel);
     }
   }
 
   static #turnAway(served: ServedPod, tunnel: IncomingTunnel, status: number, error: AmbitError): void {
     tunnel.refuse(status, reasonFields(error));
-    served.recordRefusedTunnel(tunnel, error);
+    new RefusedTunnel(served, tunnel).turnedAway(error);
   }
 
   onConnected(fd: number): void {
-    this.#pending = undefined;
-    this.#record = new ConnectionRecord(this.#served, this.#facts()).open();
-    const relay = this.#tunnel.accept(fd, ['baggage', this.#served.baggage()], (outcome) => {
-      this.#end(outcome);
+    this.pending = undefined;
+    const tunnel = this.#tunnel;
+    if (tunnel === undefined) {
+      this.served.thread.reactor.close(fd);
+      return;
+    }
+    this.#tunnel = undefined;
+    this.opened();
+    const relay = tunnel.accept(fd, this.served.answerFields(), (outcome) => {
+      // The application's side is the destination: what it wrote was received by the source.
+      this.ended(outcome.bytesToApplication, outcome.bytesFromApplication, outcome);
     });
-    this.#cut = (error) => {
-      relay.cut(error);
-    };
+    this.relayedBy(relay);
   }
 
   onConnectFailed(error: AmbitError): void {
-    this.#pending = undefined;
-    this.#refuse(503, applicationUnreachable(this.#route.target, error));
+    this.pending = undefined;
+    this.fail(applicationUnreachable(this.#route.target, error));
   }
 
   onForbidden(decision: Decision): void {
-    this.#decision = decision;
-    this.#served.thread.metrics.decided(decision);
+    this.decision = decision;
+    this.served.thread.metrics.decided(decision);
     this.cut(forbidden(decision, 'the connection was open'));
   }
 
-  cut(error: AmbitError): void {
-    if (this.#over) return;
-    if (this.#cut !== undefined) this.#cut(error);
-    else this.#refuse(error.code === 'AMBIT_POLICY_DENIED' ? 401 : 503, error);
-  }
-
-  describe(): { originalDst: string; actualDst: string; src: string; protocol: 'HBONE'; direction: 'inbound' } {
+  override describe(): LiveConnection {
     return {
       direction: 'inbound',
-      src: formatSocketAddress(this.#tunnel.peer.address),
-      originalDst: this.#tunnel.authority,
+      src: formatSocketAddress(this.source),
+      originalDst: this.authority,
       actualDst: formatSocketAddress(this.#route.target),
       protocol: 'HBONE',
     };
   }
 
-  #start(): void {
-    this.#served.transfers.add(this);
-    this.#tunnel.onAbandoned = () => {
-      this.#abandon();
+  protected override relate(): RelationKey {
+    return inboundRelation(this.served, this.#peer, this.#route.service);
+  }
+
+  protected override refuse(error: AmbitError): void {
+    this.#tunnel?.refuse(error.code === 'AMBIT_POLICY_DENIED' ? 401 : 503, reasonFields(error));
+  }
+
+  protected override leave(): void {
+    this.served.thread.judge.release(this);
+  }
+
+  #start(tunnel: IncomingTunnel): void {
+    this.served.transfers.add(this);
+    tunnel.onAbandoned = () => {
+      this.abandon();
     };
-    this.#withdraw = this.#served.thread.judge.ask(this, (decision) => {
-      this.#withdraw = undefined;
-      this.#decision = decision;
-      this.#served.thread.metrics.decided(decision);
+    const { judge, metrics } = this.served.thread;
+    const question = judge.ask(this, (decision) => {
+      this.pending = undefined;
+      this.decision = decision;
+      metrics.decided(decision);
       if (decision.allowed) this.#connect();
-      else this.#refuse(401, forbidden(decision));
+      else this.fail(forbidden(decision));
     });
+    // Settled at once, unless there is something to take back.
+    if (question !== undefined) this.pending = question;
   }
 
   #connect(): void {
-    const { thread } = this.#served;
-    const { target } = this.#route;
-    const ip = this.#tunnel.peer.address.ip;
-    this.#served.thread.judge.watch(this);
-    this.#pending = connectTcp(
+    const { thread } = this.served;
+    const { target, judged } = this.#route;
+    const { ip } = this.source;
+    thread.judge.watch(this);
+    this.pending = connectTcp(
       thread.reactor,
       {
         destination: target,
-        namespace: this.#served.namespace,
+        namespace: this.served.namespace,
+        // The application's kernel is ours: it cannot vanish without a word, so nothing has to be kept alive.
+        local: true,
         mark: thread.config.packetMark,
-        keepalive: thread.keepalive,
         timeoutMs: CONNECT_TIMEOUT,
         // The application sees its client's address. Its own address needs no help, and a loopback target none either.
-        ...(ip === target.ip || target.ip !== this.#route.judged.ip ? {} : { source: { ip, required: false } }),
+        ...(ip === target.ip || target.ip !== judged.ip ? {} : { source: { ip, required: false } }),
       },
       this,
     );
   }
+}
 
-  #facts(): RecordFacts {
-    const { peer, authority, fields } = this.#tunnel;
-    return {
-      reporter: 'destination',
-      source: peer.address,
-      destination: this.#route.judged,
-      nextHop: undefined,
-      authority,
-      peerPrincipal: peer.principal,
-      peerWorkload: this.#served.thread.store.findWorkload(this.#served.thread.store.network, peer.address.ip),
-      service: this.#route.service,
-      traceId: parseTraceparent(fieldOf(fields, 'traceparent') ?? '')?.traceId,
-      decision: this.#decision,
-      startedAt: this.#startedAt,
-    };
+/** A CONNECT that was turned away before it was known what it leads to. */
+class RefusedTunnel extends Transfer {
+  readonly #tunnel: IncomingTunnel;
+  protected override readonly reached = undefined;
+  protected override readonly traceId = undefined;
+
+  constructor(served: ServedPod, tunnel: IncomingTunnel) {
+    super(served);
+    this.#tunnel = tunnel;
   }
 
-  #refuse(status: number, error: AmbitError): void {
-    if (this.#over) return;
-    this.#close();
-    this.#tunnel.refuse(status, reasonFields(error));
-    new ConnectionRecord(this.#served, this.#facts()).fail(error);
+  protected override get source(): SocketAddress {
+    return this.#tunnel.peer.address;
   }
 
-  #abandon(): void {
-    if (!this.#over) this.#close();
+  protected override get authority(): string {
+    return this.#tunnel.authority;
   }
 
-  #end(outcome: RelayOutcome): void {
-    this.#close();
-    // The application's side is the destination: what it wrote was received by the source.
-    this.#record?.close(outcome.bytesToApplication, outcome.bytesFromApplication, outcome.error, this.#decision);
+  turnedAway(error: AmbitError): void {
+    this.fail(error);
   }
 
-  #close(): void {
-    this.#over = true;
-    this.#withdraw?.();
-    this.#pending?.cancel();
-    this.#served.thread.judge.release(this);
-    this.#served.transfers.delete(this);
+  override describe(): LiveConnection {
+    const { peer, authority } = this.#tunnel;
+    const src = formatSocketAddress(peer.address);
+    return { direction: 'inbound', src, originalDst: authority, actualDst: '', protocol: 'HBONE' };
   }
+
+  protected override relate(): RelationKey {
+    return inboundRelation(this.served, this.#tunnel.peer, undefined);
+  }
+
+  protected override refuse(): void {
+    // Told already, with its own status.
+  }
+
+  protected override leave(): void {
+    // Nobody knows of it.
+  }
+}
+
+function inboundRelation(served: ServedPod, peer: TunnelPeer, service: Service | undefined): RelationKey {
+  const { store } = served.thread;
+  const workload = store.findWorkload(store.network, peer.address.ip);
+  return { reporter: 'destination', workload, principal: peer.principal, service };
 }
 
 function fieldOf(fields: readonly string[], name: string): string | undefined {

@@ -41,7 +41,7 @@ function connection(onForbidden: (decision: Decision) => void = () => undefined)
     destinationIp: '10.0.0.1',
     destinationPort: 80,
   };
-  return { pod: POD, facts, onForbidden };
+  return { pod: POD, facts, judgedPlace: -1, onForbidden };
 }
 
 describe('Judge', () => {

@@ -8,11 +8,14 @@ import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { MAX_WAITING, PENDING_POLICY_WAIT } from '../limits.ts';
 import type { PodInfo } from '../messages.ts';
+import { Roster } from './roster.ts';
 
 /** A connection that is judged for as long as it lives. */
 export interface JudgedConnection {
   readonly pod: PodInfo;
   readonly facts: ConnectionFacts;
+  /** Among those that are watched; -1 outside. Only the judge writes it. */
+  judgedPlace: number;
   /** The policies in force forbid the connection: end it, now. */
   onForbidden(decision: Decision): void;
 }
@@ -22,6 +25,12 @@ interface Waiting {
   readonly connection: JudgedConnection;
   readonly settle: (decision: Decision) => void;
   readonly timer: ReactorTimer;
+}
+
+/** A question that has no answer yet. */
+export interface Question {
+  /** Takes it back. */
+  cancel(): void;
 }
 
 /** Something that waits for the description of a pod. */
@@ -51,7 +60,7 @@ export class Judge {
   readonly #store: MeshStore;
   readonly #waiting = new Set<Waiting>();
   readonly #undescribed = new Set<Undescribed>();
-  readonly #living = new Map<string, Set<JudgedConnection>>();
+  readonly #living = new Map<string, Roster<'judgedPlace', JudgedConnection>>();
   readonly #doubtful = new Map<JudgedConnection, ReactorTimer>();
 
   constructor(reactor: Reactor, store: MeshStore) {
@@ -59,12 +68,12 @@ export class Judge {
     this.#store = store;
   }
 
-  /** Calls `settle` once with a decision that is not pending: at once when there is one, else later. The result takes the question back. */
-  ask(connection: JudgedConnection, settle: (decision: Decision) => void): () => void {
+  /** Calls `settle` once with a decision that is not pending: at once when there is one (and the result is undefined), else later. */
+  ask(connection: JudgedConnection, settle: (decision: Decision) => void): Question | undefined {
     const decision = this.#decide(connection);
     if (!decision.pending || this.#waiting.size >= MAX_WAITING) {
       settle(decision);
-      return nothing;
+      return undefined;
     }
     const waiting: Waiting = {
       connection,
@@ -75,9 +84,11 @@ export class Judge {
       }),
     };
     this.#waiting.add(waiting);
-    return () => {
-      waiting.timer.cancel();
-      this.#waiting.delete(waiting);
+    return {
+      cancel: () => {
+        waiting.timer.cancel();
+        this.#waiting.delete(waiting);
+      },
     };
   }
 
@@ -104,18 +115,18 @@ export class Judge {
   watch(connection: JudgedConnection): void {
     let living = this.#living.get(connection.pod.uid);
     if (living === undefined) {
-      living = new Set();
+      living = new Roster('judgedPlace');
       this.#living.set(connection.pod.uid, living);
     }
     living.add(connection);
   }
 
   release(connection: JudgedConnection): void {
-    this.#doubtful.get(connection)?.cancel();
-    this.#doubtful.delete(connection);
-    const living = this.#living.get(connection.pod.uid);
-    living?.delete(connection);
-    if (living?.size === 0) this.#living.delete(connection.pod.uid);
+    if (this.#doubtful.size > 0) {
+      this.#doubtful.get(connection)?.cancel();
+      this.#doubtful.delete(connection);
+    }
+    this.#living.get(connection.pod.uid)?.delete(connection);
   }
 
   /** Judges again what `changes` concern. */
@@ -136,13 +147,18 @@ export class Judge {
       timer.cancel();
       this.#guard(resume);
     }
-    for (const living of [...this.#living.values()]) {
-      const [first] = living;
-      if (first === undefined) continue;
+    for (const [uid, living] of [...this.#living]) {
+      const connections = living.list();
+      const [first] = connections;
+      if (first === undefined) {
+        // Not as soon as the last one leaves: the next one would come right after.
+        this.#living.delete(uid);
+        continue;
+      }
       const workload = this.#workload(first.pod);
       // A workload that the controller no longer describes is on its way out: what was allowed may end by itself.
       if (workload === undefined || !changes.concern(workload)) continue;
-      for (const connection of [...living]) {
+      for (const connection of connections) {
         this.#guard(() => {
           this.#reconsiderOne(connection);
         });
@@ -185,8 +201,4 @@ export class Judge {
   #workload(pod: PodInfo): Workload | undefined {
     return this.#store.findOwn(pod.namespace, pod.name, pod.serviceAccount);
   }
-}
-
-function nothing(): void {
-  // Nothing waits.
 }

@@ -1,6 +1,6 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
-import type { Fields, OpenTunnel, PendingTunnel, RelayOutcome, TunnelHandler } from '@ambit/hbone/tunnel';
+import type { Fields, OpenTunnel, TunnelHandler } from '@ambit/hbone/tunnel';
 import {
   type OutboundRoute,
   type PassthroughRoute,
@@ -10,141 +10,154 @@ import {
 } from '@ambit/mesh/route/outbound';
 import { ECONNRESET, SystemCallError } from '@ambit/native/errno';
 import { setResetOnClose } from '@ambit/native/socket-option';
-import { formatTraceparent, type TraceContext } from '@ambit/telemetry/trace-context';
-import { connectTcp, type PendingConnect, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
-import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import { connectTcp, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
+import { traceIdOf } from '@ambit/telemetry/trace-context';
 import { CERTIFICATE_WAIT, CONNECT_ATTEMPTS, CONNECT_BUDGET, CONNECT_TIMEOUT } from '../limits.ts';
-import { ConnectionRecord, type RecordFacts } from './connection-record.ts';
+import type { LiveConnection } from '../messages.ts';
 import { refusedByPeer } from './refusals.ts';
-import type { LiveTransfer, ServedPod } from './served-pod.ts';
+import type { RelationKey } from './relation.ts';
+import type { ServedPod } from './served-pod.ts';
+import { Transfer } from './transfer.ts';
 
 /**
  * A connection that the application of a pod opened and that was redirected to us. Until something answers at the
  * other end no byte of it is read, so that every failure before that may be tried again elsewhere.
  */
-export class OutboundConnection implements TunnelHandler, TcpConnectHandler, LiveTransfer {
-  readonly #pod: ServedPod;
+export class OutboundConnection extends Transfer implements TunnelHandler, TcpConnectHandler {
   readonly #fd: number;
-  readonly #source: SocketAddress;
   readonly #destination: SocketAddress;
-  readonly #startedAt: number;
-  readonly #trace: TraceContext;
+  readonly #traceparent: string;
   #excluded: Set<string> | undefined;
   #attempts = 0;
   #route: PassthroughRoute | PlainRoute | TunnelRoute | undefined;
   #lastError: AmbitError | undefined;
-  #pending: PendingConnect | PendingTunnel | undefined;
-  #withdraw: (() => void) | undefined;
-  #certificateTimer: ReactorTimer | undefined;
-  #record: ConnectionRecord | undefined;
-  #cut: ((error: AmbitError) => void) | undefined;
+  #peerPrincipal: string | undefined;
   #unanswered = -1;
-  #over = false;
+  protected override readonly source: SocketAddress;
 
   /** Takes ownership of `fd`, an accepted connection that the loop has adopted. */
-  constructor(pod: ServedPod, fd: number, source: SocketAddress, destination: SocketAddress) {
-    this.#pod = pod;
+  constructor(served: ServedPod, fd: number, source: SocketAddress, destination: SocketAddress) {
+    super(served);
     this.#fd = fd;
-    this.#source = source;
+    this.source = source;
     this.#destination = destination;
-    this.#startedAt = pod.thread.reactor.now;
-    this.#trace = pod.thread.traces.next();
+    this.#traceparent = served.thread.traces.next();
+  }
+
+  protected override get reached(): SocketAddress {
+    return this.#route?.target ?? this.#destination;
+  }
+
+  protected override get authority(): string | undefined {
+    return this.#route?.kind === 'tunnel' ? this.#route.authority : undefined;
+  }
+
+  protected override get traceId(): string | undefined {
+    return traceIdOf(this.#traceparent);
   }
 
   start(): void {
-    this.#pod.transfers.add(this);
-    this.#unanswered = this.#pod.thread.unanswered.note({
+    this.served.transfers.add(this);
+    this.#unanswered = this.served.thread.unanswered.note({
       fd: this.#fd,
-      pod: this.#pod.pod.number,
+      pod: this.served.pod.number,
       acceptedAt: 'outbound',
     });
     this.#try();
   }
 
   onAccepted(tunnel: OpenTunnel): void {
-    this.#pending = undefined;
+    this.pending = undefined;
     const route = this.#route;
-    if (this.#over || route?.kind !== 'tunnel') {
+    if (this.over || route?.kind !== 'tunnel') {
       tunnel.abandon();
       return;
     }
-    this.#pod.thread.choice.quarantine.succeeded(route.upstream.uid);
-    this.#open(route, tunnel.peer.principal);
+    this.served.thread.choice.quarantine.succeeded(route.upstream.uid);
+    this.#peerPrincipal = tunnel.peer.principal;
+    this.opened();
     this.#answer();
     const relay = tunnel.relay(this.#fd, (outcome) => {
-      this.#end(outcome);
+      this.ended(outcome.bytesFromApplication, outcome.bytesToApplication, outcome);
     });
-    this.#cut = (error) => {
-      relay.cut(error);
-    };
+    this.relayedBy(relay);
   }
 
   onRefused(status: number, fields: Fields): void {
-    this.#pending = undefined;
+    this.pending = undefined;
     const error = refusedByPeer(status, fields);
     // 503: the peer's application did not take the connection, and no byte of ours has left.
     if (status === 503) this.#tryElsewhere(error);
-    else this.#fail(error);
+    else this.fail(error);
   }
 
   onFailed(error: AmbitError): void {
-    this.#pending = undefined;
+    this.pending = undefined;
     this.#tryElsewhere(error);
   }
 
   onConnected(fd: number): void {
-    this.#pending = undefined;
+    this.pending = undefined;
     const route = this.#route;
-    if (this.#over || route === undefined) {
-      this.#pod.thread.reactor.close(fd);
+    if (this.over || route === undefined) {
+      this.served.thread.reactor.close(fd);
       return;
     }
-    if (route.kind === 'plain') this.#pod.thread.choice.quarantine.succeeded(route.upstream.uid);
-    this.#open(route, undefined);
+    if (route.kind === 'plain') this.served.thread.choice.quarantine.succeeded(route.upstream.uid);
+    this.opened();
     this.#answer();
-    this.#cut = this.#pod.thread.relayPlain(this.#fd, fd, (outcome) => {
-      this.#end(outcome);
+    const relay = this.served.thread.relayPlain(this.#fd, fd, (outcome) => {
+      this.ended(outcome.bytesFromApplication, outcome.bytesToApplication, outcome);
     });
+    this.relayedBy(relay);
   }
 
   onConnectFailed(error: AmbitError): void {
-    this.#pending = undefined;
+    this.pending = undefined;
     this.#tryElsewhere(error);
   }
 
-  /** Ends the connection now. Idempotent. */
-  cut(error: AmbitError): void {
-    if (this.#over) return;
-    if (this.#cut !== undefined) this.#cut(error);
-    else this.#fail(error);
-  }
-
-  describe(): {
-    originalDst: string;
-    actualDst: string;
-    src: string;
-    protocol: 'HBONE' | 'TCP';
-    direction: 'outbound';
-  } {
+  override describe(): LiveConnection {
     return {
       direction: 'outbound',
-      src: formatSocketAddress(this.#source),
+      src: formatSocketAddress(this.source),
       originalDst: formatSocketAddress(this.#destination),
       actualDst: this.#route === undefined ? '' : formatSocketAddress(this.#route.target),
       protocol: this.#route?.kind === 'tunnel' ? 'HBONE' : 'TCP',
     };
   }
 
+  protected override relate(): RelationKey {
+    const route = this.#route;
+    return {
+      reporter: 'source',
+      workload: route === undefined || route.kind === 'passthrough' ? undefined : route.upstream,
+      principal: this.#peerPrincipal,
+      service: route?.service,
+    };
+  }
+
+  /** The application sees a reset, never a silent end. */
+  protected override refuse(): void {
+    this.#answer();
+    setResetOnClose(this.#fd);
+    this.served.thread.reactor.close(this.#fd);
+  }
+
+  protected override leave(): void {
+    // Nobody else knows of it.
+  }
+
   /** From here on bytes may move, or the connection ends: no other thread could start it again. */
   #answer(): void {
-    this.#pod.thread.unanswered.clear(this.#unanswered);
+    this.served.thread.unanswered.clear(this.#unanswered);
     this.#unanswered = -1;
   }
 
   #try(): void {
     this.#attempts += 1;
-    const { store, choice } = this.#pod.thread;
-    const route = routeOutbound(store, this.#pod.client(), this.#destination, choice, this.#excluded);
+    const { store, choice } = this.served.thread;
+    const route = routeOutbound(store, this.served.client(), this.#destination, choice, this.#excluded);
     this.#follow(route);
   }
 
@@ -161,13 +174,13 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
         return;
       case 'refuse':
         // After a failed attempt that failure says more than "nothing is left".
-        this.#fail(
+        this.fail(
           this.#lastError ??
             new AmbitError(`AMBIT_ROUTE_${route.reason.toUpperCase().replaceAll('-', '_')}`, route.message),
         );
         return;
       case 'double-tunnel':
-        this.#fail(
+        this.fail(
           new AmbitError(
             'AMBIT_ROUTE_REMOTE_NETWORK',
             `${route.destination.uid} is in network ${route.destination.network}; tunnels through network gateways are not supported`,
@@ -175,7 +188,7 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
         );
         return;
       case 'unresolved':
-        this.#fail(
+        this.fail(
           new AmbitError(
             'AMBIT_ROUTE_HOSTNAME',
             `${route.upstream.uid} is known by hostname ${route.hostname} only; endpoints without address are not supported`,
@@ -186,62 +199,59 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
   }
 
   #openTunnel(route: TunnelRoute): void {
-    const { thread, principal } = this.#pod;
+    const { thread, principal } = this.served;
     if (thread.credentials.get(principal) === undefined) {
       this.#awaitCertificate(route);
       return;
     }
-    const target = {
-      address: route.target,
-      namespace: this.#pod.namespace,
-      sourceIp: this.#source.ip,
-      sourcePrincipal: principal,
-      credential: () => thread.credentials.client(principal),
-      expected: route.identities,
-      workloadUid: route.upstream.uid,
-    };
-    this.#pending = this.#pod.pool.open(target, route.authority, this.#fields(route), this);
+    const target = this.served.tunnelTarget(route, this.source.ip);
+    this.pending = this.served.pool.open(target, route.authority, this.#fields(route), this);
   }
 
   #awaitCertificate(route: TunnelRoute): void {
-    const { thread, principal } = this.#pod;
+    const { thread, principal } = this.served;
     const withdraw = thread.credentials.whenInstalled(principal, () => {
-      this.#certificateTimer?.cancel();
-      this.#withdraw = undefined;
+      timer.cancel();
+      this.pending = undefined;
       this.#openTunnel(route);
     });
-    this.#withdraw = withdraw;
-    this.#certificateTimer = thread.reactor.after(CERTIFICATE_WAIT, () => {
+    const timer = thread.reactor.after(CERTIFICATE_WAIT, () => {
       withdraw();
-      this.#withdraw = undefined;
-      this.#fail(
+      this.pending = undefined;
+      this.fail(
         new AmbitError(
           'AMBIT_IDENTITY_MISSING',
           `no certificate for ${principal} within ${CERTIFICATE_WAIT} ms; is the certificate authority reachable?`,
         ),
       );
     });
+    this.pending = {
+      cancel: () => {
+        timer.cancel();
+        withdraw();
+      },
+    };
   }
 
   #fields(route: TunnelRoute): string[] {
     const host = route.service === undefined ? '' : `;host=${route.service.hostname}`;
     return [
       'baggage',
-      this.#pod.baggage(),
+      this.served.baggage(),
       'forwarded',
-      `for="${formatSocketAddress(this.#source)}"${host}`,
+      `for="${formatSocketAddress(this.source)}"${host}`,
       'traceparent',
-      formatTraceparent(this.#trace),
+      this.#traceparent,
     ];
   }
 
   #connect(destination: SocketAddress): void {
-    const { thread } = this.#pod;
-    this.#pending = connectTcp(
+    const { thread } = this.served;
+    this.pending = connectTcp(
       thread.reactor,
       {
         destination,
-        namespace: this.#pod.namespace,
+        namespace: this.served.namespace,
         mark: thread.config.packetMark,
         keepalive: thread.keepalive,
         timeoutMs: CONNECT_TIMEOUT,
@@ -252,13 +262,13 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
 
   /** Nothing of the application was sent: another endpoint, or the same one over another tunnel, may take the connection. */
   #tryElsewhere(error: AmbitError): void {
-    if (this.#over) return;
+    if (this.over) return;
     this.#lastError = error;
     const route = this.#route;
-    const { reactor, choice } = this.#pod.thread;
-    const spent = this.#attempts >= CONNECT_ATTEMPTS || reactor.now - this.#startedAt >= CONNECT_BUDGET;
+    const { reactor, choice } = this.served.thread;
+    const spent = this.#attempts >= CONNECT_ATTEMPTS || reactor.now - this.startedAt >= CONNECT_BUDGET;
     if (route === undefined || route.kind === 'passthrough') {
-      this.#fail(error);
+      this.fail(error);
       return;
     }
     const cut = wasCut(error);
@@ -266,58 +276,15 @@ export class OutboundConnection implements TunnelHandler, TcpConnectHandler, Liv
     if (cut || blamed) choice.quarantine.failed(route.upstream.uid, reactor.now);
     const others = route.service !== undefined || (route.kind === 'tunnel' && route.waypoint);
     if (spent || (blamed && !others)) {
-      this.#fail(error);
+      this.fail(error);
       return;
     }
-    this.#pod.thread.metrics.retried(error);
+    this.served.thread.metrics.retried(error);
     if (blamed) {
       this.#excluded ??= new Set();
       this.#excluded.add(route.upstream.uid);
     }
     this.#try();
-  }
-
-  #open(route: PassthroughRoute | PlainRoute | TunnelRoute, peerPrincipal: string | undefined): void {
-    this.#record = new ConnectionRecord(this.#pod, this.#facts(route, peerPrincipal)).open();
-  }
-
-  #facts(
-    route: PassthroughRoute | PlainRoute | TunnelRoute | undefined,
-    peerPrincipal: string | undefined,
-  ): RecordFacts {
-    return {
-      reporter: 'source',
-      source: this.#source,
-      destination: this.#destination,
-      nextHop: route?.target,
-      authority: route?.kind === 'tunnel' ? route.authority : undefined,
-      peerPrincipal,
-      peerWorkload: route === undefined || route.kind === 'passthrough' ? undefined : route.upstream,
-      service: route?.service,
-      traceId: this.#trace.traceId,
-      decision: undefined,
-      startedAt: this.#startedAt,
-    };
-  }
-
-  #end(outcome: RelayOutcome): void {
-    this.#over = true;
-    this.#pod.transfers.delete(this);
-    this.#record?.close(outcome.bytesFromApplication, outcome.bytesToApplication, outcome.error, undefined);
-  }
-
-  /** Ends a connection that never reached anything: the application sees a reset, never a silent end. */
-  #fail(error: AmbitError): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#certificateTimer?.cancel();
-    this.#withdraw?.();
-    this.#pending?.cancel();
-    this.#pod.transfers.delete(this);
-    this.#answer();
-    setResetOnClose(this.#fd);
-    this.#pod.thread.reactor.close(this.#fd);
-    new ConnectionRecord(this.#pod, this.#facts(this.#route, undefined)).fail(error);
   }
 }
 

@@ -4,28 +4,29 @@ import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
 import { formatBaggage } from '@ambit/hbone/baggage';
 import { HbonePool } from '@ambit/hbone/pool';
 import { HboneServer } from '@ambit/hbone/server';
-import type { IncomingTunnel } from '@ambit/hbone/tunnel';
+import type { ClientCredential, TunnelTarget } from '@ambit/hbone/tunnel';
 import { type Client, createClient } from '@ambit/mesh/client';
+import { type InboundRoute, routeInbound } from '@ambit/mesh/route/inbound';
+import type { TunnelRoute } from '@ambit/mesh/route/outbound';
 import type { Workload } from '@ambit/mesh/workload';
 import { originalDestination, setResetOnClose } from '@ambit/native/socket-option';
 import { duplicate } from '@ambit/native/descriptor';
 import { localAddress, peerAddress } from '@ambit/native/socket';
 import { Listener } from '@ambit/reactor/listener';
 import type { AcceptedAt } from '../unanswered.ts';
-import type { LiveConnection, Pod, PodInfo } from '../messages.ts';
+import type { Pod, PodInfo } from '../messages.ts';
 import { isProxyPort } from '../ports.ts';
-import { ConnectionRecord } from './connection-record.ts';
 import type { DataThreadContext } from './context.ts';
 import { DnsServer } from './dns-server.ts';
 import { InboundConnection } from './inbound.ts';
 import { OutboundConnection } from './outbound.ts';
 import { PlaintextConnection } from './plaintext.ts';
+import { Relations } from './relation.ts';
+import { Roster } from './roster.ts';
+import type { Transfer } from './transfer.ts';
 
-/** Anything that moves bytes for a pod and can be ended. */
-export interface LiveTransfer {
-  cut(error: AmbitError): void;
-  describe(): LiveConnection;
-}
+/** Routes of CONNECTs that are remembered between two changes of the mesh; the peers name them. */
+const INBOUND_ROUTES = 256;
 
 /** One pod of the node on one data thread: its listeners, its identity, its tunnels and its connections. */
 export class ServedPod {
@@ -37,7 +38,8 @@ export class ServedPod {
   readonly identity: SpiffeId;
   readonly thread: DataThreadContext;
   readonly pool: HbonePool;
-  readonly transfers: Set<LiveTransfer> = new Set();
+  readonly transfers: Roster<'place', Transfer> = new Roster('place');
+  readonly relations: Relations = new Relations(this);
   readonly #server: HboneServer;
   readonly #listeners: Listener[] = [];
   readonly #dns: DnsServer | undefined;
@@ -47,6 +49,14 @@ export class ServedPod {
   #describedAt = -1;
   #client: Client | undefined;
   #baggage: string | undefined;
+  #answerFields: readonly string[] = [];
+  readonly #targets: WeakMap<TunnelRoute, TunnelTarget> = new WeakMap();
+  readonly #credential: () => ClientCredential | undefined = () => this.thread.credentials.client(this.principal);
+  /** By local address, then authority; as the mesh was at `#routedAt`. */
+  readonly #inboundRoutes: Map<string, Map<string, InboundRoute>> = new Map();
+  #inboundRouteCount = 0;
+  #routedAt = -1;
+  #routedFor: Workload | undefined;
 
   constructor(thread: DataThreadContext, pod: Pod) {
     this.thread = thread;
@@ -110,6 +120,54 @@ export class ServedPod {
     return this.#baggage ?? '';
   }
 
+  /** The fields with which it answers a CONNECT. */
+  answerFields(): readonly string[] {
+    this.client();
+    return this.#answerFields;
+  }
+
+  /** Where a tunnel of this pod goes that `route` wants; the same object for the same route. */
+  tunnelTarget(route: TunnelRoute, sourceIp: string): TunnelTarget {
+    const known = this.#targets.get(route);
+    if (known?.sourceIp === sourceIp) return known;
+    const target: TunnelTarget = {
+      address: route.target,
+      namespace: this.namespace,
+      sourceIp,
+      sourcePrincipal: this.principal,
+      credential: this.#credential,
+      expected: route.identities,
+      workloadUid: route.upstream.uid,
+    };
+    this.#targets.set(route, target);
+    return target;
+  }
+
+  /** Where a CONNECT to `authority` goes that arrived at `localIp`. */
+  inboundRoute(localIp: string, authority: string): InboundRoute {
+    const { store } = this.thread;
+    const own = this.workload();
+    const fresh = this.#routedAt === store.revision && this.#routedFor === own;
+    if (!fresh || this.#inboundRouteCount >= INBOUND_ROUTES) {
+      this.#inboundRoutes.clear();
+      this.#inboundRouteCount = 0;
+      this.#routedAt = store.revision;
+      this.#routedFor = own;
+    }
+    let routes = this.#inboundRoutes.get(localIp);
+    if (routes === undefined) {
+      routes = new Map();
+      this.#inboundRoutes.set(localIp, routes);
+    }
+    let route = routes.get(authority);
+    if (route === undefined) {
+      route = routeInbound(store, own, { localIp, authority });
+      routes.set(authority, route);
+      this.#inboundRouteCount += 1;
+    }
+    return route;
+  }
+
   /** Takes nothing new. What runs goes on; peers are told to open new tunnels elsewhere. */
   close(): void {
     for (const listener of this.#listeners) listener.stop();
@@ -138,27 +196,11 @@ export class ServedPod {
   /** Cuts what is left. */
   destroy(error: AmbitError): void {
     this.close();
-    for (const transfer of [...this.transfers]) transfer.cut(error);
+    for (const transfer of this.transfers.list()) transfer.cut(error);
     this.#dns?.destroy();
     this.#server.destroy();
     this.pool.destroy();
     this.thread.reactor.close(this.namespace);
-  }
-
-  recordRefusedTunnel(tunnel: IncomingTunnel, error: AmbitError): void {
-    new ConnectionRecord(this, {
-      reporter: 'destination',
-      source: tunnel.peer.address,
-      destination: undefined,
-      nextHop: undefined,
-      authority: tunnel.authority,
-      peerPrincipal: tunnel.peer.principal,
-      peerWorkload: this.thread.store.findWorkload(this.thread.store.network, tunnel.peer.address.ip),
-      service: undefined,
-      traceId: undefined,
-      decision: undefined,
-      startedAt: this.thread.reactor.now,
-    }).fail(error);
   }
 
   #start(): void {
@@ -188,6 +230,7 @@ export class ServedPod {
       region: workload?.locality.region ?? '',
       zone: workload?.locality.zone ?? '',
     });
+    this.#answerFields = ['baggage', this.#baggage];
   }
 
   #listen(fd: number, onAccept: (fd: number, peer: SocketAddress) => void): void {
