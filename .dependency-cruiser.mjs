@@ -26,8 +26,13 @@ const ARROWS = {
     why: 'Pure, so that the controller and offline tools translate alike.',
   },
   telemetry: { may: ['core'], why: 'Names and records; who counts is somewhere else.' },
+  proxy: {
+    may: ['core', 'proto', 'native', 'reactor', 'hbone', 'identity', 'xds', 'mesh', 'telemetry'],
+    why: 'Threads, certificates, resources and listeners are the same around every data path; it knows none of them.',
+  },
   ztunnel: {
     may: [
+      'proxy',
       'core',
       'proto',
       'native',
@@ -44,7 +49,20 @@ const ARROWS = {
     why: 'A program assembles mechanisms; it never imports another program.',
   },
   waypoint: {
-    may: ['core', 'proto', 'native', 'reactor', 'http', 'hbone', 'identity', 'xds', 'mesh', 'traffic', 'telemetry'],
+    may: [
+      'core',
+      'proto',
+      'native',
+      'reactor',
+      'http',
+      'hbone',
+      'identity',
+      'xds',
+      'mesh',
+      'traffic',
+      'telemetry',
+      'proxy',
+    ],
     why: 'A program assembles mechanisms; it captures nothing and speaks to no node agent.',
   },
   'istiod-lite': {

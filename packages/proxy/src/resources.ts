@@ -1,0 +1,105 @@
+import type { Logger } from '@ambit/core/log';
+import { MeshStore } from '@ambit/mesh/mesh-store';
+import type { ResourceBatch } from '@ambit/mesh/resource/batch';
+import type { RawResource, ResourceType } from '@ambit/mesh/resource/encode';
+import { encodeSnapshot } from '@ambit/mesh/resource/snapshot';
+import type { RejectedResource, ResourceUpdate } from '@ambit/xds/resource';
+
+export const ADDRESS_TYPE = 'type.googleapis.com/istio.workload.Address';
+export const AUTHORIZATION_TYPE = 'type.googleapis.com/istio.security.Authorization';
+
+const TYPES: Readonly<Record<string, ResourceType>> = {
+  [ADDRESS_TYPE]: 'address',
+  [AUTHORIZATION_TYPE]: 'authorization',
+};
+
+export interface ResourcesOptions {
+  readonly network: string;
+  readonly clusterDomain: string;
+  readonly log: Logger;
+  /** Gives a batch to every data thread; resolves when all of them have applied it. */
+  readonly distribute: (batch: ResourceBatch) => Promise<void>;
+  /** The state changed and is applied everywhere: it may be saved for a successor. */
+  readonly onApplied: () => void;
+}
+
+/** What the controller said, on its way to the data threads. */
+export class Resources {
+  #store: MeshStore;
+  readonly #options: ResourcesOptions;
+  #generation = 0;
+  #snapshot: ResourceBatch | undefined;
+  #synced = new Set<string>();
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #firstSync = Promise.withResolvers<undefined>();
+
+  constructor(options: ResourcesOptions) {
+    this.#options = options;
+    this.#store = new MeshStore({ network: options.network, clusterDomain: options.clusterDomain });
+  }
+
+  /** Resolves when the mesh is known: from a predecessor's state, or when the controller has answered for every type. */
+  get known(): Promise<undefined> {
+    return this.#firstSync.promise;
+  }
+
+  /** The same state as on every data thread. */
+  get store(): MeshStore {
+    return this.#store;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The whole state as one batch, for a data thread or a process that starts. The same object until something changes. */
+  snapshot(): ResourceBatch {
+    this.#snapshot ??= encodeSnapshot(this.store, this.#generation);
+    return this.#snapshot;
+  }
+
+  /** Takes over the state of a predecessor, before any thread runs. */
+  restore(batch: ResourceBatch): void {
+    const store = new MeshStore({ network: this.#options.network, clusterDomain: this.#options.clusterDomain });
+    store.apply(batch);
+    this.#store = store;
+    this.#generation = Math.max(this.#generation, batch.generation);
+    this.#firstSync.resolve(undefined);
+  }
+
+  /**
+   * Applies one update of the controller: resolves, when every data thread works by it, with what was refused.
+   * Updates are applied one after another, in their order.
+   */
+  apply(update: ResourceUpdate): Promise<RejectedResource[]> {
+    const applied = this.#queue.then(() => this.#apply(update));
+    this.#queue = applied.catch(() => undefined);
+    return applied;
+  }
+
+  async #apply(update: ResourceUpdate): Promise<RejectedResource[]> {
+    const type = TYPES[update.typeUrl];
+    if (type === undefined)
+      return update.resources.map(({ name }) => ({ name, reason: `type ${update.typeUrl} was not asked for` }));
+    // The protobuf runtime is loaded with the first update: a successor serves before that.
+    const { encodeBatch } = await import('@ambit/mesh/resource/encode');
+    const { batch, rejected } = encodeBatch({
+      generation: ++this.#generation,
+      resources: update.resources.map(({ name, version, bytes }): RawResource => ({ type, name, version, bytes })),
+      removals: update.removed.map((name) => ({ type, name })),
+    });
+    this.store.apply(batch);
+    this.store.takeChanges();
+    this.#snapshot = undefined;
+    await this.#options.distribute(batch);
+    for (const { name, reason } of rejected)
+      this.#options.log.error(
+        { type, name, reason },
+        'a resource of the controller is refused; its last good version stays in force',
+      );
+    if (update.first) this.#synced.add(update.typeUrl);
+    if (this.#synced.size === Object.keys(TYPES).length) this.#firstSync.resolve(undefined);
+    this.#options.onApplied();
+    return rejected.map(({ name, reason }) => ({ name, reason }));
+  }
+}

@@ -1,0 +1,191 @@
+import { parseSocketAddress } from '@ambit/core/address';
+import type { Clock } from '@ambit/core/clock';
+import { AmbitError } from '@ambit/core/errors';
+import type { Logger } from '@ambit/core/log';
+import { resourceVersions } from '@ambit/mesh/resource/snapshot';
+import { openTcpListener } from '@ambit/native/listening-socket';
+import { raiseOpenFileLimit } from '@ambit/native/process';
+import { selfTest } from '@ambit/native/self-test';
+import { SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
+import { Readiness } from '@ambit/proxy/admin/readiness';
+import { Certificates } from '@ambit/proxy/certificates';
+import { connectController } from '@ambit/proxy/controller-link';
+import { STALL_AFTER } from '@ambit/proxy/limits';
+import { LogWriter } from '@ambit/proxy/log-writer';
+import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, Resources } from '@ambit/proxy/resources';
+import type { DataThreads } from '@ambit/proxy/thread/data-threads';
+import { REQUEST_FAMILIES } from '@ambit/telemetry/request-families';
+import { requestSamples, type RequestSnapshot } from '@ambit/telemetry/request-snapshot';
+import { AdminListeners } from '../admin/listeners.ts';
+import type { Config } from '../config.ts';
+import type { Command, Report, WaypointStart } from '../messages.ts';
+import { Services } from './services.ts';
+
+export interface ControlSideOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly threads: DataThreads<Command, Report, WaypointStart>;
+  /** Resolves when a data thread turns its loop. */
+  readonly started: Promise<void>;
+}
+
+/**
+ * Assembles the control side: it learns of the mesh, of the services to serve and of its own certificate, and tells the data
+ * threads. It never parses bytes that a peer sent. Nothing is accepted before all of that is there.
+ */
+export async function runControlSide(options: ControlSideOptions): Promise<void> {
+  const { config, clock, random, log, threads } = options;
+  raiseOpenFileLimit();
+  selfTest();
+
+  const accessLog = new LogWriter();
+  const metrics = new ProxyMetrics('waypoint', clock.wallTime(), {
+    families: REQUEST_FAMILIES,
+    samples: (report) => [
+      ...report.counters,
+      ...('requests' in report ? requestSamples(report.requests as RequestSnapshot) : []),
+    ],
+  });
+  const readiness = new Readiness(
+    ['data threads', 'controller', 'certificate', 'listener'],
+    () => threads.heartbeatAges(),
+    STALL_AFTER,
+  );
+
+  // What the controller says of the mesh.
+  const resources: Resources = new Resources({
+    network: config.network,
+    clusterDomain: config.clusterDomain,
+    log,
+    distribute: async (batch) => {
+      threads.broadcast({ kind: 'resources', batch });
+      await threads.applied(batch.generation);
+    },
+    onApplied: () => undefined,
+  });
+
+  // What it says of the services to serve.
+  const services = new Services({
+    log,
+    distribute: async (changed, removed) => {
+      for (const report of await threads.ask((ticket) => ({ kind: 'services', changed, removed, ticket }))) {
+        if (report.kind === 'done' && report.error !== undefined)
+          log.error({ error: report.error }, 'a data thread could not follow');
+      }
+    },
+  });
+
+  // Who the waypoint is.
+  const identity = {
+    trustDomain: config.trustDomain,
+    namespace: config.podNamespace,
+    serviceAccount: config.serviceAccount,
+  };
+  const certificates = new Certificates({
+    config,
+    clock,
+    random,
+    log,
+    broadcast: (command) => {
+      threads.broadcast(command);
+    },
+    onChanged: () => {
+      if (certificates.store.get(identity) !== undefined) readiness.done('certificate');
+    },
+  });
+
+  const listening: { fd?: number } = {};
+  threads.owner = {
+    *state(): Generator<Command> {
+      yield* certificates.commands();
+      if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
+      const changed = services.models();
+      if (changed.length > 0) yield { kind: 'services', changed, removed: [], ticket: 0 };
+      if (listening.fd !== undefined) yield { kind: 'listen', fd: listening.fd };
+    },
+    onReport: (thread, report) => {
+      if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
+      if (report.kind === 'fault')
+        log.error({ thread, error: report.message }, 'an error in a data thread cost its connection');
+    },
+    onReplaced: (thread, reason) => {
+      metrics.threadReplaced(thread, reason);
+    },
+  };
+
+  await options.started;
+  readiness.done('data threads');
+  const certified = certificates.use(identity);
+  const controller = connectController({
+    settings: config,
+    role: 'waypoint',
+    metadata: { WAYPOINT_NAME: config.gatewayName, WAYPOINT_NAMESPACE: config.podNamespace },
+    clock,
+    random,
+    log,
+    metrics,
+    // Policies before what names them, services before the traffic that they bring.
+    types: [AUTHORIZATION_TYPE, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE],
+    held: new Map([
+      [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
+      [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
+      [SERVED_SERVICE_TYPE_URL, services.versions()],
+    ]),
+    apply: (update) => (update.typeUrl === SERVED_SERVICE_TYPE_URL ? services.apply(update) : resources.apply(update)),
+  });
+  const admin = await AdminListeners.open({
+    config,
+    threads,
+    certificates,
+    resources,
+    services,
+    readiness,
+    metrics,
+    accessLog,
+    quit: () => void end(),
+  });
+
+  let ending: Promise<void> | undefined;
+  process.on('SIGTERM', () => void end());
+  process.on('SIGINT', () => void end());
+
+  await Promise.all([resources.known, services.known]);
+  readiness.done('controller');
+  await certified;
+  listening.fd = listen(config.hboneAddress);
+  threads.broadcast({ kind: 'listen', fd: listening.fd });
+  readiness.done('listener');
+  log.info({ address: config.hboneAddress, services: services.models().length }, 'tunnels are taken');
+
+  /** Lets what runs finish; a second call cuts what is left. */
+  function end(): Promise<void> {
+    if (ending !== undefined) {
+      log.warn('asked twice to end: open connections are cut');
+      process.exit(0);
+    }
+    ending = (async () => {
+      log.info({ deadline: config.drainDeadline }, 'the waypoint ends: no new connections, open requests may finish');
+      readiness.lost('ending');
+      await threads.ask((ticket) => ({ kind: 'drain', deadline: config.drainDeadline, ticket }));
+      await threads.stop();
+      await controller?.close({ deadline: 1_000 });
+      await admin.close();
+      log.info('the waypoint has ended');
+      process.exit(0);
+    })();
+    return ending;
+  }
+}
+
+function listen(address: string): number {
+  const parsed = parseSocketAddress(address);
+  if (parsed === undefined)
+    throw new AmbitError('AMBIT_CONFIG', `HBONE_ADDR=${JSON.stringify(address)} is not ip:port`, {
+      source: 'configuration',
+    });
+  return openTcpListener({ address: parsed, reusePort: true });
+}

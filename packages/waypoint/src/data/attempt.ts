@@ -1,0 +1,182 @@
+import { AmbitError } from '@ambit/core/errors';
+import { ErrorCode } from '@ambit/http/h2/frames';
+import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
+import type { ClientConnection, ClientExchange, ExchangeReset, ResponseReceiver } from '@ambit/http/exchange';
+import { ETIMEDOUT, SystemCallError } from '@ambit/native/errno';
+import {
+  type AttemptOutcome,
+  CONNECT_REFUSED,
+  CONNECT_TIMED_OUT,
+  OVERFLOWED,
+  REFUSED_STREAM,
+} from '@ambit/traffic/retry/attempt-outcome';
+import { DISCARDED_RESPONSE_BYTES } from '../limits.ts';
+import type { ConnectionSeeker, UpstreamVersion } from './upstream-endpoint.ts';
+import type { ChosenEndpoint } from './upstreams.ts';
+
+/** Who tries. Nothing is called after `onOutcome` with a failure, after the end of the response, or after `abandon`. */
+export interface AttemptOwner {
+  /** The head of the request as it is sent to the endpoint, and whether it is all. */
+  head(): FieldList;
+  readonly headOnly: boolean;
+  /** A connection is there and has the head: content may follow. */
+  onSent(exchange: ClientExchange): void;
+  onInterim(fields: FieldList): void;
+  /** The head of a response: passed on, or `abandon` follows from within. */
+  onHead(fields: FieldList, endStream: boolean): void;
+  onContent(bytes: Buffer, start: number, end: number, endStream: boolean): void;
+  onResponseTrailers(fields: FieldList): void;
+  /** No response, or no end of it. `stale`: a connection that had been used before was closed without a word. */
+  onFailed(outcome: AttemptOutcome, error: AmbitError | undefined, stale: boolean): void;
+  /** The endpoint takes content again. */
+  onAttemptWritable(exchange: ClientExchange): void;
+}
+
+/** One try of a request at one endpoint. */
+export class Attempt implements ConnectionSeeker, ResponseReceiver {
+  readonly chosen: ChosenEndpoint;
+  readonly #owner: AttemptOwner;
+  readonly #version: UpstreamVersion;
+  #exchange: ClientExchange | undefined;
+  #responding = false;
+  #over = false;
+
+  constructor(owner: AttemptOwner, chosen: ChosenEndpoint, version: UpstreamVersion) {
+    this.#owner = owner;
+    this.chosen = chosen;
+    this.#version = version;
+    chosen.slot.active += 1;
+    chosen.upstream.active += 1;
+  }
+
+  /** Undefined until a connection has the head of the request. */
+  get exchange(): ClientExchange | undefined {
+    return this.#exchange;
+  }
+
+  /** May call the owner from within. */
+  begin(fresh: boolean, connectTimeoutMs: number): void {
+    this.chosen.upstream.seek(this.#version, this, fresh, connectTimeoutMs);
+  }
+
+  /** Gives the try up: nothing of it is wanted any more. Idempotent. */
+  abandon(): void {
+    if (this.#over) return;
+    const exchange = this.#exchange;
+    this.#end();
+    if (exchange === undefined) {
+      this.chosen.upstream.withdraw(this.#version, this);
+    } else if (!exchange.closed) {
+      // With HTTP/1 a reset costs the connection; a short rest of an answer is cheaper to read.
+      if (exchange.version === 'HTTP/2' || !exchange.localEnded || !this.#shortRest) exchange.reset(ErrorCode.cancel);
+      else exchange.receiver = undefined;
+    }
+  }
+
+  /** Everything came and everything was sent that will be. */
+  complete(): void {
+    const exchange = this.#exchange;
+    this.#end();
+    // The answer was complete before the request was: the rest of it is of no interest to the endpoint.
+    if (exchange?.closed === false && !exchange.localEnded) exchange.reset(ErrorCode.noError);
+  }
+
+  onConnection(connection: ClientConnection): void {
+    if (this.#over) return;
+    const owner = this.#owner;
+    let exchange: ClientExchange | undefined;
+    try {
+      exchange = connection.request(owner.head(), owner.headOnly, this);
+    } catch (thrown) {
+      // The codec says which field cannot be written; the connection stays as it was.
+      const error = thrown instanceof AmbitError ? thrown : undefined;
+      if (error === undefined) throw thrown;
+      this.#fail({ kind: 'reset', reason: 'protocol-error', requestSent: false }, error, false);
+      return;
+    }
+    if (exchange === undefined) {
+      this.#fail(REFUSED_STREAM, undefined, false);
+      return;
+    }
+    this.#exchange = exchange;
+    owner.onSent(exchange);
+  }
+
+  onConnectFailed(error: AmbitError): void {
+    if (this.#over) return;
+    if (error.code === 'AMBIT_WAYPOINT_WAITING') this.#fail(OVERFLOWED, error, false);
+    else this.#fail(timedOut(error) ? CONNECT_TIMED_OUT : CONNECT_REFUSED, error, false);
+  }
+
+  onInformational(fields: FieldList): void {
+    if (!this.#over) this.#owner.onInterim(fields);
+  }
+
+  onResponse(fields: FieldList, endStream: boolean): void {
+    if (this.#over) return;
+    this.#responding = true;
+    this.#shortRest = endStream || isShort(fields);
+    this.#owner.onHead(fields, endStream);
+  }
+
+  onData(bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.#over) this.#exchange?.release(end - start);
+    else this.#owner.onContent(bytes, start, end, endStream);
+  }
+
+  onTrailers(fields: FieldList): void {
+    if (!this.#over) this.#owner.onResponseTrailers(fields);
+  }
+
+  onReset(reset: ExchangeReset): void {
+    if (this.#over) return;
+    const stale = !this.#responding && reset.cause === 'connection' && this.#exchange?.reusedConnection === true;
+    const error = new AmbitError('AMBIT_UPSTREAM_RESET', reset.detail, { source: 'peer' });
+    this.#fail(outcomeOf(reset), error, stale);
+  }
+
+  onWritable(): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined && !this.#over) this.#owner.onAttemptWritable(exchange);
+  }
+
+  #shortRest = false;
+
+  #fail(outcome: AttemptOutcome, error: AmbitError | undefined, stale: boolean): void {
+    this.#end();
+    this.#owner.onFailed(outcome, error, stale);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.chosen.slot.active -= 1;
+    this.chosen.upstream.active -= 1;
+    this.chosen.upstream.checkUse();
+  }
+}
+
+function outcomeOf({ cause, unprocessed }: ExchangeReset): AttemptOutcome {
+  if (unprocessed) return REFUSED_STREAM;
+  switch (cause) {
+    case 'peer':
+      return { kind: 'reset', reason: 'remote-reset', requestSent: true };
+    case 'malformed':
+      return { kind: 'reset', reason: 'protocol-error', requestSent: true };
+    case 'connection':
+      return { kind: 'reset', reason: 'connection-ended', requestSent: true };
+  }
+}
+
+function isShort(fields: FieldList): boolean {
+  const length = fieldValue(fields, 'content-length');
+  return length !== undefined && Number(length) <= DISCARDED_RESPONSE_BYTES;
+}
+
+function timedOut(error: AmbitError): boolean {
+  for (let link: unknown = error; link instanceof AmbitError; link = link.cause) {
+    if (link instanceof SystemCallError && link.errno === ETIMEDOUT) return true;
+    if (link.code === 'AMBIT_HBONE_NO_ANSWER' || link.code === 'AMBIT_TLS_HANDSHAKE_TIMEOUT') return true;
+  }
+  return false;
+}

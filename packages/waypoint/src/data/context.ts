@@ -1,0 +1,30 @@
+import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
+import type { MeshStore } from '@ambit/mesh/mesh-store';
+import type { Reactor } from '@ambit/reactor/reactor';
+import type { RequestIds } from '@ambit/telemetry/request-id';
+import type { Config } from '../config.ts';
+import type { OpaqueConnection } from './opaque-connection.ts';
+import type { RequestLog } from './request-log.ts';
+import type { ServedConnection } from './served-connection.ts';
+import type { ServedServices } from './served-services.ts';
+import type { ThreadMetrics } from './thread-metrics.ts';
+
+/** What all connections of one data thread share. */
+export interface DataThreadContext {
+  readonly config: Config;
+  readonly reactor: Reactor;
+  readonly store: MeshStore;
+  readonly choice: Choice;
+  readonly services: ServedServices;
+  readonly metrics: ThreadMetrics;
+  readonly requestLog: RequestLog;
+  readonly requestIds: RequestIds;
+  /** Milliseconds since the epoch, for the access log. */
+  readonly wallTime: () => number;
+  /** The waypoint's own principal. */
+  readonly principal: string;
+  /** Connections that speak HTTP. */
+  readonly connections: Set<ServedConnection>;
+  /** Connections whose bytes are not looked at. */
+  readonly opaque: Set<OpaqueConnection>;
+}

@@ -1,0 +1,191 @@
+import type { SocketAddress } from '@ambit/core/address';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import { reasonField } from '@ambit/hbone/reason';
+import { HboneServer } from '@ambit/hbone/server';
+import type { HbonePool } from '@ambit/hbone/pool';
+import type { TunnelObserver } from '@ambit/hbone/observer';
+import type { Credentials } from '@ambit/proxy/credentials';
+import { setKeepalive } from '@ambit/native/socket-option';
+import { Listener } from '@ambit/reactor/listener';
+import { APPLY_BUDGET_MS, KEEPALIVE } from '../limits.ts';
+import type { Command, Report } from '../messages.ts';
+import type { DataThreadContext } from './context.ts';
+import { TunnelDoor } from './tunnel-door.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** How often a thread that drains looks whether something is left, milliseconds. */
+const DRAIN_LOOK_MS = 50;
+
+export interface DataPlaneParts {
+  readonly thread: DataThreadContext;
+  readonly credentials: Credentials;
+  readonly upstreams: Upstreams;
+  readonly pool: HbonePool;
+  readonly observer: TunnelObserver;
+  readonly trustDomains: ReadonlySet<string>;
+  /** Monotonic milliseconds, read anew at each call. */
+  readonly clockNow: () => number;
+}
+
+/** What the control side tells a data thread, and the listener at which tunnels arrive. */
+export class DataPlane {
+  readonly #parts: DataPlaneParts;
+  readonly #thread: DataThreadContext;
+  readonly #server: HboneServer;
+  #listener: Listener | undefined;
+  #applying = false;
+  #reported = 0;
+  /** Services wait for the batch of the mesh that was sent before them. */
+  readonly #held: (() => void)[] = [];
+
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+    const { thread, credentials, observer, trustDomains } = parts;
+    this.#thread = thread;
+    const door = new TunnelDoor(thread);
+    this.#server = new HboneServer(thread.reactor, {
+      context: () => credentials.get(thread.principal)?.server,
+      trustDomains,
+      observer,
+      onTunnel: (tunnel) => {
+        try {
+          door.enter(tunnel);
+        } catch (thrown) {
+          thread.reactor.report(thrown);
+          tunnel.refuse(503, reasonField('AMBIT_INTERNAL'));
+        }
+      },
+    });
+  }
+
+  handle(command: Command): void {
+    const { thread, credentials, clockNow } = this.#parts;
+    switch (command.kind) {
+      case 'resources':
+        thread.store.enqueue(command.batch);
+        this.#applyResources();
+        return;
+      case 'services':
+        this.#whenMeshIsWhole(() => {
+          this.#answer(command.ticket, () => {
+            for (const service of command.changed) thread.services.put(service);
+            for (const name of command.removed) thread.services.remove(name);
+          });
+        });
+        return;
+      case 'certificate':
+        credentials.install(command.certificate);
+        return;
+      case 'forget-certificate':
+        credentials.forget(command.identity);
+        return;
+      case 'listen':
+        this.#listen(command.fd);
+        return;
+      case 'drain':
+        this.#drain(command.deadline, command.ticket);
+        return;
+      case 'scrape':
+        thread.requestLog.flush();
+        this.#post({ kind: 'scraped', ticket: command.ticket, ...thread.metrics.snapshot() });
+        return;
+      case 'stall': {
+        const end = clockNow() + command.milliseconds;
+        while (clockNow() < end);
+        return;
+      }
+    }
+  }
+
+  #listen(fd: number): void {
+    const { reactor } = this.#thread;
+    this.#listener = new Listener(reactor, fd, {
+      onAccept: (connection: number, peer: SocketAddress) => {
+        setKeepalive(connection, KEEPALIVE);
+        this.#server.accept(connection, peer);
+      },
+      onAcceptPaused: (error) => {
+        reactor.report(error);
+      },
+    });
+  }
+
+  #whenMeshIsWhole(run: () => void): void {
+    if (this.#applying) this.#held.push(run);
+    else run();
+  }
+
+  #applyResources(): void {
+    if (this.#applying) return;
+    const { thread, clockNow } = this.#parts;
+    const more = thread.store.applySlice(APPLY_BUDGET_MS, clockNow);
+    this.#react();
+    if (!more) {
+      for (const run of this.#held.splice(0)) run();
+      return;
+    }
+    this.#applying = true;
+    thread.reactor.defer(() => {
+      this.#applying = false;
+      this.#applyResources();
+    });
+  }
+
+  /** What lives on from earlier decisions follows the change. */
+  #react(): void {
+    const { thread, upstreams, pool } = this.#parts;
+    const changes = thread.store.takeChanges();
+    if (changes !== undefined) {
+      for (const uid of changes.retiredWorkloads) {
+        thread.choice.quarantine.forget(uid);
+        upstreams.retire(uid);
+        pool.retireWorkload(uid);
+        thread.metrics.workloadRemoved(uid);
+      }
+    }
+    if (thread.store.generation > this.#reported) {
+      this.#reported = thread.store.generation;
+      this.#post({ kind: 'applied', generation: thread.store.generation });
+    }
+  }
+
+  #drain(deadline: number, ticket: number): void {
+    const { thread, pool } = this.#parts;
+    const { reactor, connections, opaque } = thread;
+    this.#listener?.stop();
+    // Peers open no new tunnels here; what runs in open ones ends request by request.
+    this.#server.drain();
+    for (const connection of [...connections]) connection.drain();
+    const end = reactor.now + deadline;
+    const look = (): void => {
+      if ((connections.size > 0 || opaque.size > 0) && reactor.now < end) {
+        reactor.after(DRAIN_LOOK_MS, look);
+        return;
+      }
+      const error = new AmbitError(
+        'AMBIT_DRAINED',
+        'the waypoint ends and the connection was still open at the deadline',
+      );
+      for (const connection of [...connections]) connection.destroy(error);
+      for (const connection of [...opaque]) connection.destroy(error);
+      this.#server.destroy();
+      pool.destroy();
+      thread.requestLog.flush();
+      this.#post({ kind: 'done', ticket });
+    };
+    reactor.after(DRAIN_LOOK_MS, look);
+  }
+
+  #answer(ticket: number, run: () => void): void {
+    try {
+      run();
+      this.#post({ kind: 'done', ticket });
+    } catch (error) {
+      this.#post({ kind: 'done', ticket, error: messageOf(error) });
+    }
+  }
+
+  #post(report: Report): void {
+    this.#thread.reactor.post(report);
+  }
+}

@@ -1,0 +1,88 @@
+import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
+import type { AmbitError } from '@ambit/core/errors';
+import type { HbonePool } from '@ambit/hbone/pool';
+import { reasonOf } from '@ambit/hbone/reason';
+import type { ClientCredential, Fields } from '@ambit/hbone/tunnel';
+import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
+import { HBONE_PORT } from '@ambit/mesh/ports';
+import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { Reactor } from '@ambit/reactor/reactor';
+import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
+import { connectTcp } from '@ambit/reactor/tcp-connect';
+import { endpointRefused } from './failures.ts';
+import { WAITING } from './waiting-endpoint.ts';
+
+/** Who the waypoint is towards endpoints. */
+export interface DiallerIdentity {
+  readonly principal: string;
+  readonly sourceIp: string;
+  readonly credential: () => ClientCredential | undefined;
+  /** Goes with every CONNECT, for the telemetry of the other end. */
+  readonly fields: Fields;
+}
+
+/** Opens byte connections to endpoints: a tunnel to those in the mesh, of which exactly their identity is accepted, else plain TCP. */
+export class Dialler {
+  readonly reactor: Reactor;
+  readonly #pool: HbonePool;
+  readonly #identity: DiallerIdentity;
+
+  constructor(reactor: Reactor, pool: HbonePool, identity: DiallerIdentity) {
+    this.reactor = reactor;
+    this.#pool = pool;
+    this.#identity = identity;
+  }
+
+  /** `done` is called once, later, with an open connection whose bytes nobody hears of yet, or with why there is none. */
+  dial(
+    endpoint: Endpoint,
+    address: SocketAddress,
+    timeoutMs: number,
+    done: (dialled: AmbitError | DuplexEndpoint) => void,
+  ): void {
+    if (endpoint.workload.protocol === 'tcp') this.#dialPlain(address, timeoutMs, done);
+    else this.#dialTunnel(endpoint, address, done);
+  }
+
+  #dialTunnel(
+    { workload, identities }: Endpoint,
+    address: SocketAddress,
+    done: (dialled: AmbitError | DuplexEndpoint) => void,
+  ): void {
+    const { principal, sourceIp, credential, fields } = this.#identity;
+    const target = {
+      address: { ip: address.ip, port: HBONE_PORT },
+      sourceIp,
+      sourcePrincipal: principal,
+      credential,
+      expected: identities,
+      workloadUid: workload.uid,
+    };
+    this.#pool.open(target, formatSocketAddress(address), fields, {
+      onAccepted: (tunnel) => {
+        done(tunnel.endpoint(WAITING));
+      },
+      onRefused: (status, answered) => {
+        done(endpointRefused(address, status, reasonOf(answered)));
+      },
+      onFailed: done,
+    });
+  }
+
+  #dialPlain(
+    destination: SocketAddress,
+    timeoutMs: number,
+    done: (dialled: AmbitError | DuplexEndpoint) => void,
+  ): void {
+    connectTcp(
+      this.reactor,
+      { destination, ...(timeoutMs > 0 ? { timeoutMs } : {}) },
+      {
+        onConnected: (fd) => {
+          done(new TcpEndpoint(this.reactor, fd, WAITING));
+        },
+        onConnectFailed: done,
+      },
+    );
+  }
+}

@@ -1,0 +1,159 @@
+import type { FieldList } from '@ambit/http/h2/message-fields';
+import type { HttpExchange } from '@ambit/http/exchange';
+import type { Memory } from '@ambit/native/memory';
+import type { BufferPool } from '@ambit/reactor/buffer-pool';
+import { OUTPUT_BUFFER_BYTES } from '@ambit/reactor/limits';
+
+interface Chunk {
+  readonly memory: Memory;
+  end: number;
+}
+
+/**
+ * Content on its way from one exchange to another. What the receiver takes at once is not copied; the rest waits here, and
+ * counts against the sender's window until it has left. With `keep` everything stays, up to a limit, so that it can be sent
+ * again to somebody else.
+ */
+export class MessageBody {
+  /** Octets that came. */
+  length = 0;
+  /** Nothing more comes. */
+  ended = false;
+  trailers: FieldList | undefined;
+  /** Octets that the present receiver took. */
+  sent = 0;
+  /** The present receiver has everything, the end too. */
+  complete = false;
+  readonly #buffers: BufferPool;
+  readonly #from: HttpExchange;
+  /** Octets that are kept at most; 0: none. */
+  #keep: number;
+  /** Chunks are full but for the last; the first begins at `#base` of the content. */
+  #chunks: Chunk[] = [];
+  #base = 0;
+  #released = 0;
+
+  constructor(buffers: BufferPool, from: HttpExchange, keep: number) {
+    this.#buffers = buffers;
+    this.#from = from;
+    this.#keep = keep;
+  }
+
+  /** Everything that came can still be sent from the beginning. */
+  get replayable(): boolean {
+    return this.#base === 0 && (this.#keep > 0 || this.sent === 0);
+  }
+
+  /** Takes content, and sends it on when somebody is there to take it. */
+  receive(bytes: Buffer, start: number, end: number, endStream: boolean, to: HttpExchange | undefined): void {
+    this.length += end - start;
+    this.ended = endStream;
+    if (this.#keep > 0 && this.length > this.#keep) this.#stopKeeping();
+    let at = start;
+    if (this.#keep === 0 && this.#chunks.length === 0 && to !== undefined) {
+      const taken = to.sendData(bytes, start, end, endStream);
+      at += taken;
+      this.sent += taken;
+      this.#base += taken;
+      this.complete = endStream && at === end;
+    }
+    if (at < end) this.#store(bytes, at, end);
+    if (to !== undefined && this.#chunks.length > 0) this.pump(to);
+    this.#release();
+  }
+
+  /** The content ended with trailers. */
+  endWith(trailers: FieldList, to: HttpExchange | undefined): void {
+    this.trailers = trailers;
+    this.ended = true;
+    if (to !== undefined) this.pump(to);
+  }
+
+  /** Sends what is there and was not sent, and the end. */
+  pump(to: HttpExchange): void {
+    while (this.sent < this.length) {
+      const index = Math.floor((this.sent - this.#base) / CHUNK_BYTES);
+      const chunk = this.#chunks[index];
+      if (chunk === undefined) break;
+      const from = this.sent - this.#base - index * CHUNK_BYTES;
+      const last = this.ended && this.trailers === undefined && index === this.#chunks.length - 1;
+      const taken = to.sendData(chunk.memory.bytes, from, chunk.end, last);
+      this.sent += taken;
+      if (from + taken < chunk.end) break;
+      if (last) this.complete = true;
+    }
+    if (this.#keep === 0) this.#dropSent();
+    this.#release();
+    if (!this.ended || this.complete || this.sent < this.length) return;
+    this.complete = true;
+    if (this.trailers === undefined) to.endStream();
+    else to.sendTrailers(this.trailers);
+  }
+
+  /** Begins anew for another receiver. Only while `replayable`. */
+  rewind(): void {
+    this.sent = 0;
+    this.complete = false;
+  }
+
+  /** It will not be sent again: what was sent is dropped. */
+  commit(): void {
+    if (this.#keep > 0) this.#stopKeeping();
+    this.#release();
+  }
+
+  /** Drops everything and gives the sender its window back. */
+  clear(): void {
+    for (const { memory } of this.#chunks) this.#buffers.giveBack(memory);
+    this.#chunks = [];
+    this.#keep = 0;
+    this.#base = this.length;
+    this.sent = this.length;
+    this.#release();
+  }
+
+  #stopKeeping(): void {
+    this.#keep = 0;
+    this.#dropSent();
+  }
+
+  #dropSent(): void {
+    let chunk = this.#chunks[0];
+    while (
+      chunk !== undefined &&
+      this.sent - this.#base >= chunk.end &&
+      (chunk.end === CHUNK_BYTES || this.sent === this.length)
+    ) {
+      this.#chunks.shift();
+      this.#base += chunk.end;
+      this.#buffers.giveBack(chunk.memory);
+      chunk = this.#chunks[0];
+    }
+  }
+
+  /** What is kept is bounded and so does not hold the sender up; what waits for the receiver does. */
+  #release(): void {
+    const due = (this.#keep > 0 ? this.length : this.sent) - this.#released;
+    if (due <= 0) return;
+    this.#released += due;
+    this.#from.release(due);
+  }
+
+  #store(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
+      let chunk = this.#chunks.at(-1);
+      if (chunk === undefined || chunk.end === CHUNK_BYTES) {
+        chunk = { memory: this.#buffers.lend(CHUNK_BYTES), end: 0 };
+        this.#chunks.push(chunk);
+      }
+      const count = Math.min(end - at, CHUNK_BYTES - chunk.end);
+      bytes.copy(chunk.memory.bytes, chunk.end, at, at + count);
+      chunk.end += count;
+      at += count;
+    }
+  }
+}
+
+/** Little content, which is most, waits in little memory. */
+const CHUNK_BYTES = Math.min(16_384, OUTPUT_BUFFER_BYTES);

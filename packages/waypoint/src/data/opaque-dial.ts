@@ -1,0 +1,87 @@
+import { AmbitError } from '@ambit/core/errors';
+import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { CompiledDestinations } from '@ambit/traffic/compiled-service';
+import { drawDestination } from '@ambit/traffic/destination';
+import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import { OPAQUE_ATTEMPTS } from '../limits.ts';
+import type { DataThreadContext } from './context.ts';
+import type { LiveService } from './served-services.ts';
+import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
+
+/** A byte connection to an endpoint; whoever takes it counts it off again with `over`. */
+export interface OpaqueUpstream {
+  readonly cluster: UpstreamCluster;
+  readonly chosen: ChosenEndpoint;
+  readonly endpoint: DuplexEndpoint;
+}
+
+export interface OpaqueFailure {
+  readonly cluster: UpstreamCluster | undefined;
+  readonly flags: ResponseFlags;
+  readonly error: AmbitError;
+}
+
+/** Looks for an endpoint that takes a byte connection: one after another, each at most once, until one does. */
+export class OpaqueDial {
+  readonly #tried: string[] = [];
+  readonly #cluster: UpstreamCluster | undefined;
+  #done: ((result: OpaqueFailure | OpaqueUpstream) => void) | undefined;
+
+  /** `done` is called once, possibly from within, unless `cancel` came first. */
+  constructor(
+    thread: DataThreadContext,
+    live: LiveService,
+    destinations: CompiledDestinations,
+    done: (result: OpaqueFailure | OpaqueUpstream) => void,
+  ) {
+    this.#done = done;
+    const drawn = drawDestination(destinations, thread.choice.random);
+    this.#cluster = typeof drawn === 'string' ? undefined : live.clusters.get(drawn);
+    if (this.#cluster === undefined) {
+      this.#fail('NC', new AmbitError('AMBIT_WAYPOINT_NO_DESTINATION', 'the route leads to no backend'));
+    } else {
+      this.#try(this.#cluster, undefined);
+    }
+  }
+
+  /** Nobody wants the connection any more. Idempotent. */
+  cancel(): void {
+    this.#done = undefined;
+  }
+
+  #try(cluster: UpstreamCluster, before: AmbitError | undefined): void {
+    const chosen = cluster.choose(this.#tried);
+    if (chosen === 'unknown' || chosen === undefined || this.#tried.includes(chosen.slot.uid)) {
+      const { name } = cluster.compiled;
+      const error =
+        before ??
+        new AmbitError('AMBIT_WAYPOINT_NO_ENDPOINT', `cluster ${name} has no usable endpoint`, { retryable: true });
+      this.#fail(before === undefined ? 'UH' : 'UF', error);
+      return;
+    }
+    this.#tried.push(chosen.slot.uid);
+    chosen.upstream.dial(cluster.compiled.model.connectTimeoutMs, (dialled) => {
+      if (dialled instanceof AmbitError) {
+        cluster.unreachable(chosen);
+        if (this.#done === undefined) return;
+        if (this.#tried.length >= OPAQUE_ATTEMPTS) this.#fail('UF,URX', dialled);
+        else this.#try(cluster, dialled);
+      } else if (this.#done === undefined) {
+        dialled.destroy(undefined, true);
+      } else {
+        cluster.answered(chosen);
+        this.#finish({ cluster, chosen, endpoint: dialled });
+      }
+    });
+  }
+
+  #fail(flags: ResponseFlags, error: AmbitError): void {
+    this.#finish({ cluster: this.#cluster, flags, error });
+  }
+
+  #finish(result: OpaqueFailure | OpaqueUpstream): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.(result);
+  }
+}

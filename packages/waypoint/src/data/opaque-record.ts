@@ -1,0 +1,103 @@
+import type { SocketAddress } from '@ambit/core/address';
+import type { AmbitError } from '@ambit/core/errors';
+import { formatSpiffeId } from '@ambit/core/spiffe';
+import type { Service } from '@ambit/mesh/service';
+import type { Workload } from '@ambit/mesh/workload';
+import type { LoggedUpstream } from '@ambit/telemetry/http-log-record';
+import { parseFlags } from '@ambit/telemetry/response-flag-set';
+import type { TrafficSeries } from '@ambit/telemetry/traffic-metrics';
+import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import type { DataThreadContext } from './context.ts';
+import type { OpaqueFailure, OpaqueUpstream } from './opaque-dial.ts';
+
+/** Whose connection it is; what is not known of a refused one is undefined. */
+export interface OpaqueClient {
+  readonly principal: string;
+  readonly address: SocketAddress;
+  readonly workload: Workload | undefined;
+  readonly authority: string;
+  readonly service: Service | undefined;
+}
+
+/** Counts and logs one connection whose bytes are not looked at. Exactly one of `fail` and, after `open`, `close` is called. */
+export class OpaqueRecord {
+  readonly #thread: DataThreadContext;
+  readonly #client: OpaqueClient;
+  readonly #startTime: number;
+  readonly #startedAt: number;
+  #series: TrafficSeries | undefined;
+  #upstream: LoggedUpstream | undefined;
+
+  constructor(thread: DataThreadContext, client: OpaqueClient) {
+    this.#thread = thread;
+    this.#client = client;
+    this.#startTime = thread.wallTime();
+    this.#startedAt = thread.reactor.now;
+  }
+
+  open({ cluster, chosen }: OpaqueUpstream): void {
+    this.#upstream = this.#thread.requestLog.upstream(cluster, chosen.upstream);
+    this.#series = this.#seriesTo(chosen.slot.endpoint.workload, cluster.service);
+    this.#series.opened += 1;
+  }
+
+  /** Bytes as the source sees them: `received` went to the destination. */
+  close(received: number, sent: number, error: AmbitError | undefined): void {
+    const series = this.#series;
+    if (series !== undefined) {
+      series.closed += 1;
+      series.received += received;
+      series.sent += sent;
+    }
+    this.#write(received, sent, '-', error);
+  }
+
+  fail({ cluster, flags, error }: OpaqueFailure): void {
+    const { metrics } = this.#thread;
+    const [flag] = flags.split(',');
+    const series = metrics.traffic.flagged(
+      this.#seriesTo(undefined, cluster?.service ?? this.#client.service),
+      flag as Exclude<ResponseFlags, `${string},${string}`>,
+    );
+    series.opened += 1;
+    series.closed += 1;
+    series.failed += 1;
+    metrics.refused(error.code);
+    this.#write(0, 0, flags, error);
+  }
+
+  #seriesTo(workload: Workload | undefined, service: Service | undefined): TrafficSeries {
+    const { traffic } = this.#thread.metrics;
+    const source = traffic.party(this.#client.workload, this.#client.principal);
+    const principal = workload?.protocol === 'hbone' ? formatSpiffeId(workload.identity) : undefined;
+    return traffic.series('waypoint', source, traffic.party(workload, principal), service, '-');
+  }
+
+  #write(received: number, sent: number, flags: ResponseFlags, error: AmbitError | undefined): void {
+    const { requestLog, reactor } = this.#thread;
+    requestLog.write({
+      startTime: this.#startTime,
+      method: undefined,
+      path: undefined,
+      protocol: undefined,
+      status: 0,
+      flags: parseFlags(flags),
+      details: undefined,
+      terminationDetails: error?.message,
+      transportFailure: flags === '-' ? undefined : error?.message,
+      bytesReceived: received,
+      bytesSent: sent,
+      duration: reactor.now - this.#startedAt,
+      upstreamServiceTime: undefined,
+      forwardedFor: undefined,
+      userAgent: undefined,
+      requestId: undefined,
+      authority: this.#client.authority,
+      downstream: requestLog.downstream(this.#client),
+      upstream: this.#upstream,
+      route: undefined,
+      policy: undefined,
+      reason: error?.code,
+    });
+  }
+}

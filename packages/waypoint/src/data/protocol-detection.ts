@@ -1,0 +1,185 @@
+import type { AmbitError } from '@ambit/core/errors';
+import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import type { CompiledPort } from '@ambit/traffic/compiled-service';
+import { DETECTION_MS, HEAD_TIMEOUT_MS } from '../limits.ts';
+import type { DataThreadContext } from './context.ts';
+import { spokenProtocol } from './first-words.ts';
+import { OpaqueConnection } from './opaque-connection.ts';
+import { OpaqueDial, type OpaqueUpstream } from './opaque-dial.ts';
+import { OpaqueRecord } from './opaque-record.ts';
+import { type ServedClient, ServedConnection } from './served-connection.ts';
+import type { LiveService } from './served-services.ts';
+
+/**
+ * Finds out what a client speaks and hands its tunnel to whoever speaks that. On a port of undeclared protocol an endpoint is
+ * connected when the client stays silent, because the server may be the one that speaks first: then nobody looks at bytes.
+ */
+export class ProtocolDetection implements ByteEndpointHandler {
+  readonly #thread: DataThreadContext;
+  readonly #client: ServedClient;
+  readonly #live: LiveService;
+  readonly #port: CompiledPort;
+  #endpoint: DuplexEndpoint | undefined;
+  #words: Buffer = NOTHING;
+  #timer: ReactorTimer | undefined;
+  #dial: OpaqueDial | undefined;
+  #upstream: OpaqueUpstream | undefined;
+  /** The client speaks no HTTP; an endpoint is being connected. */
+  #opaque = false;
+
+  constructor(thread: DataThreadContext, client: ServedClient, live: LiveService, port: CompiledPort) {
+    this.#thread = thread;
+    this.#client = client;
+    this.#live = live;
+    this.#port = port;
+  }
+
+  begin(endpoint: DuplexEndpoint): void {
+    this.#endpoint = endpoint;
+    const { reactor } = this.#thread;
+    if (this.#port.protocol === 'auto') {
+      this.#timer = reactor.after(DETECTION_MS, () => {
+        this.#connect();
+      });
+    } else {
+      this.#timer = reactor.after(HEAD_TIMEOUT_MS, () => {
+        // Not one octet, or a part of a preface: nothing of HTTP was begun that could be answered.
+        if (this.#words.length > 0) endpoint.destroy(undefined, true);
+      });
+    }
+  }
+
+  onOpen(): void {
+    // Bytes follow.
+  }
+
+  onBytes(bytes: Buffer, _address: number, start: number, end: number): void {
+    const endpoint = this.#endpoint;
+    if (endpoint === undefined) return;
+    // Few octets, once per connection at most a few times.
+    const words =
+      this.#words.length === 0 ? bytes.subarray(start, end) : Buffer.concat([this.#words, bytes.subarray(start, end)]);
+    const spoken = spokenProtocol(words, 0, words.length, this.#port.protocol !== 'auto');
+    switch (spoken) {
+      case 'more':
+        this.#words = Buffer.from(words);
+        return;
+      case 'http1':
+      case 'http2': {
+        this.#forgetUpstream();
+        const version = spoken === 'http2' ? 'HTTP/2' : 'HTTP/1.1';
+        new ServedConnection(this.#thread, this.#client, endpoint, version).receive(words, 0, words.length);
+        return;
+      }
+      case 'tcp':
+        this.#opaque = true;
+        this.#words = Buffer.from(words);
+        endpoint.pauseReading();
+        if (this.#upstream === undefined) this.#connect();
+        else this.#relay(this.#upstream);
+    }
+  }
+
+  onEnd(): void {
+    const endpoint = this.#endpoint;
+    if (this.#opaque || endpoint === undefined) return;
+    // A client that ends before it said anything that tells.
+    this.#forgetUpstream();
+    endpoint.end();
+  }
+
+  onRoom(): void {
+    // Nothing is written before the protocol is known.
+  }
+
+  onClose(): void {
+    this.#forgetUpstream();
+  }
+
+  #connect(): void {
+    this.#timer?.cancel();
+    if (this.#dial !== undefined || this.#endpoint === undefined) return;
+    this.#dial = new OpaqueDial(this.#thread, this.#live, this.#port.tcpDestinations, (result) => {
+      if ('error' in result) {
+        this.#dial = undefined;
+        // A silent client may still turn out to speak HTTP, which has answers for this.
+        if (!this.#opaque) return;
+        new OpaqueRecord(this.#thread, this.#client).fail(result);
+        this.#endpoint?.destroy(result.error, true);
+        return;
+      }
+      this.#upstream = result;
+      if (this.#opaque) this.#relay(result);
+      else result.endpoint.handTo(new ServerWords(this, result));
+    });
+  }
+
+  /** For the words of the server: it spoke first. */
+  serverSpoke(upstream: OpaqueUpstream, bytes: Buffer, start: number, end: number): void {
+    this.#relay(upstream)?.relay.deliverFromB(bytes, start, end);
+  }
+
+  serverLeft(error: AmbitError | undefined): void {
+    this.#upstream = undefined;
+    this.#dial = undefined;
+    if (this.#opaque) this.#endpoint?.destroy(error, true);
+  }
+
+  #relay(upstream: OpaqueUpstream): OpaqueConnection | undefined {
+    const endpoint = this.#endpoint;
+    if (endpoint === undefined) return undefined;
+    this.#timer?.cancel();
+    this.#upstream = undefined;
+    const connection = new OpaqueConnection(
+      this.#thread,
+      new OpaqueRecord(this.#thread, this.#client),
+      endpoint,
+      upstream,
+    );
+    if (this.#words.length > 0) connection.relay.deliverFromA(this.#words, 0, this.#words.length);
+    endpoint.resumeReading();
+    return connection;
+  }
+
+  #forgetUpstream(): void {
+    this.#timer?.cancel();
+    this.#dial?.cancel();
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    upstream?.endpoint.destroy();
+  }
+}
+
+/** Listens to an endpoint whose client has not spoken. */
+class ServerWords implements ByteEndpointHandler {
+  readonly #detection: ProtocolDetection;
+  readonly #upstream: OpaqueUpstream;
+
+  constructor(detection: ProtocolDetection, upstream: OpaqueUpstream) {
+    this.#detection = detection;
+    this.#upstream = upstream;
+  }
+
+  onOpen(): void {
+    // It may speak now.
+  }
+
+  onBytes(bytes: Buffer, _address: number, start: number, end: number): void {
+    this.#detection.serverSpoke(this.#upstream, bytes, start, end);
+  }
+
+  onEnd(): void {
+    this.#upstream.endpoint.end();
+  }
+
+  onRoom(): void {
+    // Nothing was written.
+  }
+
+  onClose(error: AmbitError | undefined): void {
+    this.#detection.serverLeft(error);
+  }
+}
+
+const NOTHING = Buffer.alloc(0);

@@ -1,0 +1,138 @@
+import { formatSpiffeId } from '@ambit/core/spiffe';
+import type { AmbitError } from '@ambit/core/errors';
+import type { HttpVersion } from '@ambit/http/exchange';
+import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
+import type { HttpLogRecord, LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
+import { NO_GRPC_STATUS } from '@ambit/telemetry/request-series';
+import { type FlagSet, NO_FLAGS, parseFlags } from '@ambit/telemetry/response-flag-set';
+import type { CompiledRoute } from '@ambit/traffic/compiled-service';
+import type { RequestFacts } from '@ambit/traffic/request/request-facts';
+import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import type { DataThreadContext } from './context.ts';
+import type { ServedConnection } from './served-connection.ts';
+import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
+
+/** What is known of a request, gathered while it lasts; counted and logged once, when it is over. */
+export class RequestRecord implements HttpLogRecord {
+  readonly startTime: number;
+  /** Milliseconds of the loop's clock. */
+  readonly startedAt: number;
+  readonly requestId: string;
+  readonly protocol: HttpVersion;
+  readonly downstream: LoggedDownstream;
+  readonly terminationDetails: string | undefined = undefined;
+  readonly policy: string | undefined = undefined;
+  method: string | undefined;
+  path: string | undefined;
+  authority: string | undefined;
+  status = 0;
+  flags: FlagSet = NO_FLAGS;
+  details: string | undefined;
+  transportFailure: string | undefined;
+  reason: string | undefined;
+  bytesReceived = 0;
+  bytesSent = 0;
+  duration = 0;
+  upstreamServiceTime: number | undefined;
+  upstream: LoggedUpstream | undefined;
+  route: LoggedRoute | undefined;
+  grpcStatus: number = NO_GRPC_STATUS;
+  readonly #thread: DataThreadContext;
+  readonly #connection: ServedConnection;
+  readonly #fields: FieldList;
+  #grpc = false;
+  #cluster: UpstreamCluster | undefined;
+  #chosen: ChosenEndpoint | undefined;
+  #sentAt = 0;
+
+  constructor(thread: DataThreadContext, connection: ServedConnection, protocol: HttpVersion, fields: FieldList) {
+    this.#thread = thread;
+    this.#connection = connection;
+    this.#fields = fields;
+    this.startTime = thread.wallTime();
+    this.startedAt = thread.reactor.now;
+    this.protocol = protocol;
+    this.downstream = connection.logged;
+    this.requestId = thread.requestIds.of(fieldValue(fields, 'x-request-id'));
+    this.method = fieldValue(fields, ':method');
+    this.path = fieldValue(fields, ':path');
+    this.authority = fieldValue(fields, ':authority');
+  }
+
+  get forwardedFor(): string | undefined {
+    return fieldValue(this.#fields, 'x-forwarded-for');
+  }
+
+  get userAgent(): string | undefined {
+    return fieldValue(this.#fields, 'user-agent');
+  }
+
+  routed(_facts: RequestFacts, grpc: boolean, route: CompiledRoute | undefined): void {
+    this.#grpc = grpc;
+    if (route !== undefined) this.route = this.#thread.requestLog.route(route);
+  }
+
+  clusterDrawn(cluster: UpstreamCluster): void {
+    this.#cluster = cluster;
+  }
+
+  /** The request goes to an endpoint, the last of which is the one that counts. */
+  tried(chosen: ChosenEndpoint): void {
+    this.#chosen = chosen;
+    if (this.#cluster !== undefined) this.upstream = this.#thread.requestLog.upstream(this.#cluster, chosen.upstream);
+  }
+
+  connected(): void {
+    this.transportFailure = undefined;
+    this.#sentAt = this.#thread.reactor.now;
+  }
+
+  tryFailed(error: AmbitError | undefined): void {
+    if (error === undefined) return;
+    this.transportFailure = error.message;
+    this.reason = error.code;
+  }
+
+  /** The client gets the head of a response. */
+  responding(status: number, flags: ResponseFlags, details: string): void {
+    this.status = status;
+    this.flags = parseFlags(flags);
+    this.details = details;
+    if (details !== 'via_upstream') return;
+    this.upstreamServiceTime = this.#thread.reactor.now - this.#sentAt;
+    this.reason = undefined;
+  }
+
+  /** The codec refused a request that nobody else has seen. */
+  refused(status: number, reason: string): void {
+    this.status = status;
+    this.flags = DOWNSTREAM_PROTOCOL_ERROR;
+    this.details = reason;
+    this.end(undefined, undefined);
+  }
+
+  /** The request is over. With `flags` for another reason than `responding` said. */
+  end(flags: ResponseFlags | undefined, details: string | undefined): void {
+    if (flags !== undefined) this.flags = parseFlags(flags);
+    if (details !== undefined) this.details = details;
+    if (flags === 'DC' && this.status === 0) this.upstreamServiceTime = undefined;
+    this.duration = this.#thread.reactor.now - this.startedAt;
+    this.#count();
+    this.#thread.requestLog.write(this);
+  }
+
+  #count(): void {
+    const { traffic, requests } = this.#thread.metrics;
+    const { client, source } = this.#connection;
+    const workload = this.#chosen?.slot.endpoint.workload;
+    const destination = traffic.party(
+      workload,
+      workload?.protocol === 'hbone' ? formatSpiffeId(workload.identity) : undefined,
+    );
+    const service = this.#cluster?.service ?? client.service;
+    const series = requests.series(source, destination, service, this.#grpc ? 'grpc' : 'http');
+    series.record(this.status, this.grpcStatus, this.flags, this.duration, this.bytesReceived, this.bytesSent);
+  }
+}
+
+const DOWNSTREAM_PROTOCOL_ERROR = parseFlags('DPE');

@@ -1,0 +1,84 @@
+import type { AmbitError } from '@ambit/core/errors';
+import type { ClientConnection, ClientConnectionHandler } from '@ambit/http/exchange';
+import { Http1ClientConnection } from '@ambit/http/h1/client-connection';
+import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
+import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { Reactor } from '@ambit/reactor/reactor';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import { UPSTREAM_IDLE_MS } from '../limits.ts';
+import { HttpTransport } from './transport.ts';
+
+/** Who keeps connections to an endpoint. */
+export interface UpstreamConnectionKeeper {
+  onAvailable(connection: UpstreamConnection): void;
+  onGone(connection: UpstreamConnection): void;
+}
+
+/** A connection to an endpoint, inside a tunnel or plain, with the HTTP codec on it. */
+export class UpstreamConnection implements ClientConnectionHandler {
+  readonly http: ClientConnection;
+  readonly #reactor: Reactor;
+  readonly #endpoint: DuplexEndpoint;
+  readonly #keeper: UpstreamConnectionKeeper;
+  readonly #transport: HttpTransport;
+  #idleTimer: ReactorTimer | undefined;
+
+  /** `endpoint` is open or about to be. */
+  constructor(
+    reactor: Reactor,
+    version: 'HTTP/1.1' | 'HTTP/2',
+    endpoint: DuplexEndpoint,
+    keeper: UpstreamConnectionKeeper,
+  ) {
+    this.#reactor = reactor;
+    this.#endpoint = endpoint;
+    this.#keeper = keeper;
+    this.http =
+      version === 'HTTP/2'
+        ? new Http2ClientConnection(endpoint.output, this, reactor)
+        : new Http1ClientConnection(endpoint.output, this);
+    this.#transport = new HttpTransport(endpoint, this.http, () => {
+      this.#idleTimer?.cancel();
+      keeper.onGone(this);
+    });
+    endpoint.handTo(this.#transport);
+  }
+
+  begin(): void {
+    this.http.start();
+    this.#watchIdle();
+  }
+
+  destroy(error: AmbitError): void {
+    this.#endpoint.destroy(error, true);
+  }
+
+  onAvailable(): void {
+    this.#keeper.onAvailable(this);
+  }
+
+  onRetired(): void {
+    // Nobody is given it any more: `available` is 0.
+  }
+
+  onPauseReading(): void {
+    this.#endpoint.pauseReading();
+  }
+
+  onResumeReading(): void {
+    this.#endpoint.resumeReading();
+  }
+
+  onEnd(error: AmbitError | undefined, cut: boolean): void {
+    this.#transport.finish(error, cut);
+  }
+
+  /** Looks now and then instead of at each request: an idle connection lives at most twice as long. */
+  #watchIdle(): void {
+    const before = this.http.requests;
+    this.#idleTimer = this.#reactor.after(UPSTREAM_IDLE_MS, () => {
+      if (this.http.active === 0 && this.http.requests === before) this.http.drain();
+      else this.#watchIdle();
+    });
+  }
+}

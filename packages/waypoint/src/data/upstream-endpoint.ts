@@ -1,0 +1,203 @@
+import type { SocketAddress } from '@ambit/core/address';
+import { AmbitError } from '@ambit/core/errors';
+import type { ClientConnection } from '@ambit/http/exchange';
+import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
+import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import { IDLE_CONNECTIONS_PER_ENDPOINT, WAITING_REQUESTS_PER_ENDPOINT } from '../limits.ts';
+import type { Dialler } from './dialler.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
+
+export type UpstreamVersion = 'HTTP/1.1' | 'HTTP/2';
+
+/** Who wants to send a request. Exactly one of the two is called, once, unless `withdraw` came first. */
+export interface ConnectionSeeker {
+  /** A request can be sent now; `connection.request` gives an exchange. */
+  onConnection(connection: ClientConnection): void;
+  onConnectFailed(error: AmbitError): void;
+}
+
+/**
+ * One port of one workload as this thread sees it: its connections and the requests under way there. A request takes a
+ * connection that is free; else one is opened, and whichever connection becomes free first serves whoever waits longest.
+ */
+export class UpstreamEndpoint {
+  readonly endpoint: Endpoint;
+  readonly address: SocketAddress;
+  /** Requests under way. */
+  active = 0;
+  readonly #dialler: Dialler;
+  readonly #onUnused: (endpoint: UpstreamEndpoint) => void;
+  readonly #pools: Readonly<Record<UpstreamVersion, VersionPool>>;
+
+  /** `onUnused`: it has no connection, no request and none waiting. */
+  constructor(
+    endpoint: Endpoint,
+    address: SocketAddress,
+    dialler: Dialler,
+    onUnused: (endpoint: UpstreamEndpoint) => void,
+  ) {
+    this.endpoint = endpoint;
+    this.address = address;
+    this.#dialler = dialler;
+    this.#onUnused = onUnused;
+    this.#pools = { 'HTTP/1.1': new VersionPool(this, 'HTTP/1.1'), 'HTTP/2': new VersionPool(this, 'HTTP/2') };
+  }
+
+  /** Connections, being made or open. */
+  get connections(): number {
+    return this.#pools['HTTP/1.1'].size + this.#pools['HTTP/2'].size;
+  }
+
+  /** May call back from within. With `fresh` no connection is taken that has carried a request. */
+  seek(version: UpstreamVersion, seeker: ConnectionSeeker, fresh: boolean, connectTimeoutMs: number): void {
+    this.#pools[version].seek(seeker, fresh, connectTimeoutMs);
+  }
+
+  withdraw(version: UpstreamVersion, seeker: ConnectionSeeker): void {
+    this.#pools[version].withdraw(seeker);
+  }
+
+  /** The workload is gone or drains: requests go on, connections without one are closed. */
+  retire(): void {
+    for (const pool of Object.values(this.#pools)) pool.drain();
+  }
+
+  destroy(error: AmbitError): void {
+    for (const pool of Object.values(this.#pools)) pool.destroy(error);
+  }
+
+  /** For the pools. */
+  dial(connectTimeoutMs: number, done: (dialled: AmbitError | DuplexEndpoint) => void): void {
+    this.#dialler.dial(this.endpoint, this.address, connectTimeoutMs, done);
+  }
+
+  connect(version: UpstreamVersion, endpoint: DuplexEndpoint, pool: VersionPool): UpstreamConnection {
+    return new UpstreamConnection(this.#dialler.reactor, version, endpoint, pool);
+  }
+
+  checkUse(): void {
+    if (this.active === 0 && this.connections === 0) this.#onUnused(this);
+  }
+}
+
+/** The connections of one HTTP version to one endpoint. */
+class VersionPool {
+  readonly #endpoint: UpstreamEndpoint;
+  readonly #version: UpstreamVersion;
+  readonly #connections = new Set<UpstreamConnection>();
+  readonly #waiting: ConnectionSeeker[] = [];
+  #dialling = 0;
+  #retired = false;
+
+  constructor(endpoint: UpstreamEndpoint, version: UpstreamVersion) {
+    this.#endpoint = endpoint;
+    this.#version = version;
+  }
+
+  get size(): number {
+    return this.#connections.size + this.#dialling;
+  }
+
+  seek(seeker: ConnectionSeeker, fresh: boolean, connectTimeoutMs: number): void {
+    if (!fresh && this.#waiting.length === 0) {
+      const connection = this.#free();
+      if (connection !== undefined) {
+        seeker.onConnection(connection.http);
+        return;
+      }
+    }
+    if (this.#waiting.length >= WAITING_REQUESTS_PER_ENDPOINT) {
+      seeker.onConnectFailed(
+        new AmbitError('AMBIT_WAYPOINT_WAITING', 'too many requests wait for a connection to this endpoint'),
+      );
+      return;
+    }
+    // Who wants a fresh connection gets one because it stands first when that opens.
+    if (fresh) this.#waiting.unshift(seeker);
+    else this.#waiting.push(seeker);
+    if (fresh || this.#dialling < this.#wanted()) this.#dial(connectTimeoutMs);
+  }
+
+  withdraw(seeker: ConnectionSeeker): void {
+    const at = this.#waiting.indexOf(seeker);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  drain(): void {
+    this.#retired = true;
+    for (const connection of [...this.#connections]) connection.http.drain();
+  }
+
+  destroy(error: AmbitError): void {
+    this.#retired = true;
+    for (const connection of [...this.#connections]) connection.destroy(error);
+    this.#failWaiting(error);
+  }
+
+  /** For connections: a request may be sent, or a connection is done with one. */
+  onAvailable(connection: UpstreamConnection): void {
+    while (this.#waiting.length > 0 && connection.http.available > 0) {
+      this.#waiting.shift()?.onConnection(connection.http);
+    }
+    if (this.#version === 'HTTP/1.1' && connection.http.active === 0 && this.#tooManyIdle()) connection.http.drain();
+  }
+
+  onGone(connection: UpstreamConnection): void {
+    this.#connections.delete(connection);
+    this.#endpoint.checkUse();
+  }
+
+  /** The connection used last is the one that is least likely to have been closed by the other end. */
+  #free(): UpstreamConnection | undefined {
+    let found: UpstreamConnection | undefined;
+    for (const connection of this.#connections) {
+      if (connection.http.available > 0 && !connection.http.retired) found = connection;
+    }
+    return found;
+  }
+
+  /** HTTP/1 needs a connection for each; on one HTTP/2 connection all can go. */
+  #wanted(): number {
+    return this.#version === 'HTTP/2' ? 1 : this.#waiting.length;
+  }
+
+  #tooManyIdle(): boolean {
+    if (this.#connections.size <= IDLE_CONNECTIONS_PER_ENDPOINT) return false;
+    let idle = 0;
+    for (const connection of this.#connections) if (connection.http.active === 0) idle += 1;
+    return idle > IDLE_CONNECTIONS_PER_ENDPOINT;
+  }
+
+  #dial(connectTimeoutMs: number): void {
+    this.#dialling += 1;
+    this.#endpoint.dial(connectTimeoutMs, (dialled) => {
+      this.#dialling -= 1;
+      if (dialled instanceof AmbitError) {
+        this.#failed(dialled, connectTimeoutMs);
+        this.#endpoint.checkUse();
+        return;
+      }
+      const connection = this.#endpoint.connect(this.#version, dialled, this);
+      this.#connections.add(connection);
+      connection.begin();
+      this.onAvailable(connection);
+      if (this.#retired) connection.http.drain();
+    });
+  }
+
+  /** HTTP/1: each connection that fails fails one request. HTTP/2: whoever waited for it. */
+  #failed(error: AmbitError, connectTimeoutMs: number): void {
+    if (this.#version === 'HTTP/2') {
+      if (this.#dialling === 0) this.#failWaiting(error);
+      return;
+    }
+    this.#waiting.shift()?.onConnectFailed(error);
+    if (this.#dialling < this.#waiting.length) this.#dial(connectTimeoutMs);
+  }
+
+  #failWaiting(error: AmbitError): void {
+    for (const seeker of this.#waiting.splice(0)) seeker.onConnectFailed(error);
+  }
+}
+
+export type { VersionPool };

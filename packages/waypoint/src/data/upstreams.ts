@@ -1,0 +1,122 @@
+import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
+import type { AmbitError } from '@ambit/core/errors';
+import type { Client } from '@ambit/mesh/client';
+import { chooseAddress } from '@ambit/mesh/endpoint/endpoint';
+import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
+import type { MeshStore } from '@ambit/mesh/mesh-store';
+import type { Service } from '@ambit/mesh/service';
+import type { CompiledCluster } from '@ambit/traffic/compiled-service';
+import { ClusterEndpoints } from '@ambit/traffic/load-balancing/cluster-endpoints';
+import type { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
+import { RetryBudget } from '@ambit/traffic/retry/retry-budget';
+import type { Dialler } from './dialler.ts';
+import { UpstreamEndpoint } from './upstream-endpoint.ts';
+
+/** An endpoint drawn for one try. */
+export interface ChosenEndpoint {
+  /** Counts what is under way, for the balancing. */
+  readonly slot: EndpointSlot;
+  readonly upstream: UpstreamEndpoint;
+}
+
+/** A cluster on this data thread: its endpoints, how they are balanced, and what its retries may cost. */
+export class UpstreamCluster {
+  readonly compiled: CompiledCluster;
+  readonly endpoints: ClusterEndpoints;
+  readonly budget: RetryBudget;
+  readonly #upstreams: Upstreams;
+  readonly #serviceKey: string;
+
+  /** `previous`: of the last version of its service, of which counts go on. */
+  constructor(compiled: CompiledCluster, upstreams: Upstreams, previous: UpstreamCluster | undefined) {
+    this.compiled = compiled;
+    this.endpoints = new ClusterEndpoints(compiled, previous?.endpoints);
+    this.budget = previous?.budget ?? new RetryBudget();
+    this.#upstreams = upstreams;
+    this.#serviceKey = `${compiled.model.namespace}/${compiled.model.hostname}`;
+  }
+
+  /** The service behind it; undefined while the controller has not told of it. */
+  get service(): Service | undefined {
+    return this.#upstreams.store.services.byKey(this.#serviceKey)?.model;
+  }
+
+  /** Draws an endpoint; `'unknown'` when the service is not known, undefined when it has no usable one. */
+  choose(tried: readonly string[]): ChosenEndpoint | 'unknown' | undefined {
+    const { store, client, choice } = this.#upstreams;
+    const { service } = this;
+    if (service === undefined) return 'unknown';
+    const candidates = store.endpoints(service.key)?.candidates(service, this.compiled.model.port, 'service', client());
+    this.endpoints.refresh(candidates ?? NONE, choice.random);
+    const slot = this.endpoints.choose(tried, choice);
+    if (slot === undefined) return undefined;
+    const ip = chooseAddress(slot.endpoint.workload, service.addresses[0]?.ip ?? '', service);
+    if (ip === undefined || slot.endpoint.workload.network !== store.network) return undefined;
+    return { slot, upstream: this.#upstreams.endpoint(slot, { ip, port: slot.endpoint.port }) };
+  }
+
+  /** It answered: what it failed before is forgiven. */
+  answered({ slot }: ChosenEndpoint): void {
+    const { quarantine } = this.#upstreams.choice;
+    if (!quarantine.empty) quarantine.succeeded(slot.uid);
+  }
+
+  /** No connection to it came about. */
+  unreachable({ slot }: ChosenEndpoint): void {
+    const { quarantine, now } = this.#upstreams.choice;
+    quarantine.failed(slot.uid, now());
+  }
+}
+
+const NONE: readonly never[] = [];
+
+/** Everything that this thread keeps of endpoints: who has connections, of all clusters together. */
+export class Upstreams {
+  readonly store: MeshStore;
+  readonly choice: Choice;
+  /** The waypoint itself, from whose place endpoints are ranked. */
+  readonly client: () => Client;
+  readonly #dialler: Dialler;
+  readonly #endpoints = new Map<string, UpstreamEndpoint>();
+  readonly #byUid = new Map<string, Set<UpstreamEndpoint>>();
+
+  constructor(store: MeshStore, choice: Choice, client: () => Client, dialler: Dialler) {
+    this.store = store;
+    this.choice = choice;
+    this.client = client;
+    this.#dialler = dialler;
+  }
+
+  /** The connections to an endpoint at an address. */
+  endpoint({ uid, endpoint }: EndpointSlot, address: SocketAddress): UpstreamEndpoint {
+    const key = `${uid} ${formatSocketAddress(address)}`;
+    const known = this.#endpoints.get(key);
+    // Its identity, or whether it is in the mesh, may have changed: other connections then.
+    if (known?.endpoint.workload === endpoint.workload) return known;
+    known?.retire();
+    const created = new UpstreamEndpoint(endpoint, address, this.#dialler, (unused) => {
+      if (this.#endpoints.get(key) === unused) this.#endpoints.delete(key);
+      this.#forget(uid, unused);
+    });
+    this.#endpoints.set(key, created);
+    const ofWorkload = this.#byUid.get(uid);
+    if (ofWorkload === undefined) this.#byUid.set(uid, new Set([created]));
+    else ofWorkload.add(created);
+    return created;
+  }
+
+  /** The workload is gone or was replaced: what is under way goes on, connections without a request are closed. */
+  retire(uid: string): void {
+    for (const endpoint of this.#byUid.get(uid) ?? []) endpoint.retire();
+  }
+
+  destroy(error: AmbitError): void {
+    for (const endpoint of [...this.#endpoints.values()]) endpoint.destroy(error);
+  }
+
+  #forget(uid: string, endpoint: UpstreamEndpoint): void {
+    const ofWorkload = this.#byUid.get(uid);
+    ofWorkload?.delete(endpoint);
+    if (ofWorkload?.size === 0) this.#byUid.delete(uid);
+  }
+}

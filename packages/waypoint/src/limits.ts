@@ -1,0 +1,40 @@
+import type { Keepalive } from '@ambit/native/socket-option';
+
+/** From the first octet of a request's head (HTTP/1), or of a connection, to its end. Milliseconds. */
+export const HEAD_TIMEOUT_MS = 10_000;
+
+/** A client's connection without a request is closed after this, milliseconds. */
+export const DOWNSTREAM_IDLE_MS = 3_600_000;
+
+/** A connection to an endpoint without a request is closed after this, milliseconds. */
+export const UPSTREAM_IDLE_MS = 60_000;
+
+/** HTTP/1 connections without a request that are kept per endpoint and data thread; further ones are closed. Connections. */
+export const IDLE_CONNECTIONS_PER_ENDPOINT = 64;
+
+/** Requests that wait for a connection to one endpoint, per data thread; further ones are answered 503. Requests. */
+export const WAITING_REQUESTS_PER_ENDPOINT = 4096;
+
+/** Requests that one HTTP/2 connection to an endpoint carries at once before another is opened. Requests. */
+export const STREAMS_PER_UPSTREAM_CONNECTION = 100;
+
+/** Octets of a request that are kept so that it can be sent again; a larger one is sent once. */
+export const REPLAY_BYTES: number = 1 << 20;
+
+/** Endpoints that an opaque connection tries before its client is refused. Endpoints. */
+export const OPAQUE_ATTEMPTS = 3;
+
+/** On a port of undeclared protocol: how long a client may stay silent before the server gets its chance to speak first. Milliseconds. */
+export const DETECTION_MS = 5;
+
+/** Octets of a client's first words that may be looked at to tell the protocol: the longest method and a space. */
+export const DETECTION_BYTES = 24;
+
+/** Octets of an answer that nobody wants any more and that are read all the same, so that its HTTP/1 connection can be used again. */
+export const DISCARDED_RESPONSE_BYTES: number = 64 << 10;
+
+/** Time a data thread may spend on applying resources in one turn, milliseconds. */
+export const APPLY_BUDGET_MS = 1;
+
+/** TCP keepalive of tunnel connections, as Istio has it by default. */
+export const KEEPALIVE: Keepalive = { idle: 180, interval: 180, probes: 9 };

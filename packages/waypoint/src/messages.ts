@@ -1,0 +1,34 @@
+import type { ThreadCommand, ThreadReport, ThreadStart } from '@ambit/proxy/thread/messages';
+import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
+import type { ServedService } from '@ambit/traffic/model/served-service';
+import type { Config } from './config.ts';
+
+/** From the control side to a data thread. */
+export type Command =
+  | ThreadCommand
+  /** The listening descriptor, which the control side owns. */
+  | { readonly kind: 'listen'; readonly fd: number }
+  /** New versions of some services, and the names of those that are served no more. Answered when they are in force. */
+  | {
+      readonly kind: 'services';
+      readonly changed: readonly ServedService[];
+      readonly removed: readonly string[];
+      readonly ticket: number;
+    }
+  /**
+   * Takes no new connections, says GOAWAY, and ends each connection with its last request. Answered when none is left, or
+   * after `deadline` milliseconds, when what is left was cut.
+   */
+  | { readonly kind: 'drain'; readonly deadline: number; readonly ticket: number };
+
+/** From a data thread to the control side. */
+export type Report =
+  | Exclude<ThreadReport, { kind: 'scraped' }>
+  | (Extract<ThreadReport, { kind: 'scraped' }> & { readonly requests: RequestSnapshot });
+
+/** What the program adds to what its threads are started with. */
+export interface WaypointStart {
+  readonly config: Config;
+}
+
+export type WaypointThreadStart = ThreadStart & WaypointStart;

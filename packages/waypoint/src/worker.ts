@@ -1,0 +1,102 @@
+// A data thread: one synchronous loop that owns connections. Nothing in it waits, promises do not resolve in it.
+import { randomFillSync } from 'node:crypto';
+import { workerData } from 'node:worker_threads';
+import { systemClock } from '@ambit/core/clock';
+import { formatSpiffeId } from '@ambit/core/spiffe';
+import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
+import { HbonePool } from '@ambit/hbone/pool';
+import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
+import { MeshStore } from '@ambit/mesh/mesh-store';
+import { AccessLog } from '@ambit/proxy/access-log';
+import { Credentials } from '@ambit/proxy/credentials';
+import { Reactor } from '@ambit/reactor/reactor';
+import { RequestIds } from '@ambit/telemetry/request-id';
+import type { DataThreadContext } from './data/context.ts';
+import { DataPlane } from './data/data-plane.ts';
+import { Dialler } from './data/dialler.ts';
+import { ownClient } from './data/own-client.ts';
+import { RequestLog } from './data/request-log.ts';
+import { ServedServices } from './data/served-services.ts';
+import { ThreadMetrics } from './data/thread-metrics.ts';
+import { Upstreams } from './data/upstreams.ts';
+import { KEEPALIVE } from './limits.ts';
+import type { Command, Report, WaypointThreadStart } from './messages.ts';
+
+const { config, channel, logWritten } = workerData as WaypointThreadStart;
+
+// The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
+const reactor: Reactor = new Reactor({
+  clock: systemClock,
+  channel,
+  onError: (error) => {
+    const report: Report = { kind: 'fault', message: `${error.code}: ${error.message}` };
+    reactor.post(report);
+  },
+  onMessage: (message) => {
+    dataPlane.handle(message as Command);
+  },
+});
+
+// Who the waypoint is, and the mesh as the controller describes it.
+const identity = {
+  trustDomain: config.trustDomain,
+  namespace: config.podNamespace,
+  serviceAccount: config.serviceAccount,
+};
+const principal = formatSpiffeId(identity);
+const store = new MeshStore({ network: config.network, clusterDomain: config.clusterDomain });
+const credentials = new Credentials(reactor.ledger);
+const metrics = new ThreadMetrics(() => reactor.now);
+
+// Towards endpoints: tunnels, connections in them, balancing.
+const pool = new HbonePool(reactor, {
+  maxStreams: config.maxStreams,
+  idleMs: config.poolIdle,
+  keepalive: KEEPALIVE,
+  observer: metrics.tunnelObserver,
+});
+const client = ownClient(store, identity, config);
+const dialler = new Dialler(reactor, pool, {
+  principal,
+  sourceIp: config.instanceIp,
+  credential: () => credentials.client(principal),
+  fields: client.baggage,
+});
+const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };
+const upstreams = new Upstreams(store, choice, client.current, dialler);
+
+const thread: DataThreadContext = {
+  config,
+  reactor,
+  store,
+  choice,
+  services: new ServedServices(upstreams),
+  metrics,
+  requestLog: new RequestLog(config.logFormat === 'json' ? 'json' : 'text', new AccessLog(reactor, logWritten)),
+  requestIds: new RequestIds((bytes) => {
+    randomFillSync(bytes);
+  }),
+  wallTime: () => systemClock.wallTime(),
+  principal,
+  connections: new Set(),
+  opaque: new Set(),
+};
+
+// Towards clients: the listener, and what the control side says.
+const dataPlane = new DataPlane({
+  thread,
+  credentials,
+  upstreams,
+  pool,
+  observer: metrics.tunnelObserver,
+  trustDomains: new Set([config.trustDomain, ...config.trustDomainAliases]),
+  clockNow: () => systemClock.now(),
+});
+const ready: Report = { kind: 'ready' };
+reactor.post(ready);
+// One short collection, before the loop has much to do.
+reactor.after(START_GARBAGE_AFTER, () => {
+  collectStartGarbage({ code: false });
+});
+reactor.run();
+reactor.dispose();
