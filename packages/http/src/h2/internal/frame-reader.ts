@@ -36,7 +36,7 @@ export class FrameReader {
   #settingsSeen = false;
 
   /** Header of the frame at hand, collected when it arrives in pieces. */
-  readonly #header: Buffer = Buffer.alloc(FRAME_HEADER_BYTES);
+  #header: Buffer = EMPTY;
   #headerLength = 0;
 
   /** Type of the frame at hand, -1 between frames. */
@@ -94,6 +94,7 @@ export class FrameReader {
     let at = start;
     let next = start + FRAME_HEADER_BYTES;
     if (this.#headerLength > 0 || next > end) {
+      if (this.#header === EMPTY) this.#header = Buffer.alloc(FRAME_HEADER_BYTES);
       const size = Math.min(FRAME_HEADER_BYTES - this.#headerLength, end - start);
       bytes.copy(this.#header, this.#headerLength, start, start + size);
       this.#headerLength += size;

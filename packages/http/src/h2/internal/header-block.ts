@@ -2,6 +2,8 @@ import { MAX_CONTINUATIONS } from '../../limits.ts';
 import { Http2ConnectionError } from '../errors.ts';
 import { ErrorCode, Flag, readUint31 } from '../frames.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /** The header block at hand, put together from HEADERS and CONTINUATION (RFC 9113 4.3, 6.2, 6.10). */
 export class HeaderBlock {
   readonly #maxSize: number;
@@ -11,7 +13,7 @@ export class HeaderBlock {
   /** The stream says that it depends on itself (RFC 9113 5.3.1 of the older RFC 7540, still an error of the stream). */
   selfDependent = false;
   /** The block when complete: `bytes[start, end)`, valid until the next frame. */
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   start = 0;
   end = 0;
   #collected: Buffer | undefined;
