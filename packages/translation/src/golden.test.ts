@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toBinary, toJson } from '@bufbuild/protobuf';
 import { ipFromBytes } from '@ambit/core/address';
 import { encodeBatch, type RawResource } from '@ambit/mesh/resource/encode';
+import { readServedService } from '@ambit/traffic/model/read-served-service';
 import { AuthorizationSchema } from '@ambit/proto/authorization';
 import { ServedServiceSchema } from '@ambit/proto/waypoint';
 import { AddressSchema } from '@ambit/proto/workload';
@@ -12,6 +13,7 @@ import { decodeManifests } from './decode.ts';
 import { formatProblem } from './manifest/problem.ts';
 import { buildModel } from './model.ts';
 import { translate, type Translation } from './translate.ts';
+import { subjectOf } from './translate/condition.ts';
 import { DEFAULT_SETTINGS } from './translate/settings.ts';
 
 const FOLDER = join(import.meta.dirname, 'golden');
@@ -39,6 +41,11 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
   const { model, problems } = buildModel([{ role: 'manifest', decoded }]);
   const translation = translate(model, DEFAULT_SETTINGS);
   expect(rejectedByProxies(translation)).toEqual([]);
+  for (const service of translation.servedServices.values()) {
+    const read = (): unknown => readServedService(toBinary(ServedServiceSchema, service));
+    if (service.requiredFeatures.includes('authorization')) expect(read).toThrow(/authorization/);
+    else expect(read).not.toThrow();
+  }
   const { addresses, authorizations, servedServices, conditions } = translation;
   return {
     addresses: Object.fromEntries([...addresses].map(([key, value]) => [key, readable(toJson(AddressSchema, value))])),
@@ -52,7 +59,7 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
             [...servedServices].map(([key, value]) => [key, toJson(ServedServiceSchema, value)]),
           ),
         }),
-    conditions: conditions.map((c) => `${c.kind} ${c.name}: ${c.type}=${c.status} ${c.reason}: ${c.message}`),
+    conditions: conditions.map((c) => `${subjectOf(c)}: ${c.type}=${c.status} ${c.reason}: ${c.message}`),
     problems: problems.map((problem) => formatProblem(problem)),
   };
 }

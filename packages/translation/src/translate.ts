@@ -5,7 +5,7 @@ import type { ServedService } from '@ambit/proto/waypoint';
 import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
 import { selects, valueOf } from './labels.ts';
 import type { Model } from './model.ts';
-import { type AuthorizationPolicy, objectName, type Pod } from './objects.ts';
+import { type AuthorizationPolicy, objectName, type Pod, type Service } from './objects.ts';
 import { convertAuthorizationPolicy } from './translate/authorization-policy.ts';
 import type { Condition } from './translate/condition.ts';
 import { Membership } from './translate/membership.ts';
@@ -14,9 +14,13 @@ import { convertService, isPublished, serviceKey } from './translate/service.ts'
 import { ServicePods } from './translate/service-pods.ts';
 import type { TranslationSettings } from './translate/settings.ts';
 import { Waypoints } from './translate/waypoint/binding.ts';
-import { type WaypointFacts, WaypointGateways } from './translate/waypoint/gateways.ts';
+import { type Waypoint, type WaypointFacts, WaypointGateways } from './translate/waypoint/gateways.ts';
 import { JudgedTargets } from './translate/waypoint/judged.ts';
-import { servedServiceName, servedServiceOf } from './translate/waypoint/served-service.ts';
+import { DestinationRules } from './translate/waypoint/destination-rules.ts';
+import { GatewayRoutes } from './translate/waypoint/gateway-routes.ts';
+import { ServiceHosts } from './translate/waypoint/hosts.ts';
+import { ServedServices } from './translate/waypoint/served-service.ts';
+import { VirtualServices } from './translate/waypoint/virtual-services.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './translate/workload.ts';
 
 /** What was true before and a model does not tell. */
@@ -57,7 +61,7 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
   const judged = new JudgedTargets(model, settings);
   const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady: memory.waypointsOnceReady });
   const servicePods = new ServicePods(settings);
-  const servedServices = new Map<string, ServedService>();
+  const bound: { service: Service; waypoint: Waypoint; judged: boolean }[] = [];
   const conditions: Condition[] = [];
   const addresses = new Map<string, Address>();
 
@@ -68,9 +72,7 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
     const namespace = model.namespaces.get(service.metadata.namespace);
     const converted = convertService(service, { settings, network, namespace, waypoint: binding?.address });
     addresses.set(serviceKey(service, settings), addressOfService(converted));
-    if (binding?.waypoint === undefined) continue;
-    const served = servedServiceOf(binding.waypoint, service, binding.judged, settings);
-    servedServices.set(servedServiceName(binding.waypoint, service, settings), served);
+    if (binding?.waypoint !== undefined) bound.push({ service, waypoint: binding.waypoint, judged: binding.judged });
   }
 
   for (const pod of model.pods.values()) {
@@ -105,6 +107,19 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
     }
   }
 
+  const hosts = new ServiceHosts(model, settings);
+  const boundServices = new Set(bound.map(({ service }) => service));
+  const gatewayRoutes = new GatewayRoutes(model, (service) => boundServices.has(service));
+  const virtualServices = new VirtualServices(model, hosts);
+  const destinationRules = new DestinationRules(model, settings, hosts);
+  const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });
+  const servedServices = new Map(
+    bound.map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
+      served.nameOf(waypoint, service),
+      served.convert(waypoint, service, isJudged),
+    ]),
+  );
+
   const authorizations = [
     ...policies.flatMap(({ authorization }) => authorization ?? []),
     ...mutualTls.authorizations(),
@@ -121,6 +136,9 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
       ...waypoints.conditions(),
       ...conditions,
       ...membership.conditions(),
+      ...gatewayRoutes.conditions(),
+      ...virtualServices.conditions(),
+      ...destinationRules.conditions(),
     ],
   };
 }

@@ -4,7 +4,7 @@ import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest
 import { type BuiltModel, buildModel, type Model } from '@ambit/translation/model';
 import type { Pod } from '@ambit/translation/objects';
 import { translate, type Translation } from '@ambit/translation/translate';
-import { type Condition, isComplaint } from '@ambit/translation/translate/condition';
+import { type Condition, isComplaint, subjectOf } from '@ambit/translation/translate/condition';
 import type { TranslationSettings } from '@ambit/translation/translate/settings';
 import type { PodDirectory } from '../ca/node-authorization.ts';
 import type { PodChanges } from '../ca/pod-wait.ts';
@@ -102,10 +102,11 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
       .flatMap(({ decoded }) => decoded.ignored)
       .filter(({ consequence }) => consequence === 'not honoured')
       .map(({ file, position, object, reason }) => `${file}:${position.line}: ${object}: ${reason}`);
-    const conditions = complaints.map(({ kind, name, type, status, reason, message }) => {
+    const conditions = complaints.map((condition) => {
+      const { kind, name, type, status, reason, message } = condition;
       const origin = built.origins.get(`${kind} ${name}`);
       const place = origin === undefined ? '' : `${origin.file}:${origin.position.line}: `;
-      return `${place}${kind} ${name}: ${type}=${status} ${reason}: ${message}`;
+      return `${place}${subjectOf(condition)}: ${type}=${status} ${reason}: ${message}`;
     });
     const duplicates = built.problems.map((problem) => formatProblem(problem));
     this.#notHonoured = [...conditions, ...ignored];

@@ -1,7 +1,9 @@
 import type { Findings } from './check.ts';
 import { entryOf, type Located } from '../manifest/located.ts';
 import type { ManifestObject } from '../objects.ts';
+import { checkGateway, checkGrpcRoute, checkHttpRoute } from './gateway-relations.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication } from './security-relations.ts';
+import { checkDestinationRule, checkVirtualService } from './traffic-relations.ts';
 import { checkDeployment, checkEndpointSlice, checkPodSpec, checkService } from './workload-relations.ts';
 
 /** Reports at the value that a path of keys and indexes leads to, or at the nearest one above it. */
@@ -32,15 +34,25 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
       checkService(object, report);
       break;
     case 'DestinationRule':
+      checkDestinationRule(object, report);
+      break;
     case 'Gateway':
-    case 'GatewayClass':
+      checkGateway(object, report);
+      break;
     case 'GRPCRoute':
+      checkGrpcRoute(object, report);
+      break;
     case 'HTTPRoute':
+      checkHttpRoute(object, report);
+      break;
+    case 'VirtualService':
+      checkVirtualService(object, report);
+      break;
+    case 'GatewayClass':
     case 'Namespace':
     case 'Node':
     case 'ReferenceGrant':
     case 'ServiceAccount':
-    case 'VirtualService':
       break;
   }
 }

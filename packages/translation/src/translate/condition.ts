@@ -1,3 +1,4 @@
+import type { ParentReference } from '../gateway-objects.ts';
 import { type ManifestObject, objectName, type ObjectKind } from '../objects.ts';
 
 /** What became of an object, in the terms of a Kubernetes status condition. */
@@ -9,6 +10,8 @@ export interface Condition {
   readonly status: 'False' | 'True';
   readonly reason: string;
   readonly message: string;
+  /** Of a route: the parentRef that this is about, as written. */
+  readonly parent?: ParentReference;
 }
 
 export type ConditionType =
@@ -18,9 +21,13 @@ export type ConditionType =
   | 'PortsResolved'
   /** Gateway: it can be reached. */
   | 'Programmed'
+  /** HTTPRoute, GRPCRoute, VirtualService: what it sends to is there. */
+  | 'ResolvedRefs'
+  /** HTTPRoute, GRPCRoute: a waypoint is there to act on it. */
+  | 'ResolvedWaypoints'
   /** Service or Namespace: bound to a waypoint. */
   | 'istio.io/WaypointBound'
-  /** AuthorizationPolicy: enforced by a waypoint. */
+  /** AuthorizationPolicy, DestinationRule, VirtualService: enforced by a waypoint. */
   | 'WaypointAccepted'
   /** AuthorizationPolicy, PeerAuthentication: enforced by the node proxies. */
   | 'ZtunnelAccepted';
@@ -35,7 +42,22 @@ export function conditionOf(
   return { kind: object.kind, name: objectName(object.metadata), type, status, reason, message };
 }
 
-const GOOD_REASONS: ReadonlySet<string> = new Set(['Accepted', 'Programmed', 'WaypointAccepted']);
+const GOOD_REASONS: ReadonlySet<string> = new Set([
+  'Accepted',
+  'Programmed',
+  'ResolvedRefs',
+  'ResolvedWaypoints',
+  'WaypointAccepted',
+]);
+
+/** The object that a condition is about: `Kind namespace/name`, for a route with the parent. */
+export function subjectOf({ kind, name, parent }: Condition): string {
+  if (parent === undefined) return `${kind} ${name}`;
+  const { namespace, name: parentName, sectionName, port } = parent;
+  const place = [sectionName, port].filter((part) => part !== undefined).join(':');
+  const prefix = namespace === undefined ? '' : `${namespace}/`;
+  return `${kind} ${name} on ${parent.kind ?? 'Gateway'} ${prefix}${parentName}${place === '' ? '' : `:${place}`}`;
+}
 
 /** Whether a condition tells of something that was asked for and is not done as asked. */
 export function isComplaint(condition: Condition): boolean {

@@ -1,37 +1,57 @@
 import { create } from '@bufbuild/protobuf';
 import { type Cluster, ClusterSchema } from '@ambit/proto/waypoint';
+import { selects } from '../../labels.ts';
 import type { Service, ServicePort } from '../../objects.ts';
-import { hostnameOf } from '../service.ts';
+import { hostnameOf, serviceKey } from '../service.ts';
+import type { ServicePods } from '../service-pods.ts';
 import type { TranslationSettings } from '../settings.ts';
+import type { DestinationRules } from './destination-rules.ts';
 import { protocolOf } from './protocol.ts';
 
-/** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
-const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+export interface ClusterSetParts {
+  readonly settings: TranslationSettings;
+  readonly destinationRules: DestinationRules;
+  /** Filled before any cluster is asked for. */
+  readonly servicePods: ServicePods;
+  readonly waypointNamespace: string;
+}
 
 /** Where the routes of one served Service lead. */
 export class ClusterSet {
-  readonly #settings: TranslationSettings;
+  readonly #parts: ClusterSetParts;
   readonly #clusters = new Map<string, Cluster>();
 
-  constructor(settings: TranslationSettings) {
-    this.#settings = settings;
+  constructor(parts: ClusterSetParts) {
+    this.#parts = parts;
   }
 
-  /** The name of the cluster of a Service's port; it is made when it is asked for first. */
-  nameOf(service: Service, port: ServicePort): string {
-    const hostname = hostnameOf(service, this.#settings);
-    const name = `outbound|${port.port}||${hostname}`;
-    if (!this.#clusters.has(name)) {
-      const cluster = create(ClusterSchema, {
-        name,
-        namespace: service.metadata.namespace,
-        hostname,
-        port: port.port,
-        protocol: protocolOf(port),
-        connectTimeoutMs: DEFAULT_CONNECT_TIMEOUT_MS,
-      });
-      this.#clusters.set(name, cluster);
-    }
+  /**
+   * The name of the cluster of a Service's port, or of a subset of it, made when it is asked for first. Undefined: no
+   * DestinationRule has such a subset.
+   */
+  nameOf(service: Service, port: ServicePort, subset: string): string | undefined {
+    const { settings, destinationRules, servicePods, waypointNamespace } = this.#parts;
+    const hostname = hostnameOf(service, settings);
+    const name = `outbound|${port.port}|${subset}|${hostname}`;
+    if (this.#clusters.has(name)) return name;
+    const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
+    if (policy === undefined) return undefined;
+    const { loadBalancer, connectTimeoutMs, subsetLabels } = policy;
+    const cluster = create(ClusterSchema, {
+      name,
+      namespace: service.metadata.namespace,
+      hostname,
+      port: port.port,
+      protocol: protocolOf(port),
+      subset,
+      subsetWorkloadUids:
+        subsetLabels === undefined
+          ? []
+          : servicePods.uidsOf(serviceKey(service, settings), ({ metadata }) => selects(subsetLabels, metadata.labels)),
+      loadBalancer,
+      connectTimeoutMs,
+    });
+    this.#clusters.set(name, cluster);
     return name;
   }
 

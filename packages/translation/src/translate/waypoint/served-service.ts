@@ -1,57 +1,91 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import {
-  type HttpRouteSchema,
-  Protocol,
-  type ServedPortSchema,
-  type ServedService,
-  ServedServiceSchema,
-} from '@ambit/proto/waypoint';
-import { objectName, type Service } from '../../objects.ts';
+import { Protocol, type ServedPortSchema, type ServedService, ServedServiceSchema } from '@ambit/proto/waypoint';
+import { objectName, type Service, type ServicePort } from '../../objects.ts';
 import { hostnameOf, tcpPorts } from '../service.ts';
+import type { ServicePods } from '../service-pods.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { ClusterSet } from './clusters.ts';
+import type { DestinationRules } from './destination-rules.ts';
+import type { GatewayRoutes } from './gateway-routes.ts';
 import type { Waypoint } from './gateways.ts';
 import { protocolOf } from './protocol.ts';
 import { requiredFeaturesOf } from './required-features.ts';
-import { DEFAULT_RETRY } from './retry.ts';
+import { defaultRoute, type HttpRouteInit, servedRoute } from './served-route.ts';
+import type { VirtualServices } from './virtual-services.ts';
 
-export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
-
-/** Resource name of a service at a waypoint. */
-export function servedServiceName({ gateway }: Waypoint, service: Service, settings: TranslationSettings): string {
-  return `${objectName(gateway.metadata)}/${service.metadata.namespace}/${hostnameOf(service, settings)}`;
+export interface ServedServicesParts {
+  readonly settings: TranslationSettings;
+  readonly gatewayRoutes: GatewayRoutes;
+  readonly virtualServices: VirtualServices;
+  readonly destinationRules: DestinationRules;
+  /** Filled before any Service is asked for. */
+  readonly servicePods: ServicePods;
 }
 
-/** What a waypoint has to know of a Service that is bound to it. `judged`: policies wait for it there. */
-export function servedServiceOf(
-  waypoint: Waypoint,
-  service: Service,
-  judged: boolean,
-  settings: TranslationSettings,
-): ServedService {
-  const clusters = new ClusterSet(settings);
-  const ports = tcpPorts(service).map((port): MessageInitShape<typeof ServedPortSchema> => {
+/** Makes of a bound Service what its waypoint has to know. */
+export class ServedServices {
+  readonly #parts: ServedServicesParts;
+
+  constructor(parts: ServedServicesParts) {
+    this.#parts = parts;
+  }
+
+  /** Resource name of a service at a waypoint. */
+  nameOf({ gateway }: Waypoint, service: Service): string {
+    const hostname = hostnameOf(service, this.#parts.settings);
+    return `${objectName(gateway.metadata)}/${service.metadata.namespace}/${hostname}`;
+  }
+
+  /** `judged`: policies wait for it at the waypoint. */
+  convert({ gateway }: Waypoint, service: Service, judged: boolean): ServedService {
+    const waypointNamespace = gateway.metadata.namespace;
+    const clusters = new ClusterSet({ ...this.#parts, waypointNamespace });
+    const ports = tcpPorts(service).map((port) => this.#port(service, port, waypointNamespace, clusters));
+    const served = create(ServedServiceSchema, {
+      waypointNamespace,
+      waypointName: gateway.metadata.name,
+      namespace: service.metadata.namespace,
+      hostname: hostnameOf(service, this.#parts.settings),
+      ports,
+      clusters: clusters.list(),
+    });
+    served.requiredFeatures = requiredFeaturesOf(served, judged);
+    return served;
+  }
+
+  #port(
+    service: Service,
+    port: ServicePort,
+    waypointNamespace: string,
+    clusters: ClusterSet,
+  ): MessageInitShape<typeof ServedPortSchema> {
     const protocol = protocolOf(port);
-    const own = [{ cluster: clusters.nameOf(service, port), weight: 100 }];
-    const everything: HttpRouteInit = {
-      name: 'default',
-      action: { case: 'forward', value: { destinations: own, retry: DEFAULT_RETRY } },
-    };
+    const carriesHttp = protocol !== Protocol.TCP;
+    const carriesBytes = protocol === Protocol.TCP || protocol === Protocol.AUTO;
+    const tcp = carriesBytes
+      ? this.#parts.virtualServices.tcpDestinations({ service, port, clusters, what: 'connections' }, waypointNamespace)
+      : undefined;
     return {
       port: port.port,
       protocol,
-      routes: protocol === Protocol.TCP ? [] : [everything],
-      tcpDestinations: protocol === Protocol.TCP || protocol === Protocol.AUTO ? own : [],
+      routes: carriesHttp ? this.#routes(service, port, waypointNamespace, clusters) : [],
+      tcpDestinations: carriesBytes ? (tcp ?? [own(service, port, clusters)]) : [],
     };
-  });
-  const served = create(ServedServiceSchema, {
-    waypointNamespace: waypoint.gateway.metadata.namespace,
-    waypointName: waypoint.gateway.metadata.name,
-    namespace: service.metadata.namespace,
-    hostname: hostnameOf(service, settings),
-    ports,
-    clusters: clusters.list(),
-  });
-  served.requiredFeatures = requiredFeaturesOf(served, judged);
-  return served;
+  }
+
+  /** Routes of the Gateway API, else of VirtualServices, else the one to where the request was sent. */
+  #routes(service: Service, port: ServicePort, waypointNamespace: string, clusters: ClusterSet): HttpRouteInit[] {
+    const { gatewayRoutes, virtualServices } = this.#parts;
+    const candidates = gatewayRoutes.of(service, port);
+    if (candidates !== undefined) {
+      virtualServices.lose(service, port, waypointNamespace);
+      return candidates.map((candidate) => servedRoute(candidate, clusters));
+    }
+    const routes = virtualServices.httpRoutes({ service, port, clusters, what: 'requests' }, waypointNamespace);
+    return routes.length > 0 ? routes : [defaultRoute(own(service, port, clusters))];
+  }
+}
+
+function own(service: Service, port: ServicePort, clusters: ClusterSet): { cluster: string; weight: number } {
+  return { cluster: clusters.nameOf(service, port, '') ?? '', weight: 100 };
 }

@@ -1,0 +1,153 @@
+import { LoadBalancer } from '@ambit/proto/waypoint';
+import type { Model } from '../../model.ts';
+import type { Service, Texts } from '../../objects.ts';
+import { istioDurationMs } from '../../schema/durations.ts';
+import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
+import { type Condition, conditionOf } from '../condition.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { isExported } from './exported.ts';
+import { hostMatches, type ServiceHosts } from './hosts.ts';
+import { notHonoured, notHonouredMessage } from './not-honoured.ts';
+import { compareAge } from './precedence.ts';
+
+/** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+
+/** How connections to one port of a Service, or a subset of it, are made. */
+export interface DestinationPolicy {
+  readonly loadBalancer: LoadBalancer;
+  readonly connectTimeoutMs: number;
+  /** Labels of the subset's pods; undefined: no subset was asked for. */
+  readonly subsetLabels: Texts | undefined;
+}
+
+/** The DestinationRules of a model. */
+export class DestinationRules {
+  readonly #settings: TranslationSettings;
+  readonly #hosts: ServiceHosts;
+  readonly #rules: readonly DestinationRule[];
+  readonly #refused = new Map<DestinationRule, string>();
+  readonly #used = new Set<DestinationRule>();
+
+  constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts) {
+    this.#settings = settings;
+    this.#hosts = hosts;
+    this.#rules = [...model.destinationRules.values()].sort((a, b) => compareAge(a.metadata, b.metadata));
+    for (const rule of this.#rules) {
+      const fields = fieldsNotHonoured(rule);
+      if (fields.length > 0) this.#refused.set(rule, notHonouredMessage(fields));
+    }
+  }
+
+  /** What holds for a Service's port at the waypoints of a namespace; undefined: it has no subset of that name. */
+  policyOf(service: Service, port: number, subset: string, waypointNamespace: string): DestinationPolicy | undefined {
+    const rules = this.#rulesFor(service, waypointNamespace);
+    for (const rule of rules) this.#used.add(rule);
+    const whole = rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
+    if (subset === '') return { ...policyAt(whole, undefined, port), subsetLabels: undefined };
+    const found = rules.flatMap(({ spec }) => spec.subsets ?? []).find(({ name }) => name === subset);
+    return found === undefined
+      ? undefined
+      : { ...policyAt(whole, found.trafficPolicy, port), subsetLabels: found.labels ?? {} };
+  }
+
+  /** Call after every policy was asked for. */
+  conditions(): Condition[] {
+    return this.#rules.map((rule) => {
+      const refusal = this.#refused.get(rule);
+      if (refusal !== undefined) return conditionOf(rule, 'WaypointAccepted', 'False', 'UnsupportedValue', refusal);
+      if (this.#used.has(rule))
+        return conditionOf(rule, 'WaypointAccepted', 'True', 'Accepted', 'enforced by waypoints');
+      const host = this.#hosts.resolve(rule.spec.host, rule.metadata.namespace);
+      return this.#hosts.matching(host).length === 0
+        ? conditionOf(rule, 'WaypointAccepted', 'False', 'TargetNotFound', `no Service is called ${host}`)
+        : conditionOf(
+            rule,
+            'WaypointAccepted',
+            'False',
+            'AncestorNotBound',
+            `no waypoint that sees it leads to ${host}`,
+          );
+    });
+  }
+
+  /**
+   * Of the first namespace that has any: the waypoint's, the Service's, the mesh-wide one. Rules for exactly this host
+   * hide those with wildcards; several of one host are one, the oldest first.
+   */
+  #rulesFor(service: Service, waypointNamespace: string): DestinationRule[] {
+    const name = this.#hosts.hostOf(service);
+    for (const namespace of [waypointNamespace, service.metadata.namespace, this.#settings.rootNamespace]) {
+      const fitting = this.#rules
+        .filter(({ metadata }) => metadata.namespace === namespace)
+        .filter((rule) => !this.#refused.has(rule) && isExported(rule.spec.exportTo, namespace, waypointNamespace))
+        .map((rule) => ({ rule, host: this.#hosts.resolve(rule.spec.host, namespace) }))
+        .filter(({ host }) => hostMatches(host, name));
+      const longest = Math.max(...fitting.map(({ host }) => (host.includes('*') ? host.length : Infinity)));
+      const best = fitting.filter(({ host }) => (host.includes('*') ? host.length : Infinity) === longest);
+      if (best.length > 0) return best.map(({ rule }) => rule);
+    }
+    return [];
+  }
+}
+
+/** The settings of a port replace those of the whole; a subset's replace those of the Service one by one. */
+function policyAt(
+  whole: TrafficPolicy | undefined,
+  subset: TrafficPolicy | undefined,
+  port: number,
+): Pick<DestinationPolicy, 'connectTimeoutMs' | 'loadBalancer'> {
+  const policy: PortPolicy = { ...atPort(whole, port), ...atPort(subset, port) };
+  const timeout = policy.connectionPool?.tcp?.connectTimeout;
+  return {
+    loadBalancer: loadBalancerOf(policy.loadBalancer?.simple),
+    connectTimeoutMs:
+      timeout === undefined
+        ? DEFAULT_CONNECT_TIMEOUT_MS
+        : Math.max(1, istioDurationMs(timeout) ?? DEFAULT_CONNECT_TIMEOUT_MS),
+  };
+}
+
+function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy | undefined {
+  return policy?.portLevelSettings?.find((settings) => settings.port?.number === port) ?? policy;
+}
+
+function loadBalancerOf(simple: string | undefined): LoadBalancer {
+  if (simple === 'ROUND_ROBIN') return LoadBalancer.ROUND_ROBIN;
+  return simple === 'RANDOM' ? LoadBalancer.RANDOM : LoadBalancer.LEAST_REQUEST;
+}
+
+function fieldsNotHonoured({ spec }: DestinationRule): string[] {
+  return [
+    ...notHonoured(spec, ['host', 'trafficPolicy', 'subsets', 'exportTo'], 'spec'),
+    ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy'),
+    ...(spec.subsets ?? []).flatMap((subset, index) => [
+      ...notHonoured(subset, ['name', 'labels', 'trafficPolicy'], `spec.subsets[${index}]`),
+      ...policyFields(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`),
+    ]),
+  ];
+}
+
+function policyFields(policy: TrafficPolicy | undefined, path: string): string[] {
+  return [
+    ...portPolicyFields(policy, ['portLevelSettings'], path),
+    ...(policy?.portLevelSettings ?? []).flatMap((settings, index) =>
+      portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`),
+    ),
+  ];
+}
+
+function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[], path: string): string[] {
+  const { loadBalancer, connectionPool, tls } = policy ?? {};
+  const mode = tls?.mode ?? 'DISABLE';
+  return [
+    ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'tls'], path),
+    ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
+    ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
+    ...notHonoured(connectionPool, ['tcp'], `${path}.connectionPool`),
+    ...notHonoured(connectionPool?.tcp, ['connectTimeout'], `${path}.connectionPool.tcp`),
+    // Inside the mesh, mutual TLS is not the application's: neither of these changes anything.
+    ...(['DISABLE', 'ISTIO_MUTUAL'].includes(mode) ? [] : [`${path}.tls.mode ${mode}`]),
+    ...notHonoured(tls, ['mode'], `${path}.tls`),
+  ];
+}

@@ -1,0 +1,103 @@
+import type { HttpRoute, HttpRouteMatch, HttpRouteRule } from '../../gateway-objects.ts';
+import { gatewayDurationMs } from '../../schema/durations.ts';
+import type { BackendResolver } from './backends.ts';
+import { notHonoured } from './not-honoured.ts';
+import type { Specificity } from './precedence.ts';
+import { BACKOFF_BASE_MS, DEFAULT_RETRY, DEFAULT_RETRY_CONDITIONS, type RetryPolicyInit } from './retry.ts';
+import {
+  exact,
+  filterPaths,
+  type HttpMatchInit,
+  namedMatches,
+  readBackends,
+  regex,
+  type RouteReading,
+  type StringMatchInit,
+} from './route-rule.ts';
+
+const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'retry'];
+
+/** Reads an HTTPRoute. `hostnames` have no function on a Service (GEP-1294). */
+export function readHttpRoute(route: HttpRoute, resolver: BackendResolver): RouteReading {
+  const rules = (route.spec.rules ?? [{}]).map((rule, index) => {
+    const path = `spec.rules[${index}]`;
+    const { backends, problems } = readBackends(rule.backendRefs ?? [], route, resolver);
+    return {
+      rule: {
+        name: rule.name ?? String(index),
+        matches: (rule.matches ?? [{}]).map((match) => readMatch(match)),
+        backends,
+        timeoutMs: durationOf(rule.timeouts?.request),
+        retry: retryOf(rule),
+      },
+      problems,
+      notHonoured: [...notHonoured(rule, RULE_FIELDS, path), ...filterPaths(rule, path)],
+    };
+  });
+  return {
+    rules: rules.map(({ rule }) => rule),
+    notHonoured: [
+      ...notHonoured(route.spec, ['parentRefs', 'hostnames', 'rules'], 'spec'),
+      ...rules.flatMap((one) => one.notHonoured),
+    ],
+    references: rules.flatMap(({ problems }) => problems),
+  };
+}
+
+function readMatch({ path, method, headers = [], queryParams = [] }: HttpRouteMatch): {
+  match: HttpMatchInit;
+  specificity: Specificity;
+} {
+  const { match, specificity } = readPath(path);
+  const [named, parameters] = [
+    namedMatches(headers, (name) => name.toLowerCase()),
+    namedMatches(queryParams, (name) => name),
+  ];
+  return {
+    match: {
+      ...match,
+      ...(method === undefined ? {} : { method: exact(method) }),
+      headers: named,
+      queryParameters: parameters,
+    },
+    specificity: [...specificity, method === undefined ? 0 : 1, named.length, parameters.length],
+  };
+}
+
+/**
+ * Exact paths go before regular expressions and these before prefixes, whose `/` would otherwise hide every expression;
+ * among equals the longer goes first. Where expressions stand is the implementation's choice in the Gateway API.
+ */
+function readPath(written: HttpRouteMatch['path']): { match: { path?: StringMatchInit }; specificity: Specificity } {
+  const { type = 'PathPrefix', value = '/' } = written ?? {};
+  switch (type) {
+    case 'Exact':
+      return { match: { path: exact(value) }, specificity: [2, value.length] };
+    case 'RegularExpression':
+      return { match: { path: regex(value) }, specificity: [1, value.length] };
+    case 'PathPrefix': {
+      const prefix = value.replace(/\/+$/, '');
+      const path: StringMatchInit = { kind: { case: 'pathPrefix', value: prefix } };
+      return { match: prefix === '' ? {} : { path }, specificity: [0, prefix.length] };
+    }
+  }
+}
+
+/** The time for one try holds with and without `retry`; what is tried again without it is Istio's default. */
+function retryOf({ retry, timeouts }: HttpRouteRule): RetryPolicyInit {
+  const perTry = durationOf(timeouts?.backendRequest);
+  const perTryTimeout = perTry === 0 ? {} : { perTryTimeoutMs: perTry };
+  if (retry === undefined) return { ...DEFAULT_RETRY, ...perTryTimeout };
+  const { attempts = 2, codes = [], backoff } = retry;
+  return {
+    retries: attempts,
+    conditions: [...DEFAULT_RETRY_CONDITIONS],
+    statusCodes: [...new Set(codes)].sort((a, b) => a - b),
+    ...perTryTimeout,
+    backoffBaseMs: backoff === undefined ? BACKOFF_BASE_MS : Math.max(1, durationOf(backoff)),
+  };
+}
+
+function durationOf(text: string | undefined): number {
+  return text === undefined ? 0 : (gatewayDurationMs(text) ?? 0);
+}
