@@ -136,8 +136,9 @@ export abstract class StreamEndpoint implements ByteEndpoint, ReadinessHandler, 
   protected peerHasEnded(): void {
     if (this.peerEnded) return;
     this.peerEnded = true;
-    this.updateInterest();
     this.handler.onEnd();
+    // Most owners end their side at once.
+    this.updateInterest();
   }
 
   /** Reads again after the other endpoints of the loop had their turn. */
