@@ -1,4 +1,4 @@
-import { CR, LF, SPACE, TAB } from '../../internal/octets.ts';
+import { COLON, CR, LF, SPACE, TAB } from '../../internal/octets.ts';
 import { Http1Error, type Http1Reason } from '../errors.ts';
 
 const VERSION = 'HTTP/1.';
@@ -19,7 +19,7 @@ export function badNameOctet(what: string, octet: number, first: boolean, reason
   if (octet === CR)
     return new Http1Error(reason, first ? `an empty line in place of ${what}` : `${what} that a CR cuts off`);
   if (octet < SPACE || octet === 0x7f) return new Http1Error('control-character', `${what} with a control character`);
-  if (first && reason === 'field-name') return new Http1Error('empty-field-name', 'a line without a field name');
+  if (octet === COLON && first) return new Http1Error('empty-field-name', 'a line without a field name');
   return new Http1Error(reason, `${what} with an illegal character`);
 }
 

@@ -1,0 +1,223 @@
+import type { Http1Reason } from './errors.ts';
+
+/** A stream of octets in which two readers might see different requests. */
+export interface AmbiguousCase {
+  readonly name: string;
+  readonly octets: string;
+  /** Why it is refused, or how many requests are read. */
+  readonly verdict: Http1Reason | number;
+}
+
+const HOST = 'Host: a\r\n';
+const GET = `GET / HTTP/1.1\r\n${HOST}`;
+const POST = `POST / HTTP/1.1\r\n${HOST}`;
+const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+/** What a smuggler would have read as a request of its own. */
+const SMUGGLED = `GET /admin HTTP/1.1\r\n${HOST}\r\n`;
+const field = (line: string): string => `${GET}${line}\r\n\r\n`;
+const content = (...lines: string[]): string =>
+  `${POST}${lines.map((line) => `${line}\r\n`).join('')}\r\nhello${SMUGGLED}`;
+
+const CASES: readonly (readonly [name: string, octets: string, verdict: Http1Reason | number])[] = [
+  // What length does the content have?
+  [
+    'content-length and transfer-encoding',
+    content('Content-Length: 5', 'Transfer-Encoding: chunked'),
+    'content-length-with-transfer-encoding',
+  ],
+  [
+    'transfer-encoding and content-length',
+    content('Transfer-Encoding: chunked', 'Content-Length: 5'),
+    'content-length-with-transfer-encoding',
+  ],
+  [
+    'content-length 0 and transfer-encoding',
+    `${POST}Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    'content-length-with-transfer-encoding',
+  ],
+  ['two different content-lengths', content('Content-Length: 5', 'Content-Length: 6'), 'content-length-twice'],
+  ['two equal content-lengths', content('Content-Length: 5', 'Content-Length: 5'), 'content-length-twice'],
+  ['a list of equal content-lengths', content('Content-Length: 5, 5'), 'content-length'],
+  ['a list of different content-lengths', content('Content-Length: 5,0'), 'content-length'],
+  ['content-length with plus', content('Content-Length: +5'), 'content-length'],
+  ['content-length with minus', content('Content-Length: -5'), 'content-length'],
+  ['content-length in hexadecimal', content('Content-Length: 0x5'), 'content-length'],
+  ['content-length with a fraction', content('Content-Length: 5.0'), 'content-length'],
+  ['content-length with an exponent', content('Content-Length: 5e0'), 'content-length'],
+  ['content-length with a space inside', content('Content-Length: 5 5'), 'content-length'],
+  ['content-length with an underscore', content('Content-Length: 1_0'), 'content-length'],
+  ['content-length empty', content('Content-Length:'), 'content-length'],
+  ['content-length in quotes', content('Content-Length: "5"'), 'content-length'],
+  ['content-length beyond 15 digits', content('Content-Length: 18446744073709551621'), 'content-length'],
+  ['content-length with a superscript digit', content('Content-Length: \xb2'), 'content-length'],
+  ['content-length with leading zeros', content('Content-Length: 005'), 2],
+  ['content-length with white space around', content('Content-Length: \t 5 \t'), 2],
+  ['Content_Length is another field', `${GET}Content_Length: 5\r\n\r\n`, 1],
+  ['GET with content', `${GET}Content-Length: 5\r\n\r\nhello${SMUGGLED}`, 2],
+  ['GET without length and something behind it', `${GET}\r\nhello`, 1],
+  // Which coding?
+  ['transfer-encoding identity', content('Transfer-Encoding: identity'), 'transfer-encoding'],
+  ['transfer-encoding gzip, chunked', content('Transfer-Encoding: gzip, chunked'), 'transfer-encoding'],
+  ['transfer-encoding chunked, identity', content('Transfer-Encoding: chunked, identity'), 'transfer-encoding'],
+  ['transfer-encoding chunked, chunked', content('Transfer-Encoding: chunked, chunked'), 'transfer-encoding'],
+  ['transfer-encoding xchunked', content('Transfer-Encoding: xchunked'), 'transfer-encoding'],
+  ['transfer-encoding in quotes', content('Transfer-Encoding: "chunked"'), 'transfer-encoding'],
+  ['transfer-encoding with a comma', content('Transfer-Encoding: chunked,'), 'transfer-encoding'],
+  ['transfer-encoding with a comma first', content('Transfer-Encoding: ,chunked'), 'transfer-encoding'],
+  ['transfer-encoding with a parameter', content('Transfer-Encoding: chunked;q=1'), 'transfer-encoding'],
+  ['transfer-encoding empty', content('Transfer-Encoding:'), 'transfer-encoding'],
+  ['transfer-encoding with a vertical tab', content('Transfer-Encoding: \x0bchunked'), 'control-character'],
+  ['transfer-encoding with a no-break space', content('Transfer-Encoding: \xa0chunked'), 'transfer-encoding'],
+  [
+    'transfer-encoding twice',
+    content('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'),
+    'transfer-encoding-twice',
+  ],
+  [
+    'transfer-encoding identity, then chunked',
+    content('Transfer-Encoding: identity', 'Transfer-Encoding: chunked'),
+    'transfer-encoding',
+  ],
+  [
+    'transfer-encoding with a space before the colon',
+    content('Transfer-Encoding : chunked', 'Content-Length: 5'),
+    'space-before-colon',
+  ],
+  [
+    'transfer-encoding on a folded line',
+    content('Transfer-Encoding:', ' chunked', 'Content-Length: 5'),
+    'transfer-encoding',
+  ],
+  [
+    'a folded transfer-encoding behind another field',
+    content('X: y', ' Transfer-Encoding: chunked', 'Content-Length: 5'),
+    'obs-fold',
+  ],
+  [
+    'transfer-encoding in HTTP/1.0',
+    `POST / HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    'transfer-encoding-in-http-1.0',
+  ],
+  ['Chunked in upper case', `${POST}Transfer-Encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`, 2],
+  // Where does a chunk end?
+  ['chunk size with plus', `${CHUNKED}+5\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with minus', `${CHUNKED}-5\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with 0x', `${CHUNKED}0x5\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with a space before', `${CHUNKED} 5\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with a space behind', `${CHUNKED}5 \r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with a tab before its extension', `${CHUNKED}5\t;x\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with an underscore', `${CHUNKED}0_5\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size empty', `${CHUNKED}\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size with only an extension', `${CHUNKED};x\r\nhello\r\n0\r\n\r\n`, 'chunk-size'],
+  ['chunk size that overflows', `${CHUNKED}10000000000000005\r\nhello\r\n0\r\n\r\n`, 'chunk-size-too-large'],
+  ['chunk size with many zeros', `${CHUNKED}000000000005\r\nhello\r\n0\r\n\r\n`, 'chunk-size-too-large'],
+  ['chunk size with LF alone', `${CHUNKED}5\nhello\r\n0\r\n\r\n`, 'bare-lf'],
+  ['chunk size with CR alone', `${CHUNKED}5\rhello\r\n0\r\n\r\n`, 'bare-cr'],
+  ['chunk extension with LF alone', `${CHUNKED}5;a=b\nhello\r\n0\r\n\r\n`, 'bare-lf'],
+  ['chunk extension with CR alone', `${CHUNKED}5;a=b\rX\r\nhello\r\n0\r\n\r\n`, 'bare-cr'],
+  ['chunk extension with NUL', `${CHUNKED}5;\0\r\nhello\r\n0\r\n\r\n`, 'control-character'],
+  ['chunk extension without end', `${CHUNKED}5;${'x'.repeat(5000)}`, 'chunk-extension-too-long'],
+  ['chunk longer than its size', `${CHUNKED}4\r\nhello\r\n0\r\n\r\n`, 'chunk-terminator'],
+  ['chunk shorter than its size', `${CHUNKED}6\r\nhello\r\n0\r\n\r\n`, 'chunk-terminator'],
+  ['chunk ended by LF alone', `${CHUNKED}5\r\nhello\n0\r\n\r\n`, 'chunk-terminator'],
+  ['chunk ended by CR alone', `${CHUNKED}5\r\nhello\r0\r\n\r\n`, 'chunk-terminator'],
+  ['chunk without an end', `${CHUNKED}5\r\nhello0\r\n\r\n`, 'chunk-terminator'],
+  ['chunked content with a quoted extension', `${CHUNKED}5;a="b c"\r\nhello\r\n0;last\r\n\r\n${SMUGGLED}`, 2],
+  // Trailers.
+  ['content-length in trailers', `${CHUNKED}0\r\nContent-Length: 5\r\n\r\n`, 'trailer-field'],
+  ['transfer-encoding in trailers', `${CHUNKED}0\r\nTransfer-Encoding: chunked\r\n\r\n`, 'trailer-field'],
+  ['host in trailers', `${CHUNKED}0\r\nHost: b\r\n\r\n`, 'trailer-field'],
+  ['authorization in trailers', `${CHUNKED}0\r\nAuthorization: x\r\n\r\n`, 'trailer-field'],
+  ['x-forwarded-for in trailers', `${CHUNKED}0\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n`, 'trailer-field'],
+  ['trailers ended by LF alone', `${CHUNKED}0\r\nX: y\n\n`, 'bare-lf'],
+  ['trailers with a folded line', `${CHUNKED}0\r\nX: y\r\n z\r\n\r\n`, 'obs-fold'],
+  ['trailers in order', `${CHUNKED}5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n${SMUGGLED}`, 2],
+  // Where does a line end, where a name?
+  ['bare LF in the request line', `GET / HTTP/1.1\n${HOST}\r\n`, 'bare-lf'],
+  ['bare LF behind a field', `GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n`, 'bare-lf'],
+  ['bare LF in place of the empty line', `${GET}\n`, 'bare-lf'],
+  ['bare CR in a value', field('X: a\rY: b'), 'bare-cr'],
+  ['bare CR behind the version', `GET / HTTP/1.1\rHost: a\r\n\r\n`, 'bare-cr'],
+  ['CR CR LF', `GET / HTTP/1.1\r\r\n${HOST}\r\n`, 'bare-cr'],
+  ['NUL in a value', field('X: a\0b'), 'control-character'],
+  ['NUL in a name', field('X\0: a'), 'control-character'],
+  ['DEL in a value', field('X: a\x7f'), 'control-character'],
+  ['escape in a value', field('X: \x1b[2J'), 'control-character'],
+  ['space before the colon', field('X : y'), 'space-before-colon'],
+  ['tab before the colon', field('X\t: y'), 'space-before-colon'],
+  ['folded line', field('X: a\r\n b'), 'obs-fold'],
+  ['folded first line', `GET / HTTP/1.1\r\n Host: a\r\n\r\n`, 'obs-fold'],
+  ['line without a colon', field('X'), 'field-name'],
+  ['line without a name', field(': y'), 'empty-field-name'],
+  ['name with a bracket', field('X[]: y'), 'field-name'],
+  ['name with an umlaut', field('\xfc: y'), 'field-name'],
+  ['pseudo field', field(':path: /admin'), 'empty-field-name'],
+  ['obs-text in a value', field('X: \xe4\xf6'), 1],
+  ['value without white space', field('X:y'), 1],
+  ['empty value', field('X:'), 1],
+  // The request line.
+  ['empty line first', `\r\n${GET}\r\n`, 'method'],
+  ['space first', ` ${GET}\r\n`, 'space-in-start-line'],
+  ['two spaces behind the method', `GET  / HTTP/1.1\r\n${HOST}\r\n`, 'space-in-start-line'],
+  ['two spaces behind the target', `GET /  HTTP/1.1\r\n${HOST}\r\n`, 'version'],
+  ['tab between method and target', `GET\t/ HTTP/1.1\r\n${HOST}\r\n`, 'space-in-start-line'],
+  ['space behind the version', `GET / HTTP/1.1 \r\n${HOST}\r\n`, 'space-in-start-line'],
+  ['space in the target', `GET /a b HTTP/1.1\r\n${HOST}\r\n`, 'version'],
+  ['HTTP/0.9', `GET /\r\n`, 'version'],
+  ['HTTP/1.2', `GET / HTTP/1.2\r\n${HOST}\r\n`, 'version'],
+  ['HTTP/2.0', `GET / HTTP/2.0\r\n${HOST}\r\n`, 'version'],
+  ['HTTP/1.10', `GET / HTTP/1.10\r\n${HOST}\r\n`, 'version'],
+  ['HTTP/01.1', `GET / HTTP/01.1\r\n${HOST}\r\n`, 'version'],
+  ['version in lower case', `GET / http/1.1\r\n${HOST}\r\n`, 'version'],
+  ['method with a colon', `GE:T / HTTP/1.1\r\n${HOST}\r\n`, 'method'],
+  ['fragment in the target', `GET /a#b HTTP/1.1\r\n${HOST}\r\n`, 'target'],
+  ['NUL in the target', `GET /a\0b HTTP/1.1\r\n${HOST}\r\n`, 'control-character'],
+  ['raw UTF-8 in the target', `GET /\xc3\xa4 HTTP/1.1\r\n${HOST}\r\n`, 'target'],
+  ['target without a slash', `GET a HTTP/1.1\r\n${HOST}\r\n`, 'target'],
+  ['target * with GET', `GET * HTTP/1.1\r\n${HOST}\r\n`, 'target'],
+  ['target * with OPTIONS', `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, 1],
+  ['CONNECT', `CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n`, 'connect'],
+  ['CONNECT with a path', `CONNECT /a HTTP/1.1\r\n${HOST}\r\n`, 'connect'],
+  ['request line beyond the limit', `GET /${'a'.repeat(17_000)} HTTP/1.1\r\n${HOST}\r\n`, 'start-line-too-long'],
+  ['too many fields', `${GET}${'X: y\r\n'.repeat(200)}\r\n`, 'too-many-fields'],
+  ['head beyond the limit', `${GET}X: ${'y'.repeat(70_000)}\r\n\r\n`, 'head-too-large'],
+  // Which host?
+  ['no host', `GET / HTTP/1.1\r\n\r\n`, 'host-missing'],
+  ['two hosts', field('Host: b'), 'host-twice'],
+  ['two equal hosts', field('Host: a'), 'host-twice'],
+  ['empty host', `GET / HTTP/1.1\r\nHost:\r\n\r\n`, 'host'],
+  ['host with user information', `GET / HTTP/1.1\r\nHost: a@b\r\n\r\n`, 'host'],
+  ['host with a path', `GET / HTTP/1.1\r\nHost: a/b\r\n\r\n`, 'host'],
+  ['host with a list', `GET / HTTP/1.1\r\nHost: a, b\r\n\r\n`, 'host'],
+  ['host with a bad port', `GET / HTTP/1.1\r\nHost: a:x\r\n\r\n`, 'host'],
+  ['host with a port too large', `GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n`, 'host'],
+  ['host with a percent escape', `GET / HTTP/1.1\r\nHost: a%2eb\r\n\r\n`, 'host'],
+  ['host IPv6', `GET / HTTP/1.1\r\nHost: [fd00::1]:8080\r\n\r\n`, 1],
+  ['absolute target and the same host', `GET http://a/x?y HTTP/1.1\r\n${HOST}\r\n`, 1],
+  ['absolute target and another host', `GET http://b/x HTTP/1.1\r\n${HOST}\r\n`, 'absolute-form-mismatch'],
+  ['absolute target with another port', `GET http://a:81/x HTTP/1.1\r\n${HOST}\r\n`, 'absolute-form-mismatch'],
+  ['absolute target with user information', `GET http://u@a/x HTTP/1.1\r\n${HOST}\r\n`, 'target'],
+  ['absolute target with another scheme', `GET ftp://a/x HTTP/1.1\r\n${HOST}\r\n`, 'target'],
+  ['absolute target without host', `GET http://a/x HTTP/1.1\r\n\r\n`, 'host-missing'],
+  ['HTTP/1.0 without host', `GET / HTTP/1.0\r\n\r\n`, 1],
+  ['HTTP/1.0 with two hosts', `GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n`, 'host-twice'],
+  // What holds for this connection?
+  ['connection names host', field('Connection: host'), 'connection-option'],
+  ['connection names content-length', content('Connection: content-length', 'Content-Length: 5'), 'connection-option'],
+  ['connection is no token', field('Connection: a b'), 'connection-option'],
+  ['two authorizations', field('Authorization: a\r\nAuthorization: b'), 'field-twice'],
+  ['two content-types', field('Content-Type: a/b\r\nContent-Type: c/d'), 'field-twice'],
+  [
+    'upgrade to h2c',
+    field('Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__'),
+    1,
+  ],
+  ['connection close ends the connection', `${field('Connection: close')}${SMUGGLED}`, 1],
+  ['pipelined requests', `${GET}\r\n${SMUGGLED}${POST}Content-Length: 2\r\n\r\nab${SMUGGLED}`, 4],
+];
+
+export const AMBIGUOUS_CASES: readonly AmbiguousCase[] = CASES.map(([name, octets, verdict]) => ({
+  name,
+  octets,
+  verdict,
+}));
