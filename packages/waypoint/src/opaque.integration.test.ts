@@ -1,0 +1,127 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { answering, Client, Raw, raw } from './test-application.ts';
+import { type EndpointBehaviour, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
+
+let waypoint: TestWaypoint | undefined;
+
+function start(options: TestServiceOptions): TestWaypoint {
+  waypoint = new TestWaypoint(options);
+  return waypoint;
+}
+
+afterEach(() => {
+  waypoint?.dispose();
+  expect(waypoint?.loop.errors).toEqual([]);
+  waypoint = undefined;
+});
+
+/** An application that greets at once and echoes. */
+function greeting(servers: Raw[] = []): EndpointBehaviour {
+  return (tunnel) => {
+    const server = new Raw();
+    servers.push(server);
+    server.endpoint = tunnel.open([], server);
+    server.write('220 hello\r\n');
+    let echoed = 0;
+    server.onText = (): void => {
+      server.write(`echo ${server.text.slice(echoed)}`);
+      echoed = server.text.length;
+    };
+  };
+}
+
+describe.each(['tcp', 'auto'] as const)('a server that speaks first, on a port declared %s', (protocol) => {
+  it('greets at once, and bytes go both ways', () => {
+    const bed = start({ protocol, endpoints: { 'cart-1': greeting() } });
+    const begun = Date.now();
+    const client = raw(bed);
+    bed.loop.until(() => client.text === '220 hello\r\n');
+    expect(Date.now() - begun).toBeLessThan(500);
+    client.write('quit\r\n');
+    bed.loop.until(() => client.text.endsWith('echo quit\r\n'));
+  });
+
+  it('is heard out after the client has ended', () => {
+    const servers: Raw[] = [];
+    const bed = start({ protocol, endpoints: { 'cart-1': greeting(servers) } });
+    const client = raw(bed);
+    bed.loop.until(() => client.text.length > 0);
+    client.endpoint?.endOutput();
+    bed.loop.until(() => servers[0]?.ended === true);
+    servers[0]?.write('the rest');
+    servers[0]?.endpoint?.endOutput();
+    bed.loop.until(() => client.closed !== undefined);
+    expect(client.text).toBe('220 hello\r\nthe rest');
+    expect(client.closed).toEqual({ error: undefined });
+    expect(bed.lines().at(-1)).toContain('outbound|80||cart.shop.svc.cluster.local');
+  });
+
+  it('is cut when the client resets', () => {
+    const servers: Raw[] = [];
+    const bed = start({ protocol, endpoints: { 'cart-1': greeting(servers) } });
+    const client = raw(bed);
+    bed.loop.until(() => client.text.length > 0);
+    client.endpoint?.destroy(undefined, true);
+    bed.loop.until(() => servers[0]?.closed !== undefined);
+    expect(servers[0]?.closed?.error?.code).toBe('AMBIT_HBONE_RESET');
+  });
+});
+
+describe('an opaque connection', () => {
+  const refusing: EndpointBehaviour = (tunnel) => {
+    tunnel.refuse(503, []);
+  };
+
+  it('finds the endpoint that takes it', () => {
+    const bed = start({ protocol: 'tcp', endpoints: { 'cart-1': refusing, 'cart-2': greeting(), 'cart-3': refusing } });
+    for (let count = 0; count < 10; count++) {
+      const client = raw(bed);
+      bed.loop.until(() => client.text.length > 0);
+      client.endpoint?.destroy();
+    }
+  });
+
+  it('is refused before it begins when no endpoint takes it', () => {
+    const bed = start({ protocol: 'tcp', endpoints: { 'cart-1': refusing } });
+    const refused = bed.tryOpen(new Raw());
+    expect(refused).toMatchObject({ status: 503 });
+    expect(bed.lines().at(-1)).toContain(' UF ');
+  });
+});
+
+describe('a port of undeclared protocol', () => {
+  it.each(['HTTP/1.1', 'HTTP/2'] as const)('serves %s as HTTP', (version) => {
+    const bed = start({ protocol: 'auto', endpoints: { 'cart-1': answering(version, 200, 'hello') } });
+    const client = new Client(bed, version);
+    const answer = client.send({});
+    bed.loop.until(() => answer.settled);
+    expect([answer.status, answer.field('x-envoy-upstream-service-time') !== undefined]).toEqual([200, true]);
+  });
+
+  it('serves HTTP also to a client that is silent for a while', () => {
+    const bed = start({ protocol: 'auto', endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') } });
+    const client = raw(bed);
+    bed.loop.pass(60);
+    client.write('GET / HTTP/1.1\r\nhost: cart\r\n\r\n');
+    bed.loop.until(() => client.text.includes('hello'));
+    expect(client.text).toContain('x-envoy-upstream-service-time');
+  });
+
+  it('carries what is no HTTP, byte for byte, from the first one', () => {
+    const received: Raw[] = [];
+    const bed = start({
+      protocol: 'auto',
+      endpoints: {
+        'cart-1': (tunnel) => {
+          const server = new Raw();
+          received.push(server);
+          server.endpoint = tunnel.open([], server);
+        },
+      },
+    });
+    const client = raw(bed);
+    client.write('\x16\x03');
+    client.write('\x01 not http');
+    bed.loop.until(() => received[0]?.text === '\x16\x03\x01 not http');
+  });
+});
