@@ -1,5 +1,4 @@
 import {
-  copyBytes,
   type DownstreamFacts,
   type HttpAccessLog,
   type HttpLogRecord,
@@ -10,16 +9,43 @@ import {
   UNKNOWN_UPSTREAM,
   type UpstreamFacts,
 } from './http-log-record.ts';
-import { LogTime, valueBytes, writeAscii, writeEscaped, writeNumber } from './log-bytes.ts';
+import { LineWriter, RepeatedValue, valueBytes } from './log-bytes.ts';
 import { formatFlags } from './response-flag-set.ts';
 
-const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
-const CLOSING_BRACE = 0x7d;
+const START: Buffer = Buffer.from('{"start_time":"');
+const AFTER_TIME: Buffer = Buffer.from('",');
+const END: Buffer = Buffer.from('}\n');
+
+/** What stands before a value, and all of it when there is none. */
+interface Member {
+  readonly text: Buffer;
+  readonly number: Buffer;
+  readonly missing: Buffer;
+}
+
+const METHOD: Member = member('method');
+const PATH: Member = member('path');
+const PROTOCOL: Member = member('protocol');
+const RESPONSE_CODE: Member = member('response_code');
+const RESPONSE_FLAGS: Member = member('response_flags');
+const DETAILS: Member = member('response_code_details');
+const TERMINATION: Member = member('connection_termination_details');
+const BYTES_RECEIVED: Member = member('bytes_received');
+const BYTES_SENT: Member = member('bytes_sent');
+const DURATION: Member = member('duration');
+const SERVICE_TIME: Member = member('upstream_service_time');
+const FORWARDED_FOR: Member = member('x_forwarded_for');
+const USER_AGENT: Member = member('user_agent');
+const REQUEST_ID: Member = member('request_id');
+const AUTHORITY: Member = member('authority');
+const TRANSPORT_FAILURE: Member = member('upstream_transport_failure_reason');
+const POLICY: Member = member('policy');
+const REASON: Member = member('reason');
 
 /** Istio's JSON format: its keys in its order, `null` for what is missing, and our own keys behind them. */
 export class HttpJsonLog implements HttpAccessLog {
-  readonly #time = new LogTime();
+  readonly #line: LineWriter = new LineWriter('json');
   readonly #noUpstream: LoggedUpstream = this.upstream(UNKNOWN_UPSTREAM);
   readonly #noRoute: LoggedRoute = { name: Buffer.from('"route_name":null') };
 
@@ -30,6 +56,8 @@ export class HttpJsonLog implements HttpAccessLog {
           `,"requested_server_name":${quoted(serverName)}`,
       ),
       source: Buffer.from(`,"source_principal":${quoted(principal)},"source_workload":${quoted(workload)}`),
+      userAgent: new RepeatedValue(),
+      authority: new RepeatedValue(),
     };
   }
 
@@ -52,84 +80,93 @@ export class HttpJsonLog implements HttpAccessLog {
     const upstream = record.upstream ?? this.#noUpstream;
     const route = record.route ?? this.#noRoute;
     if (at + lineBytes(record, upstream, route) > into.length) return -1;
-    let end = writeAscii('{"start_time":"', into, at);
-    end = this.#time.write(record.startTime, into, end);
-    end = writeAscii('",', into, end);
-    end = copyBytes(route.name, into, end);
-    end = member(METHOD, record.method, into, end);
-    end = member(PATH, record.path, into, end);
-    end = member(PROTOCOL, record.protocol, into, end);
-    end = numberMember(RESPONSE_CODE, record.status, into, end);
-    end = member(RESPONSE_FLAGS, formatFlags(record.flags), into, end);
-    end = member(DETAILS, record.details, into, end);
-    end = member(TERMINATION, record.terminationDetails, into, end);
-    end = numberMember(BYTES_RECEIVED, record.bytesReceived, into, end);
-    end = numberMember(BYTES_SENT, record.bytesSent, into, end);
-    end = numberMember(DURATION, record.duration, into, end);
-    end = this.#serviceTime(record.upstreamServiceTime, into, end);
-    end = member(FORWARDED_FOR, record.forwardedFor, into, end);
-    end = member(USER_AGENT, record.userAgent, into, end);
-    end = member(REQUEST_ID, record.requestId, into, end);
-    end = member(AUTHORITY, record.authority, into, end);
-    end = copyBytes(upstream.target, into, end);
-    end = copyBytes(downstream.addresses, into, end);
-    end = member(TRANSPORT_FAILURE, record.transportFailure, into, end);
-    end = copyBytes(downstream.source, into, end);
-    end = copyBytes(upstream.destination, into, end);
-    end = member(POLICY, record.policy, into, end);
-    end = member(REASON, record.reason, into, end);
-    into[end] = CLOSING_BRACE;
-    into[end + 1] = LINE_FEED;
-    return end + 2;
-  }
-
-  /** A string in Istio's format, because there it is a field of the response. */
-  #serviceTime(milliseconds: number | undefined, into: Buffer, at: number): number {
-    if (milliseconds === undefined) return member(SERVICE_TIME, undefined, into, at);
-    const start = writeAscii(SERVICE_TIME, into, at);
-    into[start] = QUOTE;
-    const end = writeNumber(milliseconds, into, start + 1);
-    into[end] = QUOTE;
-    return end + 1;
+    const line = this.#line;
+    line.begin(into, at);
+    line.bytes(START);
+    line.time(record.startTime);
+    line.bytes(AFTER_TIME);
+    line.bytes(route.name);
+    writeText(METHOD, record.method, line);
+    writeText(PATH, record.path, line);
+    writeText(PROTOCOL, record.protocol, line);
+    writeNumber(RESPONSE_CODE, record.status, line);
+    writeText(RESPONSE_FLAGS, formatFlags(record.flags), line);
+    writeText(DETAILS, record.details, line);
+    writeText(TERMINATION, record.terminationDetails, line);
+    writeNumber(BYTES_RECEIVED, record.bytesReceived, line);
+    writeNumber(BYTES_SENT, record.bytesSent, line);
+    writeNumber(DURATION, record.duration, line);
+    writeServiceTime(record.upstreamServiceTime, line);
+    writeText(FORWARDED_FOR, record.forwardedFor, line);
+    writeRepeated(USER_AGENT, record.userAgent, downstream.userAgent, line);
+    writeText(REQUEST_ID, record.requestId, line);
+    writeRepeated(AUTHORITY, record.authority, downstream.authority, line);
+    line.bytes(upstream.target);
+    line.bytes(downstream.addresses);
+    writeText(TRANSPORT_FAILURE, record.transportFailure, line);
+    line.bytes(downstream.source);
+    line.bytes(upstream.destination);
+    writeText(POLICY, record.policy, line);
+    writeText(REASON, record.reason, line);
+    line.bytes(END);
+    return line.end;
   }
 }
 
-const METHOD = ',"method":';
-const PATH = ',"path":';
-const PROTOCOL = ',"protocol":';
-const RESPONSE_CODE = ',"response_code":';
-const RESPONSE_FLAGS = ',"response_flags":';
-const DETAILS = ',"response_code_details":';
-const TERMINATION = ',"connection_termination_details":';
-const BYTES_RECEIVED = ',"bytes_received":';
-const BYTES_SENT = ',"bytes_sent":';
-const DURATION = ',"duration":';
-const SERVICE_TIME = ',"upstream_service_time":';
-const FORWARDED_FOR = ',"x_forwarded_for":';
-const USER_AGENT = ',"user_agent":';
-const REQUEST_ID = ',"request_id":';
-const AUTHORITY = ',"authority":';
-const TRANSPORT_FAILURE = ',"upstream_transport_failure_reason":';
-const POLICY = ',"policy":';
-const REASON = ',"reason":';
-
-function member(lead: string, text: string | undefined, into: Buffer, at: number): number {
-  return value(text, into, writeAscii(lead, into, at));
+function member(key: string): Member {
+  return {
+    text: Buffer.from(`,"${key}":"`),
+    number: Buffer.from(`,"${key}":`),
+    missing: Buffer.from(`,"${key}":null`),
+  };
 }
 
-function numberMember(lead: string, number: number, into: Buffer, at: number): number {
-  return writeNumber(number, into, writeAscii(lead, into, at));
+function writeText({ text, missing }: Member, value: string | undefined, line: LineWriter): void {
+  if (value === undefined) {
+    line.bytes(missing);
+    return;
+  }
+  line.bytes(text);
+  line.value(value);
+  line.character(QUOTE);
 }
 
-function value(text: string | undefined, into: Buffer, at: number): number {
-  if (text === undefined) return writeAscii('null', into, at);
-  into[at] = QUOTE;
-  const end = writeEscaped(text, into, at + 1, 'json');
-  into[end] = QUOTE;
-  return end + 1;
+function writeRepeated(
+  { text, missing }: Member,
+  value: string | undefined,
+  memory: RepeatedValue,
+  line: LineWriter,
+): void {
+  if (value === undefined) {
+    line.bytes(missing);
+    return;
+  }
+  line.bytes(text);
+  line.repeated(value, memory);
+  line.character(QUOTE);
+}
+
+function writeNumber({ number }: Member, value: number, line: LineWriter): void {
+  line.bytes(number);
+  line.number(value);
+}
+
+/** A string in Istio's format, because there it is a field of the response. */
+function writeServiceTime(milliseconds: number | undefined, line: LineWriter): void {
+  if (milliseconds === undefined) {
+    line.bytes(SERVICE_TIME.missing);
+    return;
+  }
+  line.bytes(SERVICE_TIME.text);
+  line.number(milliseconds);
+  line.character(QUOTE);
 }
 
 function quoted(text: string | undefined): string {
+  if (text === undefined) return 'null';
   const bytes = Buffer.alloc(valueBytes(text));
-  return bytes.toString('latin1', 0, value(text, bytes, 0));
+  const line = new LineWriter('json');
+  line.begin(bytes, 0);
+  line.value(text);
+  return `"${bytes.toString('latin1', 0, line.end)}"`;
 }

@@ -1,10 +1,13 @@
-import { valueBytes } from './log-bytes.ts';
+import { type RepeatedValue, valueBytes } from './log-bytes.ts';
 import type { FlagSet } from './response-flag-set.ts';
 
 /** One end of requests, which is the same for many of them, as bytes of the log's format: made by `HttpAccessLog`. */
 export interface LoggedDownstream {
   readonly addresses: Buffer;
   readonly source: Buffer;
+  /** What a client says in each of its requests. */
+  readonly userAgent: RepeatedValue;
+  readonly authority: RepeatedValue;
 }
 
 export interface LoggedUpstream {
@@ -126,10 +129,4 @@ export function lineBytes(record: HttpLogRecord, upstream: LoggedUpstream, route
     record.downstream.source.length +
     route.name.length
   );
-}
-
-/** Copies what was rendered before. */
-export function copyBytes(bytes: Buffer, into: Buffer, at: number): number {
-  into.set(bytes, at);
-  return at + bytes.length;
 }

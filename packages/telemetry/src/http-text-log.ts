@@ -1,5 +1,4 @@
 import {
-  copyBytes,
   type DownstreamFacts,
   type HttpAccessLog,
   type HttpLogRecord,
@@ -10,17 +9,22 @@ import {
   UNKNOWN_UPSTREAM,
   type UpstreamFacts,
 } from './http-log-record.ts';
-import { LogTime, valueBytes, writeAscii, writeBare, writeEscaped, writeNumber } from './log-bytes.ts';
-import { formatFlags } from './response-flag-set.ts';
+import { LineWriter, RepeatedValue, valueBytes } from './log-bytes.ts';
+import { formatFlags, NO_FLAGS } from './response-flag-set.ts';
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
 const SPACE = 0x20;
 const DASH = 0x2d;
+const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
+const UNDECIDED: Buffer = Buffer.from(' policy="-" reason="-"\n');
+const POLICY: Buffer = Buffer.from(' policy=');
+const REASON: Buffer = Buffer.from('reason=');
 
 /** Istio's default text format, with `-` for what is missing, and our own fields behind it as `name="value"`. */
 export class HttpTextLog implements HttpAccessLog {
-  readonly #time = new LogTime();
+  readonly #line: LineWriter = new LineWriter('text');
   readonly #noUpstream: LoggedUpstream = this.upstream(UNKNOWN_UPSTREAM);
   readonly #noRoute: LoggedRoute = { name: Buffer.from('-') };
 
@@ -28,6 +32,8 @@ export class HttpTextLog implements HttpAccessLog {
     return {
       addresses: Buffer.from(`${bare(localAddress)} ${bare(remoteAddress)} ${bare(serverName)} `),
       source: Buffer.from(` source_principal=${quoted(principal)} source_workload=${quoted(workload)}`),
+      userAgent: new RepeatedValue(),
+      authority: new RepeatedValue(),
     };
   }
 
@@ -43,82 +49,96 @@ export class HttpTextLog implements HttpAccessLog {
   }
 
   writeLine(record: HttpLogRecord, into: Buffer, at: number): number {
+    const { downstream } = record;
     const upstream = record.upstream ?? this.#noUpstream;
     const route = record.route ?? this.#noRoute;
     if (at + lineBytes(record, upstream, route) > into.length) return -1;
-    let end = at;
-    into[end] = 0x5b;
-    end = this.#time.write(record.startTime, into, end + 1);
-    into[end] = 0x5d;
-    into[end + 1] = SPACE;
-    into[end + 2] = QUOTE;
-    end = bareSpace(record.method, into, end + 3);
-    end = bareSpace(record.path, into, end);
-    end = record.protocol === undefined ? dash(into, end) : writeBare(record.protocol, into, end);
-    into[end] = QUOTE;
-    into[end + 1] = SPACE;
-    end = numberSpace(record.status, into, end + 2);
-    end = writeAscii(formatFlags(record.flags), into, end);
-    into[end] = SPACE;
-    end = bareSpace(record.details, into, end + 1);
-    end = bareSpace(record.terminationDetails, into, end);
-    end = quotedSpace(record.transportFailure, into, end);
-    end = numberSpace(record.bytesReceived, into, end);
-    end = numberSpace(record.bytesSent, into, end);
-    end = numberSpace(record.duration, into, end);
-    if (record.upstreamServiceTime === undefined) end = bareSpace(undefined, into, end);
-    else end = numberSpace(record.upstreamServiceTime, into, end);
-    end = quotedSpace(record.forwardedFor, into, end);
-    end = quotedSpace(record.userAgent, into, end);
-    end = quotedSpace(record.requestId, into, end);
-    end = quotedSpace(record.authority, into, end);
-    end = copyBytes(upstream.target, into, end);
-    end = copyBytes(record.downstream.addresses, into, end);
-    end = copyBytes(route.name, into, end);
-    end = copyBytes(record.downstream.source, into, end);
-    end = copyBytes(upstream.destination, into, end);
-    end = writeAscii(' policy=', into, end);
-    end = quotedSpace(record.policy, into, end);
-    end = writeAscii('reason=', into, end);
-    end = quotedSpace(record.reason, into, end);
+    const line = this.#line;
+    line.begin(into, at);
+    line.character(OPENING_BRACKET);
+    line.time(record.startTime);
+    line.character(CLOSING_BRACKET);
+    line.character(SPACE);
+    line.character(QUOTE);
+    bareSpace(record.method, line);
+    bareSpace(record.path, line);
+    if (record.protocol === undefined) line.character(DASH);
+    else line.bareValue(record.protocol);
+    line.character(QUOTE);
+    line.character(SPACE);
+    numberSpace(record.status, line);
+    bareSpace(record.flags === NO_FLAGS ? undefined : formatFlags(record.flags), line);
+    bareSpace(record.details, line);
+    bareSpace(record.terminationDetails, line);
+    quotedSpace(record.transportFailure, line);
+    numberSpace(record.bytesReceived, line);
+    numberSpace(record.bytesSent, line);
+    numberSpace(record.duration, line);
+    if (record.upstreamServiceTime === undefined) bareSpace(undefined, line);
+    else numberSpace(record.upstreamServiceTime, line);
+    quotedSpace(record.forwardedFor, line);
+    repeatedSpace(record.userAgent, downstream.userAgent, line);
+    quotedSpace(record.requestId, line);
+    repeatedSpace(record.authority, downstream.authority, line);
+    line.bytes(upstream.target);
+    line.bytes(downstream.addresses);
+    line.bytes(route.name);
+    line.bytes(downstream.source);
+    line.bytes(upstream.destination);
+    if (record.policy === undefined && record.reason === undefined) {
+      line.bytes(UNDECIDED);
+      return line.end;
+    }
+    line.bytes(POLICY);
+    quotedSpace(record.policy, line);
+    line.bytes(REASON);
+    quotedSpace(record.reason, line);
     // In place of the last space.
-    into[end - 1] = LINE_FEED;
-    return end;
+    into[line.end - 1] = LINE_FEED;
+    return line.end;
   }
 }
 
-function dash(into: Buffer, at: number): number {
-  into[at] = DASH;
-  return at + 1;
+function bareSpace(text: string | undefined, line: LineWriter): void {
+  if (text === undefined) line.character(DASH);
+  else line.bareValue(text);
+  line.character(SPACE);
 }
 
-function bareSpace(text: string | undefined, into: Buffer, at: number): number {
-  const end = text === undefined ? dash(into, at) : writeBare(text, into, at);
-  into[end] = SPACE;
-  return end + 1;
+function quotedSpace(text: string | undefined, line: LineWriter): void {
+  line.character(QUOTE);
+  if (text === undefined) line.character(DASH);
+  else line.value(text);
+  line.character(QUOTE);
+  line.character(SPACE);
 }
 
-function quotedSpace(text: string | undefined, into: Buffer, at: number): number {
-  into[at] = QUOTE;
-  const end = text === undefined ? dash(into, at + 1) : writeEscaped(text, into, at + 1, 'text');
-  into[end] = QUOTE;
-  into[end + 1] = SPACE;
-  return end + 2;
+function repeatedSpace(text: string | undefined, memory: RepeatedValue, line: LineWriter): void {
+  line.character(QUOTE);
+  if (text === undefined) line.character(DASH);
+  else line.repeated(text, memory);
+  line.character(QUOTE);
+  line.character(SPACE);
 }
 
-function numberSpace(value: number, into: Buffer, at: number): number {
-  const end = writeNumber(value, into, at);
-  into[end] = SPACE;
-  return end + 1;
+function numberSpace(value: number, line: LineWriter): void {
+  line.number(value);
+  line.character(SPACE);
 }
 
 function bare(text: string | undefined): string {
-  if (text === undefined) return '-';
-  const bytes = Buffer.alloc(valueBytes(text));
-  return bytes.toString('latin1', 0, writeBare(text, bytes, 0));
+  return rendered(text, bareSpace);
 }
 
 function quoted(text: string | undefined): string {
-  const bytes = Buffer.alloc(valueBytes(text) + 3);
-  return bytes.toString('latin1', 0, quotedSpace(text, bytes, 0) - 1);
+  return rendered(text, quotedSpace);
+}
+
+/** What `write` writes, without the last space. */
+function rendered(text: string | undefined, write: (text: string | undefined, line: LineWriter) => void): string {
+  const bytes = Buffer.alloc(valueBytes(text) + 1);
+  const line = new LineWriter('text');
+  line.begin(bytes, 0);
+  write(text, line);
+  return bytes.toString('latin1', 0, line.end - 1);
 }
