@@ -79,6 +79,15 @@ async function metrics() {
   for (const { name, type, labels } of FAMILIES) {
     found.set(`ztunnel ${name}`, `${type} ${labels === TRAFFIC_LABELS ? 'traffic labels' : labels.join(', ')}`.trim());
   }
+  const { REQUEST_FAMILIES } = await load('packages/telemetry/src/request-families.ts');
+  const { MESSAGE_LABELS, REQUEST_LABELS } = await load('packages/telemetry/src/request-labels.ts');
+  const { HTTP_FLAGS, HTTP_FLAG_FACTS } = await load('packages/telemetry/src/http-response-flags.ts');
+  for (const label of REQUEST_LABELS) found.set(`Request labels ${label}`, '');
+  for (const { name, type, labels } of REQUEST_FAMILIES) {
+    found.set(`waypoint ${name}`, `${type} ${labels === MESSAGE_LABELS ? 'message' : 'request'} labels`);
+  }
+  for (const flag of HTTP_FLAGS)
+    found.set(`Waypoint response flags ${flag}`, String(HTTP_FLAG_FACTS[flag].status ?? ''));
   const counters = /FAMILIES[^=]*= \{([^}]*)\}/.exec(source('packages/istiod-lite/src/serve/counters.ts'))?.[1] ?? '';
   for (const [, name] of counters.matchAll(/^ {2}(\w+):/gm)) found.set(`istiod-lite ${name}`, 'counter');
   for (const [, name] of source('packages/istiod-lite/src/main.ts').matchAll(/gauge\(\{\s*name: '(\w+)'/g)) {
@@ -108,7 +117,7 @@ const DOCUMENTS = [
     code: await metrics(),
     sections: true,
     facts: (section, [type = '', labels = '']) =>
-      section === 'Traffic labels' ? '' : section === 'ztunnel' ? `${type} ${labels}`.trim() : type,
+      section.endsWith(' labels') ? '' : ['waypoint', 'ztunnel'].includes(section) ? `${type} ${labels}`.trim() : type,
   },
 ];
 
