@@ -9,18 +9,16 @@ import { appProtocolOf } from '../service.ts';
  */
 const SERVER_FIRST_PORTS: ReadonlySet<number> = new Set([25, 53, 3306, 27017]);
 
+const PROTOCOLS: ReadonlyMap<AppProtocol, Protocol> = new Map([
+  [AppProtocol.HTTP11, Protocol.HTTP1],
+  [AppProtocol.HTTP2, Protocol.HTTP2],
+  [AppProtocol.GRPC, Protocol.HTTP2],
+  [AppProtocol.TCP, Protocol.TCP],
+  [AppProtocol.TLS, Protocol.TCP],
+]);
+
 /** What a waypoint takes the traffic of a Service's port for. */
 export function protocolOf(port: ServicePort): Protocol {
-  switch (appProtocolOf(port)) {
-    case AppProtocol.HTTP11:
-      return Protocol.HTTP1;
-    case AppProtocol.HTTP2:
-    case AppProtocol.GRPC:
-      return Protocol.HTTP2;
-    case AppProtocol.TCP:
-    case AppProtocol.TLS:
-      return Protocol.TCP;
-    default:
-      return SERVER_FIRST_PORTS.has(port.port) ? Protocol.TCP : Protocol.AUTO;
-  }
+  const declared = PROTOCOLS.get(appProtocolOf(port));
+  return declared ?? (SERVER_FIRST_PORTS.has(port.port) ? Protocol.TCP : Protocol.AUTO);
 }

@@ -121,12 +121,12 @@ export class VirtualServices {
 
   #unusedCondition(object: VirtualService): Condition {
     const hosts = this.#hostsOf(object);
-    const [reason, message] = !actsOnMesh(object.spec.gateways)
+    const [reason, message]: readonly [string, string] = !actsOnMesh(object.spec.gateways)
       ? ['AncestorNotBound', 'it is for gateways, and none is served']
       : hosts.every((host) => this.#hosts.matching(host).length === 0)
         ? ['TargetNotFound', `no Service is called ${hosts.join(' or ')}`]
         : ['AncestorNotBound', 'no waypoint that sees it serves its hosts on a port that it routes'];
-    return conditionOf(object, 'WaypointAccepted', 'False', reason ?? '', message ?? '');
+    return conditionOf(object, 'WaypointAccepted', 'False', reason, message);
   }
 
   #objectsFor(service: Service, waypointNamespace: string): VirtualService[] {
