@@ -1,8 +1,11 @@
 /**
  * The tunnels of packages/hbone alone, without policy, look-ups, metrics or log: what `http2-relay` is compared with.
- * `hbone-relay.js client|server FOLDER PEER:PORT LISTEN=TARGET ...`; FOLDER holds cert.pem, key.pem, root.pem.
+ * `hbone-relay.js client|server FOLDER PEER:PORT LISTEN=AUTHORITY ... [--expect SPIFFE]`; FOLDER holds cert.pem, key.pem,
+ * root.pem. The client asks PEER, whose identity must be SPIFFE, for a tunnel to AUTHORITY; the server connects to what it
+ * is asked for.
  */
 import { readFileSync, writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { type SocketAddress, parseSocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
@@ -19,7 +22,11 @@ import { Reactor } from '@ambit/reactor/reactor';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
 import { RELAY_IDENTITY } from './relay-identity.ts';
 
-const [role, folder = '', peerText = '', ...routes] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { expect: { type: 'string', default: RELAY_IDENTITY } },
+});
+const [role, folder = '', peerText = '', ...routes] = positionals;
 const read = (name: string): string => readFileSync(`${folder}/${name}.pem`, 'utf8');
 raiseOpenFileLimit();
 const reactor = new Reactor({ clock: systemClock, onError: (error) => console.error(error.message) });
@@ -42,7 +49,7 @@ function listenForApplications(): void {
     sourceIp: peer.ip,
     sourcePrincipal: RELAY_IDENTITY,
     credential: () => ({ context, generation: 1 }),
-    expected: [requireSpiffeId(RELAY_IDENTITY)],
+    expected: [requireSpiffeId(values.expect)],
     workloadUid: 'server',
   };
   for (const route of routes) {

@@ -1,14 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { type SocketAddress, formatSocketAddress } from '@ambit/core/address';
-import { AmbitError } from '@ambit/core/errors';
-import { siblingModule } from '@ambit/core/sibling-module';
 import type { Bed } from '@ambit/local/bed/bed';
 import type { BedPod } from '@ambit/local/bed/pod';
-import type { LoadReport } from '../load/window.ts';
-import { processTree } from '../usage/process-tree.ts';
-import type { HeldConnections } from '../run/stand.ts';
+import { Generator } from '../run/generator.ts';
+import { nodeProgram, pinned, widenPorts } from '../run/programs.ts';
 
 /** Which processor the client's and the server's node have to themselves. */
 export const CLIENT_CPU = 0;
@@ -20,14 +13,11 @@ export const SINK_PORT = 5201;
 /** Namespace of the pods. */
 export const BENCH_NAMESPACE = 'bench';
 
-/** How long a program may take beyond its warm-up and window, in milliseconds. */
-const GRACE_MS = 45_000;
-const POLL_MS = 50;
-
 /** The client pod on the one node and the server pod, with its servers running, on the other. */
 export class BenchPods {
   readonly client: BedPod;
   readonly server: BedPod;
+  readonly generator: Generator;
 
   static async start(bed: Bed): Promise<BenchPods> {
     const addresses = [`0.0.0.0:${ECHO_PORT}`, `0.0.0.0:${SINK_PORT}=sink`];
@@ -44,34 +34,13 @@ export class BenchPods {
   private constructor(client: BedPod, server: BedPod) {
     this.client = client;
     this.server = server;
-  }
-
-  /** Runs the generator in the client pod to its end. */
-  async load(shape: string, options: Readonly<Record<string, string | number>>): Promise<LoadReport> {
-    const rest = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const command = pinned(CLIENT_CPU, nodeProgram('../load/main'), shape, ...rest);
-    const timeout = Number(options['warmUp'] ?? 0) + Number(options['measure'] ?? 0) + GRACE_MS;
-    const { code, stdout, stderr } = await this.client.run(command, { timeout });
-    if (code !== 0) throw new AmbitError('AMBIT_BENCH_LOAD', `${shape}: ${stderr.trim() || `exit code ${code}`}`);
-    return JSON.parse(stdout) as LoadReport;
+    this.generator = new Generator(client, CLIENT_CPU);
   }
 
   /** Connections accepted in the server pod: one per tunnel connection and one per connection to the server itself. */
   async accepted(): Promise<number> {
     const { stdout } = await this.server.run(['cat', '/proc/net/snmp']);
     return passiveOpens(stdout);
-  }
-
-  async hold(target: SocketAddress, connections: number): Promise<HeldConnections> {
-    const rest = ['--target', formatSocketAddress(target), '--connections', String(connections)];
-    const holder = this.client.start(pinned(CLIENT_CPU, nodeProgram('../load/main'), 'hold', ...rest));
-    await logSays(holder, '"held"');
-    return {
-      release: async () => {
-        holder.kill();
-        await holder.exited;
-      },
-    };
   }
 }
 
@@ -82,45 +51,4 @@ export function passiveOpens(snmp: string): number {
     .filter((line) => line.startsWith('Tcp:'))
     .map((line) => line.split(' '));
   return Number(values[names.indexOf('PassiveOpens')]);
-}
-
-/** A command that runs on one processor alone. */
-export function pinned(cpu: number, ...command: readonly string[]): string[] {
-  return ['taskset', '-c', String(cpu), process.execPath, ...command];
-}
-
-/** Path of a program of the benchmark, compiled or not like this file. */
-export function nodeProgram(sibling: string): string {
-  return fileURLToPath(siblingModule(import.meta.url, sibling));
-}
-
-/** Moves a process with all threads and children to one processor; returns the process ids. */
-export function pin(pid: number, cpu: number): number[] {
-  const pids = processTree(pid);
-  for (const one of pids) execFileSync('taskset', ['-a', '-p', '-c', String(cpu), String(one)], { stdio: 'ignore' });
-  return pids;
-}
-
-/** Resolves when the log of a process holds `text`. Throws when it ends or takes too long. */
-export async function logSays(
-  started: { readonly log: string; readonly running: boolean },
-  text: string,
-): Promise<void> {
-  for (let waited = 0; waited < GRACE_MS; waited += POLL_MS) {
-    const log = readFileSync(started.log, 'utf8');
-    if (log.includes(text)) return;
-    if (!started.running) throw new AmbitError('AMBIT_BENCH_PROGRAM', `ended at once: ${log.trim()}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  throw new AmbitError('AMBIT_BENCH_PROGRAM', `${started.log} does not say ${text}`);
-}
-
-/** Thousands of short connections per second need ports, and those of finished ones again soon. */
-async function widenPorts(pod: BedPod): Promise<void> {
-  const settings = [
-    'echo 20000 65000 > /proc/sys/net/ipv4/ip_local_port_range',
-    'echo 1 > /proc/sys/net/ipv4/tcp_tw_reuse',
-  ];
-  const { code, stderr } = await pod.run(['sh', '-c', settings.join(' && ')]);
-  if (code !== 0) throw new AmbitError('AMBIT_BENCH_SYSCTL', stderr.trim());
 }

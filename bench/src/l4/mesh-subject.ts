@@ -1,17 +1,13 @@
-import { AmbitError, messageOf } from '@ambit/core/errors';
-import { formatSocketAddress } from '@ambit/core/address';
+import { AmbitError } from '@ambit/core/errors';
 import { type Bed, createBed } from '@ambit/local/bed/bed';
 import type { ProxyProgram } from '@ambit/local/bed/proxy';
 import { parseFrame } from '@ambit/local/check/capture/packet';
 import { systemClock } from '@ambit/core/clock';
-import { BENCH_NAMESPACE, BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT, pin } from './bench-pods.ts';
 import { bedFolder } from '../run/bed-folder.ts';
+import { pin } from '../run/programs.ts';
 import { chosenByServer } from '../run/server-hello.ts';
+import { BENCH_NAMESPACE, BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT } from './bench-pods.ts';
 import type { L4Carrier, L4Stand, StandOptions } from './l4-stand.ts';
-
-/** Milliseconds for a first answer through proxies that are still being told of the pods, and between attempts. */
-const FIRST_ANSWER_MS = 20_000;
-const FIRST_ANSWER_PAUSE_MS = 200;
 
 const TUNNEL_PORT = 15008;
 
@@ -52,18 +48,15 @@ async function start(program: ProxyProgram | undefined, options: StandOptions): 
     const sink = { ip: pods.server.ip, port: SINK_PORT };
     const proxies = program === undefined ? [] : pinProxies(bed);
     const seen = program === undefined ? undefined : watchHandshakes(bed);
-    await firstAnswer(pods, formatSocketAddress(echo));
+    await pods.generator.firstAnswer('new', echo, { parallel: 1 });
     const tls = await seen?.stop();
     if (program !== undefined) await proveTunnel(bed);
     return {
       proxies,
       ...(tls === undefined ? {} : { tls }),
       accepted: () => pods.accepted(),
-      load: (shape, more) => {
-        const target = formatSocketAddress(shape === 'bulk' ? sink : echo);
-        return pods.load(shape, { ...more, target });
-      },
-      hold: (connections) => pods.hold(echo, connections),
+      load: (shape, more) => pods.generator.load(shape, shape === 'bulk' ? sink : echo, more),
+      hold: (connections) => pods.generator.hold(echo, connections),
       close,
     };
   } catch (error) {
@@ -92,22 +85,6 @@ function pinProxies(bed: Bed): number[][] {
     const pid = bed.node(node).proxy.process?.pid;
     return pid === undefined ? [] : pin(pid, node === 'a' ? CLIENT_CPU : SERVER_CPU);
   });
-}
-
-async function firstAnswer(pods: BenchPods, target: string): Promise<void> {
-  let last: unknown;
-  const deadline = systemClock.now() + FIRST_ANSWER_MS;
-  while (systemClock.now() < deadline) {
-    try {
-      const report = await pods.load('new', { parallel: 1, warmUp: 1, measure: 50, target });
-      if (report.errors === 0 && report.done > 0) return;
-      last = `${report.errors} errors`;
-    } catch (error) {
-      last = error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, FIRST_ANSWER_PAUSE_MS));
-  }
-  throw new AmbitError('AMBIT_BENCH_STAND', `the server does not answer the client: ${messageOf(last)}`);
 }
 
 /** A figure of traffic that passed by the proxies, or through them in the clear, would be worth nothing. */

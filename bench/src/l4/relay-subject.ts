@@ -5,8 +5,9 @@ import { TestAuthority } from '@ambit/identity/test-authority';
 import { createBed } from '@ambit/local/bed/bed';
 import type { BedPod } from '@ambit/local/bed/pod';
 import { RELAY_IDENTITY } from '../relay-identity.ts';
-import { BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT, logSays, nodeProgram, pinned } from './bench-pods.ts';
 import { bedFolder } from '../run/bed-folder.ts';
+import { logSays, nodeProgram, pinned } from '../run/programs.ts';
+import { BenchPods, CLIENT_CPU, ECHO_PORT, SERVER_CPU, SINK_PORT } from './bench-pods.ts';
 import type { L4Carrier, L4Stand } from './l4-stand.ts';
 
 export type RelayName = 'hbone-relay' | 'http2-relay';
@@ -46,11 +47,8 @@ async function start(name: RelayName): Promise<L4Stand> {
     return {
       proxies: [client, server],
       accepted: () => pods.accepted(),
-      load: (shape, more) => {
-        const { ip, port } = shape === 'bulk' ? LOCAL_SINK : LOCAL_ECHO;
-        return pods.load(shape, { ...more, target: `${ip}:${port}` });
-      },
-      hold: (connections) => pods.hold(LOCAL_ECHO, connections),
+      load: (shape, more) => pods.generator.load(shape, shape === 'bulk' ? LOCAL_SINK : LOCAL_ECHO, more),
+      hold: (connections) => pods.generator.hold(LOCAL_ECHO, connections),
       close,
     };
   } catch (error) {

@@ -101,7 +101,8 @@ class Visit implements ReadinessHandler {
     const count = recv(this.#fd, scratch.address, READ_BUFFER_BYTES);
     if (count === -EAGAIN) return;
     if (count <= 0) {
-      this.#end(count === 0 && this.#complete);
+      // Some proxies close with a reset behind the whole answer.
+      this.#end(this.#complete);
       return;
     }
     const progress = this.#complete ? 'bad' : this.#answer.take(scratch.bytes, 0, count);

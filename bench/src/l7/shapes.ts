@@ -1,0 +1,34 @@
+import { CONNECTIONS, connectionWarmUp, cpuEach, measureMemory, NEW_PARALLEL, perSecond } from '../run/readings.ts';
+import type { Stand } from '../run/stand.ts';
+import type { Windows } from '../run/windows.ts';
+import type { L7Measure } from './measures.ts';
+
+/** All shapes of a stand, in their order. Memory comes first, while the process is fresh. */
+export async function measureStand(stand: Stand, windows: Windows): Promise<Partial<Record<L7Measure, number>>> {
+  const withWaypoint = stand.proxies.length > 0;
+  const memory = withWaypoint ? await measureMemory(stand, windows.durations.rest) : {};
+  const c1 = await windows.take(stand, 'keep-alive', { connections: 1 });
+  const r3200 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 3200 });
+  const max = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS });
+  const grpcR3200 = await windows.take(stand, 'grpc', { streams: CONNECTIONS, rate: 3200 });
+  const grpcMax = await windows.take(stand, 'grpc', { streams: CONNECTIONS });
+  const fresh = await windows.take(stand, 'new', { parallel: NEW_PARALLEL, warmUp: connectionWarmUp(windows) });
+  return {
+    ...memory,
+    rps_max: perSecond(max),
+    rps_grpc_max: perSecond(grpcMax),
+    conn_rate: perSecond(fresh),
+    ...(c1.latency === undefined ? {} : { p50_c1: c1.latency.p50 }),
+    ...(r3200.latency === undefined ? {} : { p50_r3200: r3200.latency.p50 }),
+    ...(withWaypoint
+      ? {
+          cpu_req_c1: cpuEach(c1) / 1e3,
+          cpu_req_r3200: cpuEach(r3200) / 1e3,
+          cpu_req_max: cpuEach(max) / 1e3,
+          cpu_grpc_r3200: cpuEach(grpcR3200) / 1e3,
+          cpu_grpc_max: cpuEach(grpcMax) / 1e3,
+          cpu_conn: cpuEach(fresh) / 1e3,
+        }
+      : {}),
+  };
+}
