@@ -18,6 +18,19 @@ export async function fetchItems(): Promise<readonly Item[]> {
   return JSON.parse(answer.body) as Item[];
 }
 
+export interface Fee {
+  /** Of payments. */
+  readonly version: string;
+  readonly cents: number;
+}
+
+/** What a payment costs, over HTTP. */
+export async function fetchFee(): Promise<Fee> {
+  const answer = await get(`${address('FEES_URL', 'http://payments:8080')}/fee`);
+  if (answer.status !== 200) throw new Error(`payments answered ${answer.status}`);
+  return JSON.parse(answer.body) as Fee;
+}
+
 const payments = new Client(address('PAYMENTS_ADDRESS', 'payments:9090'), credentials.createInsecure());
 
 /** Charges an order over gRPC; all charges share one connection. */

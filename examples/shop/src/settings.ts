@@ -6,6 +6,9 @@ export const MARKER_HEADER = 'x-shop-marker';
 /** Travels with every request and answer, so that a capture can show whether a wire was readable. */
 export const MARKER: string = env['SHOP_MARKER'] ?? 'shop-marker-in-plain-sight';
 
+/** Which version of a service this process is; answers carry it. Default v1. */
+export const VERSION: string = env['VERSION'] ?? 'v1';
+
 /** Where `/readyz` answers. Default 8081. */
 export const HEALTH_PORT: number = port('HEALTH_PORT', 8081);
 

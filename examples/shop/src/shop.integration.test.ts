@@ -62,7 +62,8 @@ async function stop(service: Running): Promise<number | null> {
 
 describe('the shop', () => {
   it('serves a visit by HTTP, gRPC and raw TCP, and every service stops cleanly', async () => {
-    const [shopPort, catalogPort, paymentsPort, greeterPort] = [
+    const [shopPort, catalogPort, paymentsPort, feesPort, greeterPort] = [
+      await freePort(),
       await freePort(),
       await freePort(),
       await freePort(),
@@ -70,11 +71,12 @@ describe('the shop', () => {
     ];
     const services = await Promise.all([
       start('catalog', { PORT: String(catalogPort) }),
-      start('payments', { PORT: String(paymentsPort) }),
+      start('payments', { PORT: String(paymentsPort), HTTP_PORT: String(feesPort), VERSION: 'v2' }),
       start('greeter', { PORT: String(greeterPort) }),
       start('storefront', {
         PORT: String(shopPort),
         CATALOG_URL: `http://127.0.0.1:${catalogPort}`,
+        FEES_URL: `http://127.0.0.1:${feesPort}`,
         PAYMENTS_ADDRESS: `127.0.0.1:${paymentsPort}`,
         GREETER_ADDRESS: `127.0.0.1:${greeterPort}`,
       }),
@@ -85,7 +87,8 @@ describe('the shop', () => {
     expect(page.status).toBe(200);
     expect(JSON.parse(page.body)).toMatchObject({
       greeting: `welcome to the shop, guest 1 ${MARKER}`,
-      receipt: 'order 1: 4900 cents, receipt 1',
+      fee: { version: 'v2', cents: 20 },
+      receipt: 'order 1: 4920 cents, receipt 1',
     });
 
     const shopper = await start('shopper', { STOREFRONT_URL: storefront, RATE: '50' });
@@ -113,6 +116,7 @@ describe('the shop', () => {
     await start('storefront', {
       PORT: String(shopPort),
       CATALOG_URL: 'http://127.0.0.1:1',
+      FEES_URL: 'http://127.0.0.1:1',
       GREETER_ADDRESS: '127.0.0.1:1',
     });
     const page = await get(`http://127.0.0.1:${shopPort}/`);
@@ -127,14 +131,20 @@ describe('a service that is told to stop', () => {
       setTimeout(() => response.end('[]'), 600);
     }).listen(0, '127.0.0.1');
     await once(slow, 'listening');
-    const [shopPort, paymentsPort, greeterPort] = [await freePort(), await freePort(), await freePort()];
+    const [shopPort, paymentsPort, feesPort, greeterPort] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
     await Promise.all([
-      start('payments', { PORT: String(paymentsPort) }),
+      start('payments', { PORT: String(paymentsPort), HTTP_PORT: String(feesPort) }),
       start('greeter', { PORT: String(greeterPort) }),
     ]);
     const storefront = await start('storefront', {
       PORT: String(shopPort),
       CATALOG_URL: `http://127.0.0.1:${(slow.address() as AddressInfo).port}`,
+      FEES_URL: `http://127.0.0.1:${feesPort}`,
       PAYMENTS_ADDRESS: `127.0.0.1:${paymentsPort}`,
       GREETER_ADDRESS: `127.0.0.1:${greeterPort}`,
     });

@@ -1,16 +1,16 @@
 import { createServer } from 'node:http';
-import { chargeOrder, closeClients, fetchItems, greeting } from './clients.ts';
+import { chargeOrder, closeClients, fetchFee, fetchItems, greeting } from './clients.ts';
 import { closed, listen, run } from './lifecycle.ts';
 import { MARKER, MARKER_HEADER, log, port } from './settings.ts';
 
 let orders = 0;
 
-/** One visit: what there is, a line from the greeter, and a charge for the first item. */
+/** One visit: what there is, a line from the greeter, what paying costs, and a charge for the first item. */
 async function visit(): Promise<object> {
   orders += 1;
-  const [items, line] = await Promise.all([fetchItems(), greeting()]);
-  const receipt = await chargeOrder(`order ${orders}`, items[0]?.cents ?? 0);
-  return { items, greeting: line, receipt };
+  const [items, line, fee] = await Promise.all([fetchItems(), greeting(), fetchFee()]);
+  const receipt = await chargeOrder(`order ${orders}`, (items[0]?.cents ?? 0) + fee.cents);
+  return { items, greeting: line, fee, receipt };
 }
 
 // Answers GET / with a visit to the other three services, 502 when one of them fails.

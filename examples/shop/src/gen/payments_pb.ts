@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file payments.proto.
  */
 export const file_payments: GenFile = /*@__PURE__*/
-  fileDesc("Cg5wYXltZW50cy5wcm90bxIHc2hvcC52MSI9Cg1DaGFyZ2VSZXF1ZXN0Eg0KBW9yZGVyGAEgASgJEg0KBWNlbnRzGAIgASgNEg4KBm1hcmtlchgDIAEoCSIuCgtDaGFyZ2VSZXBseRIPCgdyZWNlaXB0GAEgASgJEg4KBm1hcmtlchgCIAEoCTJCCghQYXltZW50cxI2CgZDaGFyZ2USFi5zaG9wLnYxLkNoYXJnZVJlcXVlc3QaFC5zaG9wLnYxLkNoYXJnZVJlcGx5YgZwcm90bzM");
+  fileDesc("Cg5wYXltZW50cy5wcm90bxIHc2hvcC52MSJPCg1DaGFyZ2VSZXF1ZXN0Eg0KBW9yZGVyGAEgASgJEg0KBWNlbnRzGAIgASgNEg4KBm1hcmtlchgDIAEoCRIQCgh0aGlua2luZxgEIAEoDSI/CgtDaGFyZ2VSZXBseRIPCgdyZWNlaXB0GAEgASgJEg4KBm1hcmtlchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJMskBCghQYXltZW50cxI2CgZDaGFyZ2USFi5zaG9wLnYxLkNoYXJnZVJlcXVlc3QaFC5zaG9wLnYxLkNoYXJnZVJlcGx5EkUKE0NoYXJnZUluSW5zdGFsbWVudHMSFi5zaG9wLnYxLkNoYXJnZVJlcXVlc3QaFC5zaG9wLnYxLkNoYXJnZVJlcGx5MAESPgoKQ2hhcmdlTWFueRIWLnNob3AudjEuQ2hhcmdlUmVxdWVzdBoULnNob3AudjEuQ2hhcmdlUmVwbHkoATABYgZwcm90bzM");
 
 /**
  * @generated from message shop.v1.ChargeRequest
@@ -32,6 +32,13 @@ export type ChargeRequest = Message<"shop.v1.ChargeRequest"> & {
    * @generated from field: string marker = 3;
    */
   marker: string;
+
+  /**
+   * Milliseconds that the bank takes to think before the answer.
+   *
+   * @generated from field: uint32 thinking = 4;
+   */
+  thinking: number;
 };
 
 /**
@@ -54,6 +61,13 @@ export type ChargeReply = Message<"shop.v1.ChargeReply"> & {
    * @generated from field: string marker = 2;
    */
   marker: string;
+
+  /**
+   * Which version of payments wrote the receipt.
+   *
+   * @generated from field: string version = 3;
+   */
+  version: string;
 };
 
 /**
@@ -68,10 +82,32 @@ export const ChargeReplySchema: GenMessage<ChargeReply> = /*@__PURE__*/
  */
 export const Payments: GenService<{
   /**
+   * Charges once. More than a million cents are refused with INVALID_ARGUMENT.
+   *
    * @generated from rpc shop.v1.Payments.Charge
    */
   charge: {
     methodKind: "unary";
+    input: typeof ChargeRequestSchema;
+    output: typeof ChargeReplySchema;
+  },
+  /**
+   * Charges in instalments of one cent each and answers each as it is made.
+   *
+   * @generated from rpc shop.v1.Payments.ChargeInInstalments
+   */
+  chargeInInstalments: {
+    methodKind: "server_streaming";
+    input: typeof ChargeRequestSchema;
+    output: typeof ChargeReplySchema;
+  },
+  /**
+   * Answers each charge as it comes, for as long as the client likes.
+   *
+   * @generated from rpc shop.v1.Payments.ChargeMany
+   */
+  chargeMany: {
+    methodKind: "bidi_streaming";
     input: typeof ChargeRequestSchema;
     output: typeof ChargeReplySchema;
   },

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { IpAddress } from '@ambit/core/address';
-import type { Clock, Timer } from '@ambit/core/clock';
+import type { Timer } from '@ambit/core/clock';
 import type { Drainable } from '@ambit/core/drain';
 import { AmbitError } from '@ambit/core/errors';
 import type { Model } from '@ambit/translation/model';
 import { objectName, type Pod } from '@ambit/translation/objects';
 import { CLUSTER_DNS_IP, FABRIC_IP, NODE_NAMES, type NodeName } from './address-plan.ts';
+import type { BedOptions } from './bed-options.ts';
 import { ClusterDns } from './cluster-dns.ts';
 import { ClusterZone } from './cluster-zone.ts';
-import { Controller, resolvConf } from './controller.ts';
+import { Controller } from './controller.ts';
 import { type Fabric, layFabric, LINK } from './fabric.ts';
-import type { Image, Images } from './images.ts';
+import type { Images } from './images.ts';
 import { Kubelet } from './kubelet.ts';
 import { CLOSE_GRACE_MS, RULE_CHECK_MS } from './limits.ts';
 import { LinkTap } from './link-tap.ts';
@@ -20,29 +21,13 @@ import { ManifestFolders, ManifestStore } from './manifests.ts';
 import { BedNode } from './node.ts';
 import { Observation } from './observation.ts';
 import { BedPod } from './pod.ts';
+import { podFiles } from './pod-files.ts';
 import { MACHINE_IMAGE, type PodPlan, podObject } from './pod-plan.ts';
+import { meshImages } from './programs.ts';
 import { Proxy, type ProxyProgram } from './proxy.ts';
 import { type PlacedService, ServiceTable } from './service-table.ts';
 import { TokenIssuer } from './tokens.ts';
-
-export interface BedOptions {
-  /** Empty folder below which everything is written that the bed writes. Whoever made it removes it. */
-  readonly directory: string;
-  readonly clock: Clock;
-  /** Further folders of manifests; they are watched and never written. */
-  readonly manifests?: readonly string[];
-  /** What stands for container images, by name without tag. */
-  readonly images?: Readonly<Record<string, Image>>;
-  /** Which proxy each node runs. Default: none, and no controller: links, Services, DNS and probes alone. */
-  readonly proxies?: Readonly<Partial<Record<NodeName, ProxyProgram>>>;
-  /** Added to the environment of every proxy. */
-  readonly proxyEnvironment?: Readonly<Record<string, string>>;
-  readonly controllerEnvironment?: Readonly<Record<string, string>>;
-  /** Unique ids of pods; default random ones. */
-  readonly newUid?: () => string;
-  /** What goes wrong without ending the bed: a pod that cannot start, a proxy that refuses one. Default: nothing is done. */
-  readonly report?: (error: AmbitError) => void;
-}
+import { Waypoints } from './waypoints.ts';
 
 /** Milliseconds in which changes of endpoints are gathered before the rules of the nodes are written. */
 const SERVICE_DELAY_MS = 10;
@@ -107,6 +92,7 @@ export class Bed implements Drainable {
   readonly #manifests: ManifestFolders;
   readonly #issuer: TokenIssuer;
   readonly #images: Images;
+  readonly #waypoints: Waypoints;
   #placed: readonly PlacedService[] = [];
   #model: Model;
   #servicesDue: Timer | undefined;
@@ -122,11 +108,16 @@ export class Bed implements Drainable {
     this.#zone = zone;
     this.#dns = dns;
     this.config = new ManifestStore(join(directory, 'config'));
+    this.#waypoints = new Waypoints(this.config);
     this.logs = join(directory, 'logs');
     mkdirSync(this.logs, { recursive: true });
     const folders = [this.config.folder, ...(options.manifests ?? [])];
     this.#issuer = new TokenIssuer(clock);
-    this.#images = new Map([...Object.entries(options.images ?? {}), [MACHINE_IMAGE, { directory: '/' }]]);
+    this.#images = new Map([
+      ...meshImages(options.proxyEnvironment ?? {}),
+      ...Object.entries(options.images ?? {}),
+      [MACHINE_IMAGE, { directory: '/' }],
+    ]);
     this.controller = new Controller({
       ...{
         namespace: fabric.namespace,
@@ -315,7 +306,7 @@ export class Bed implements Drainable {
     const proxy = new Proxy({
       ...{ program, name, uid: this.#newUid(), node: node.name, link: node.link(name), zdsSocket: node.zdsSocket },
       ...{ rootCertificates: this.controller.rootCertificates, directory: node.directory, logs: this.logs },
-      ...{ files: this.#files('istio-system'), issuer: this.#issuer, clock: this.#options.clock },
+      ...{ files: podFiles(this.#options.directory, 'istio-system'), issuer: this.#issuer, clock: this.#options.clock },
       environment: { ...this.#options.proxyEnvironment, ...environment },
       onRestart: ({ code, signal }) =>
         this.#options.report?.(
@@ -334,10 +325,16 @@ export class Bed implements Drainable {
         agent: node.agent,
         probes: node.probes,
         images: this.#images,
+        volumes: {
+          directory: join(node.directory, 'volumes'),
+          issuer: this.#issuer,
+          roots: dirname(this.controller.rootCertificates),
+          clock: this.#options.clock,
+        },
         logs: this.logs,
         clock: this.#options.clock,
       },
-      files: this.#files(wanted.metadata.namespace),
+      files: podFiles(this.#options.directory, wanted.metadata.namespace),
       onChange: () => this.#changed(),
       report: (error) => this.#options.report?.(error),
     });
@@ -345,6 +342,11 @@ export class Bed implements Drainable {
 
   #reconcile(): void {
     this.#model = this.#manifests.model().model;
+    // What is deployed for waypoints is read with the rest, which brings this here again.
+    if (this.#waypoints.update(this.#model.gateways.values())) {
+      this.#manifests.refresh();
+      return;
+    }
     this.#kubelet.reconcile(this.#model);
     this.#changed();
   }
@@ -386,28 +388,6 @@ export class Bed implements Drainable {
   #podObjects(): Pod[] {
     const proxies = this.#nodes.flatMap((node) => node.proxies.map((proxy) => proxy.object));
     return [...proxies, ...this.pods().map((pod) => pod.object)];
-  }
-
-  /** The files that processes of a namespace see in place of the machine's. */
-  #files(namespace: string): Record<string, string> {
-    const file = join(this.#options.directory, `resolv.${namespace}.conf`);
-    writeFileSync(file, resolvConf(namespace));
-    return { '/etc/resolv.conf': file, ...this.#nameService() };
-  }
-
-  /** Where names are asked of a service of the machine instead of resolv.conf, they must not be. */
-  #nameService(): Record<string, string> {
-    const path = '/etc/nsswitch.conf';
-    let machine: string;
-    try {
-      machine = readFileSync(path, 'latin1');
-    } catch {
-      return {};
-    }
-    if (!/^hosts:.*\b(resolve|mymachines|mdns\w*)\b/m.test(machine)) return {};
-    const file = join(this.#options.directory, 'nsswitch.conf');
-    writeFileSync(file, machine.replace(/^hosts:.*$/m, 'hosts: files dns'));
-    return { [path]: file };
   }
 
   #newUid(): string {

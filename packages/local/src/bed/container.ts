@@ -4,6 +4,7 @@ import type { Container, Pod } from '@ambit/translation/objects';
 import { findImage, type Images } from './images.ts';
 import { RESTART_FIRST_MS, RESTART_LONGEST_MS } from './limits.ts';
 import { type Exit, NamespacedProcess, type ProcessPlace, type ProcessPlan } from './process.ts';
+import type { PodVolumes } from './volumes.ts';
 
 /** What a container gets from its pod. */
 export interface ContainerContext {
@@ -12,6 +13,7 @@ export interface ContainerContext {
   /** What `fieldRef` can name, by path. */
   readonly fields: Readonly<Record<string, string>>;
   readonly images: Images;
+  readonly volumes: PodVolumes;
   /** Folder of the log file. */
   readonly logs: string;
   readonly clock: Clock;
@@ -28,30 +30,47 @@ export function containerPlan(container: Container, context: ContainerContext): 
       value ?? context.fields[valueFrom?.fieldRef?.fieldPath ?? ''] ?? '',
     ]),
   );
-  return { command, environment, directory: join(image.directory, container.workingDir ?? '') };
+  return {
+    command,
+    environment: { ...image.environment, ...environment },
+    directory: join(image.directory, container.workingDir ?? ''),
+  };
+}
+
+/** Where the container's processes run: the pod's place, with the container's volumes. Throws `AMBIT_BED_VOLUME`. */
+export function containerPlace(container: Container, { place, volumes }: ContainerContext): ProcessPlace {
+  return { ...place, files: { ...volumes.mountsOf(container), ...place.files } };
+}
+
+export interface ContainerEvents {
+  /** The process started or ended. */
+  readonly onChange: () => void;
+  /** The process ended by itself and was started again. */
+  readonly onRestart: () => void;
 }
 
 /** Runs a container's process and starts it again when it ends, as the pod's restart policy says. */
 export class ContainerRunner {
   readonly #plan: ProcessPlan;
+  readonly #place: ProcessPlace;
   readonly #context: ContainerContext;
   readonly #log: string;
-  readonly #onChange: () => void;
+  readonly #events: ContainerEvents;
   #process: NamespacedProcess | undefined;
   #lastExit: Exit | undefined;
   #pause: number = RESTART_FIRST_MS;
   #restart: Timer | undefined;
   #stopping = false;
 
-  /** `onChange` is called when the process starts or ends. */
-  constructor(container: Container, plan: ProcessPlan, context: ContainerContext, onChange: () => void) {
+  constructor(container: Container, plan: ProcessPlan, context: ContainerContext, events: ContainerEvents) {
     this.#plan = plan;
+    this.#place = containerPlace(container, context);
     this.#context = context;
     this.#log = join(
       context.logs,
       `${context.pod.metadata.namespace}.${context.pod.metadata.name}.${container.name}.log`,
     );
-    this.#onChange = onChange;
+    this.#events = events;
     this.#start();
   }
 
@@ -81,8 +100,8 @@ export class ContainerRunner {
   }
 
   #start(): void {
-    const { place, clock } = this.#context;
-    const process = new NamespacedProcess(place, this.#plan, this.#log, clock);
+    const { clock } = this.#context;
+    const process = new NamespacedProcess(this.#place, this.#plan, this.#log, clock);
     this.#process = process;
     const startedAt = clock.now();
     void process.exited.then((exit) => this.#ended(exit, clock.now() - startedAt));
@@ -96,10 +115,11 @@ export class ContainerRunner {
       if (lasted > RESTART_LONGEST_MS) this.#pause = RESTART_FIRST_MS;
       this.#restart = this.#context.clock.setTimeout(() => {
         this.#start();
-        this.#onChange();
+        this.#events.onRestart();
+        this.#events.onChange();
       }, this.#pause);
       this.#pause = Math.min(this.#pause * 2, RESTART_LONGEST_MS);
     }
-    this.#onChange();
+    this.#events.onChange();
   }
 }

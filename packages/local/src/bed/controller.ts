@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@ambit/core/clock';
-import { CLUSTER_DNS_IP, FABRIC_IP } from './address-plan.ts';
+import { FABRIC_IP } from './address-plan.ts';
 import { CLOSE_GRACE_MS } from './limits.ts';
 import { NamespacedProcess, type ProcessPlace } from './process.ts';
 import { programPath } from './programs.ts';
@@ -86,10 +86,4 @@ export class Controller {
   status(path: string): Promise<string> {
     return requestInside(this.#options.namespace, { ip: '127.0.0.1', port: CONTROLLER_STATUS_PORT }, path);
   }
-}
-
-/** What /etc/resolv.conf says in a namespace of the cluster. */
-export function resolvConf(namespace: string): string {
-  const search = [`${namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'].join(' ');
-  return `search ${search}\nnameserver ${CLUSTER_DNS_IP}\noptions ndots:5\n`;
 }

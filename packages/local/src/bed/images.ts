@@ -5,6 +5,8 @@ export interface Image {
   readonly directory: string;
   /** The image's entry point, for containers that name no command. */
   readonly command?: readonly string[];
+  /** What the image sets, for containers that set it not otherwise. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Image name without tag and digest -> what stands for it. */

@@ -119,10 +119,10 @@ export class ManifestStore {
   }
 
   #path(name: string): string {
-    if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) {
+    if (!/^[a-z0-9][a-z0-9_-]*$/.test(name)) {
       throw new AmbitError(
         'AMBIT_BED_MANIFEST',
-        `${JSON.stringify(name)} is not a name for a manifest (lower-case letters, digits, hyphens)`,
+        `${JSON.stringify(name)} is not a name for a manifest (lower-case letters, digits, hyphens, underscores)`,
       );
     }
     return join(this.folder, `${name}.yaml`);

@@ -1,7 +1,7 @@
 import type { IpAddress } from '@ambit/core/address';
 import { messageOf } from '@ambit/core/errors';
 import type { Container, PodStatus, Probe } from '@ambit/translation/objects';
-import { type ContainerContext, ContainerRunner, containerPlan } from './container.ts';
+import { type ContainerContext, ContainerRunner, containerPlace, containerPlan } from './container.ts';
 import { checkProbes, type ProbeTarget, tryProbe } from './probe.ts';
 import { Prober } from './prober.ts';
 import { type NamespacedProcess, runToEnd } from './process.ts';
@@ -62,7 +62,12 @@ export class PodContainers {
     for (const container of pod.spec.initContainers ?? []) await this.#initialise(container);
     if (this.#stopping) return;
     for (const { container, plan } of plans) {
-      const runner = plan && new ContainerRunner(container, plan, this.#context, () => this.#events.onChange());
+      const runner =
+        plan &&
+        new ContainerRunner(container, plan, this.#context, {
+          onChange: () => this.#events.onChange(),
+          onRestart: () => this.#probeAnew(running),
+        });
       const running: RunningContainer = {
         container,
         runner,
@@ -90,8 +95,8 @@ export class PodContainers {
   async #initialise(container: Container): Promise<void> {
     const plan = containerPlan(container, this.#context);
     if (plan === undefined) return;
-    const { place, clock } = this.#context;
-    const { code, stderr } = await runToEnd(place, plan, clock, INIT_TIMEOUT_MS);
+    const { clock } = this.#context;
+    const { code, stderr } = await runToEnd(containerPlace(container, this.#context), plan, clock, INIT_TIMEOUT_MS);
     if (code !== 0)
       throw new Error(`init container ${container.name} ended with ${code ?? 'a signal'}: ${stderr.slice(-300)}`);
   }
@@ -131,7 +136,8 @@ export class PodContainers {
     { container }: RunningContainer,
     onVerdict: (passing: boolean, why: string) => void,
   ): Prober {
-    const { place, clock } = this.#context;
+    const { clock } = this.#context;
+    const place = containerPlace(container, this.#context);
     const target: ProbeTarget = {
       ...this.#reach,
       clock,
@@ -141,15 +147,20 @@ export class PodContainers {
     return new Prober(probe, { clock, eager }, () => tryProbe(probe, target), onVerdict);
   }
 
-  /** Ends the container as kubelet would; the runner starts it again and the probes begin anew. */
+  /** A container that was started again has to show again that it is ready. */
+  #probeAnew(running: RunningContainer): void {
+    if (this.#stopping) return;
+    for (const prober of running.probers.splice(0)) prober.stop();
+    running.passing = running.container.readinessProbe === undefined;
+    this.#probe(running);
+  }
+
+  /** Ends the container as kubelet would; the runner starts it again. */
   async #restart(running: RunningContainer, probe: string, why: string): Promise<void> {
     this.#events.report(
       `container ${running.container.name} is restarted, its ${probe} probe fails: ${messageOf(why)}`,
     );
     for (const prober of running.probers.splice(0)) prober.stop();
-    running.passing = running.container.readinessProbe === undefined;
-    this.#events.onChange();
     await running.runner?.restart(1_000);
-    if (!this.#stopping) this.#probe(running);
   }
 }

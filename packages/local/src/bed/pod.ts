@@ -14,6 +14,7 @@ import { PodContainers } from './pod-containers.ts';
 import type { PodLink } from './pod-link.ts';
 import { observedPod } from './pod-status.ts';
 import { NamespacedProcess, type ProcessPlace, type ProcessPlan, type RunResult, runToEnd } from './process.ts';
+import { PodVolumes, type VolumeSources } from './volumes.ts';
 
 /** What a pod gets from its node and from the bed. */
 export interface PodContext {
@@ -21,6 +22,7 @@ export interface PodContext {
   readonly agent: ZdsAgent;
   readonly probes: HostProbes;
   readonly images: Images;
+  readonly volumes: VolumeSources;
   readonly logs: string;
   /** Files that every process of the pod sees in place of the machine's. */
   readonly files: Readonly<Record<string, string>>;
@@ -56,6 +58,7 @@ export class BedPod {
   readonly #startedAt: string;
   #wanted: Pod;
   #containers: PodContainers | undefined;
+  #volumes: PodVolumes | undefined;
   #published = false;
   #deletedAt: string | undefined;
   #removal: Promise<void> | undefined;
@@ -129,11 +132,15 @@ export class BedPod {
     this.#changed();
   }
 
-  /** Starts the containers. Throws `AMBIT_BED_IMAGE` or `AMBIT_BED_PROBE` when that is not possible. */
+  /** Starts the containers. Throws `AMBIT_BED_IMAGE`, `AMBIT_BED_PROBE` or `AMBIT_BED_VOLUME` when that is not possible. */
   async begin(): Promise<void> {
     const { clock, images, logs, node } = this.#context;
+    const { name, uid, namespace, serviceAccount } = this;
+    const subject = { namespace, serviceAccount, pod: { name, uid }, node: this.node };
+    const volumes = new PodVolumes(this.#wanted, subject, this.#context.volumes);
+    this.#volumes = volumes;
     const containers = new PodContainers(
-      { place: this.#place, pod: this.#wanted, fields: this.#fields(), images, logs, clock },
+      { place: this.#place, pod: this.#wanted, fields: this.#fields(), images, volumes, logs, clock },
       { node: node.namespace, ip: this.ip },
       { onChange: () => this.#changed(), report: (message) => this.#report(message) },
     );
@@ -194,6 +201,7 @@ export class BedPod {
     await this.#containers?.stop(grace);
     await Promise.all([...this.#extra].map((process) => process.exited));
     await this.enrolment.remove();
+    this.#volumes?.close();
     this.#link.close();
   }
 

@@ -11,7 +11,7 @@ export interface ProcessPlace {
   /** Descriptor of its network namespace. */
   readonly namespace: number;
   readonly hostname: string;
-  /** Files that are mounted over others in a mount namespace of its own: path -> the file shown there. */
+  /** Files and folders that are mounted over others in a mount namespace of its own, in this order: path -> what is shown there. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -38,14 +38,19 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /**
  * The file in /proc/sys would do for the host name too, but only root outside of the tree may write it.
- * Arguments: how many mounts, source and target of each, host name, command. A resolv.conf that leads into a /run that
- * does not have it (systemd-resolved is not running) gets a place of its own.
+ * Arguments: how many mounts, source and target of each, host name, command. What is to be seen below /run gets a /run of
+ * its own when the machine's does not have it (a resolv.conf without systemd-resolved), and volumes always do.
  */
 const ENTER = `n=$1; shift
+own=
 while [ "$n" -gt 0 ]; do
-  if [ ! -e "$2" ]; then
+  if [ -d "$1" ] || [ ! -e "$2" ]; then
     at=$(readlink -m "$2")
-    case "$at" in /run/*) mount -t tmpfs tmpfs /run && mkdir -p "\${at%/*}" && : > "$at" ;; esac
+    case "$at" in /run/*)
+      [ -n "$own" ] || mount -t tmpfs tmpfs /run || exit 125
+      own=1
+      if [ -d "$1" ]; then mkdir -p "$at"; else mkdir -p "\${at%/*}" && : > "$at"; fi
+    esac
   fi
   mount --bind "$1" "$2" || exit 125
   shift 2; n=$((n - 1))

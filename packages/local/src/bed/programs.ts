@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AmbitError } from '@ambit/core/errors';
-import { existsSync } from 'node:fs';
+import type { Image } from './images.ts';
 
 /** The programs of the mesh that the bed starts. They run compiled, whatever runs the bed. */
-export type MeshProgram = 'istiod-lite' | 'ztunnel';
+export type MeshProgram = 'istiod-lite' | 'waypoint' | 'ztunnel';
 
 /** Path of a program's compiled main file. Throws `AMBIT_BED_NOT_BUILT`. */
 export function programPath(program: MeshProgram): string {
@@ -13,4 +14,17 @@ export function programPath(program: MeshProgram): string {
   throw new AmbitError('AMBIT_BED_NOT_BUILT', `${path} is not there: build the repository first`, {
     source: 'configuration',
   });
+}
+
+/** What stands for the images of the mesh that Deployments name; `environment` is set in all of them. */
+export function meshImages(environment: Readonly<Record<string, string>>): [string, Image][] {
+  const waypoint: Image = {
+    directory: '/',
+    environment,
+    // Only who runs a waypoint needs one that is built.
+    get command() {
+      return [process.execPath, programPath('waypoint')];
+    },
+  };
+  return [['ghcr.io/ambit-mesh/waypoint', waypoint]];
 }

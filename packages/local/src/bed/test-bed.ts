@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@ambit/core/clock';
 import { ZdsClient } from '@ambit/zds/client';
-import { type Bed, type BedOptions, createBed } from './bed.ts';
+import { type Bed, createBed } from './bed.ts';
+import type { BedOptions } from './bed-options.ts';
 import type { NodeName } from './address-plan.ts';
 
 /** A bed in a folder of its own, which goes with it. */

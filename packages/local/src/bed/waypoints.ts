@@ -1,0 +1,55 @@
+import type { Gateway } from '@ambit/translation/gateway-objects';
+import { DEFAULT_SETTINGS } from '@ambit/translation/translate/settings';
+import { WAYPOINT_CLASS } from '@ambit/translation/translate/waypoint/deployed-names';
+import { waypointObjects } from '@ambit/translation/waypoint-objects';
+import type { ManifestStore } from './manifests.ts';
+
+/** Tag of the image that Deployments of waypoints name; the bed runs what is built, whatever the tag says. */
+const VERSION = '0.1.0';
+
+/**
+ * Deploys waypoints: what a Gateway of their class becomes stands as a manifest in the bed's own folder, so that
+ * controller, pods, Services and DNS see it as any other, and goes when the Gateway goes.
+ */
+export class Waypoints {
+  readonly #store: ManifestStore;
+  /** What is written, by the name of its manifest. */
+  readonly #written = new Map<string, string>();
+
+  constructor(store: ManifestStore) {
+    this.#store = store;
+  }
+
+  /** Makes the manifests what the Gateways ask for; whether that changed any. */
+  update(gateways: Iterable<Gateway>): boolean {
+    const wanted = new Map<string, string>();
+    for (const gateway of gateways) {
+      if (gateway.spec.gatewayClassName !== WAYPOINT_CLASS) continue;
+      wanted.set(manifestName(gateway), manifestOf(gateway));
+    }
+    let changed = false;
+    for (const name of this.#written.keys()) {
+      if (wanted.has(name)) continue;
+      this.#store.remove(name);
+      this.#written.delete(name);
+      changed = true;
+    }
+    for (const [name, text] of wanted) {
+      if (this.#written.get(name) === text) continue;
+      this.#store.put(name, text);
+      this.#written.set(name, text);
+      changed = true;
+    }
+    return changed;
+  }
+}
+
+/** Names of objects hold no underscore, so that no two Gateways share a manifest. */
+function manifestName({ metadata }: Gateway): string {
+  return `waypoint_${metadata.namespace}_${metadata.name.replaceAll('.', '__')}`;
+}
+
+function manifestOf(gateway: Gateway): string {
+  const { serviceAccount, deployment, service } = waypointObjects(gateway, { ...DEFAULT_SETTINGS, version: VERSION });
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [serviceAccount, service, deployment] }, null, 1);
+}
