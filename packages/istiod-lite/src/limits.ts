@@ -66,3 +66,12 @@ export const MAX_FILES_PER_DIRECTORY = 10_000;
 
 /** How long open streams may take to end when the controller stops, milliseconds. */
 export const STOP_DEADLINE_MS = 3_000;
+
+/**
+ * How long a waypoint knows of a new service before everybody else, milliseconds: longer than changes are gathered, so that
+ * it has been told and has applied it.
+ */
+export const SERVED_SERVICE_LEAD_MS = 150;
+
+/** How long a waypoint keeps a service that it no longer serves, milliseconds, while node proxies hear of it. */
+export const SERVED_SERVICE_LINGER_MS = 2_000;

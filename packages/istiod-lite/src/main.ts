@@ -12,11 +12,13 @@ import { PodWait } from './ca/pod-wait.ts';
 import { openAuthority, readTokenKeys, statusPages, writeRoots } from './controller.ts';
 import { STOP_DEADLINE_MS } from './limits.ts';
 import { MeshState } from './model/mesh-state.ts';
+import { ReadyWaypoints } from './model/ready-waypoints.ts';
 import { type Options, readOptions } from './options.ts';
 import { ControlPlaneServer } from './serve/control-plane-server.ts';
 import { Counters } from './serve/counters.ts';
 import { DiscoveryAccess } from './serve/discovery-access.ts';
-import { resourcesOf, SERVED_TYPES } from './serve/resources.ts';
+import { Publisher } from './serve/publisher.ts';
+import { SERVED_TYPES } from './serve/resources.ts';
 import { ServerCertificate } from './serve/server-credentials.ts';
 import { StatusServer } from './serve/status-server.ts';
 import { ConfigDirectory } from './watch/config-directory.ts';
@@ -32,11 +34,15 @@ async function run(options: Options): Promise<void> {
   // What proxies are served; filled by the model, read by the discovery server.
   const cache = new ResourceCache(SERVED_TYPES);
 
+  // What is new goes to a waypoint before it goes to those who send there.
+  const publisher = tree.add('publisher', new Publisher(cache, clock));
+
   // Objects become resources here, and the CA asks here for the pods of a node.
   const { clusterId, clusterDomain, network, rootNamespace, trustDomain } = options;
   const mesh = new MeshState({
     settings: { clusterId, clusterDomain, network, rootNamespace, trustDomain, sendDryRunPolicies: false },
-    publish: (translation) => cache.replace(resourcesOf(translation)),
+    publish: (translation) => publisher.publish(translation),
+    readyWaypoints: new ReadyWaypoints(options.stateDir === '' ? '' : join(options.stateDir, 'ready-waypoints'), log),
     counters,
     clock,
     log,

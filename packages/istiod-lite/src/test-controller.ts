@@ -133,9 +133,16 @@ export async function eventually<T>(ask: () => T | undefined, what: string): Pro
 /** A running pod as an observation. */
 export function podManifest(
   name: string,
-  facts: { namespace?: string; account?: string; node?: string; ip?: string } = {},
+  facts: {
+    namespace?: string;
+    account?: string;
+    node?: string;
+    ip?: string;
+    labels?: Readonly<Record<string, string>>;
+    ready?: boolean;
+  } = {},
 ): string {
-  const { namespace = 'shop', account = 'cart', node = 'a', ip = '10.0.0.1' } = facts;
+  const { namespace = 'shop', account = 'cart', node = 'a', ip = '10.0.0.1', labels = {}, ready = true } = facts;
   return `${JSON.stringify({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -143,11 +150,11 @@ export function podManifest(
       name,
       namespace,
       uid: `uid-${name}`,
-      labels: { app: account },
+      labels: { app: account, ...labels },
       annotations: { 'ambient.istio.io/redirection': 'enabled' },
     },
     spec: { nodeName: node, serviceAccountName: account, containers: [{ name: 'c', image: 'c' }] },
-    status: { phase: 'Running', podIP: ip, conditions: [{ type: 'Ready', status: 'True' }] },
+    status: { phase: 'Running', podIP: ip, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
   })}\n---\n`;
 }
 

@@ -11,6 +11,7 @@ import type { PodChanges } from '../ca/pod-wait.ts';
 import type { Counters } from '../serve/counters.ts';
 import type { WaypointDirectory } from '../serve/waypoint-access.ts';
 import type { Configuration } from '../watch/config-directory.ts';
+import type { ReadyWaypoints } from './ready-waypoints.ts';
 
 /** Takes what is to be served. */
 export type Publish = (translation: Translation) => void;
@@ -18,6 +19,7 @@ export type Publish = (translation: Translation) => void;
 export interface MeshStateParts {
   readonly settings: TranslationSettings;
   readonly publish: Publish;
+  readonly readyWaypoints: ReadyWaypoints;
   readonly counters: Counters;
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,7 +60,9 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
 
   apply(configuration: Configuration): void {
     const built = buildModel(configuration.sources);
-    const translation = translate(built.model, this.#parts.settings);
+    const { readyWaypoints } = this.#parts;
+    const translation = translate(built.model, this.#parts.settings, { waypointsOnceReady: readyWaypoints.names });
+    readyWaypoints.note(translation.waypoints);
     this.#model = built.model;
     this.#translation = translation;
     this.#problems = [...configuration.problems, ...built.problems];
