@@ -110,7 +110,7 @@ export class LineWriter {
     this.#end += digits;
     for (let to = this.#end - 1; digits > 0; digits -= 1) {
       const tens = Math.floor(rest / 10);
-      into[to] = ZERO + rest - tens * 10;
+      into[to] = ZERO + (rest - tens * 10);
       rest = tens;
       to -= 1;
     }
