@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { duration, integer, flag, readEnvironment, text, type Variable } from '@ambit/core/environment';
+import { HEAD_TIMEOUT_MS } from './limits.ts';
 import { type ControlPlaneSettings, controlPlaneVariables } from '@ambit/proxy/control-plane-settings';
 
 /** What a waypoint is told by its environment. Durations are milliseconds; addresses and defaults are described by `VARIABLES`. */
@@ -11,6 +12,7 @@ export interface Config extends ControlPlaneSettings {
   readonly maxStreams: number;
   readonly poolIdle: number;
   readonly drainDeadline: number;
+  readonly headTimeout: number;
   readonly adminAddress: string;
   readonly metricsAddress: string;
   readonly readinessAddress: string;
@@ -42,6 +44,7 @@ export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> 
     5_000,
     'how long requests and connections may go on after SIGTERM',
   ),
+  headTimeout: duration('REQUEST_HEAD_TIMEOUT', HEAD_TIMEOUT_MS, 'how long the head of a request may take'),
   adminAddress: text('ADMIN_ADDR', '127.0.0.1:15000', 'admin listener'),
   metricsAddress: text('STATS_ADDR', '0.0.0.0:15020', 'metrics listener'),
   readinessAddress: text('READINESS_ADDR', '0.0.0.0:15021', 'readiness listener'),

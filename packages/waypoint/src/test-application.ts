@@ -177,6 +177,13 @@ export class Client {
     join(endpoint, this.http);
   }
 
+  /** Sends a head as it is. */
+  sendFields(fields: readonly string[]): Answer {
+    const answer = new Answer();
+    answer.exchange = this.http.request(fields, true, answer);
+    return answer;
+  }
+
   /** Sends a request; with `body` undefined its head alone, and its end unless `open`. */
   send(fields: Readonly<Record<string, string>>, body?: string, open = false): Answer {
     const answer = new Answer();
@@ -285,5 +292,10 @@ export function answering(
 export function respond({ exchange }: Seen, status: number, body: string, fields: readonly string[] = []): void {
   const bytes = Buffer.from(body, 'latin1');
   exchange.respond([':status', String(status), 'content-length', String(bytes.length), ...fields], bytes.length === 0);
-  if (bytes.length > 0) exchange.sendData(bytes, 0, bytes.length, true);
+  let at = 0;
+  const send = (): void => {
+    if (at < bytes.length) at += exchange.sendData(bytes, at, bytes.length, true);
+  };
+  if (exchange.receiver !== undefined) exchange.receiver.onWritable = send;
+  send();
 }

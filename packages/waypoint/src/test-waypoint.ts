@@ -116,6 +116,7 @@ export interface TestServiceOptions {
   readonly subsets?: Readonly<Record<string, readonly string[]>>;
   /** The identity that endpoints prove, when it is not the one that the mesh says. */
   readonly endpointPrincipal?: string;
+  readonly headTimeoutMs?: number;
   /** The waypoint is not told of the service. */
   readonly unserved?: boolean;
 }
@@ -173,6 +174,7 @@ export class TestWaypoint {
       SERVICE_ACCOUNT: 'waypoint',
       INSTANCE_IP: '127.0.0.1',
       HBONE_ADDR: '127.0.0.1:0',
+      ...(options.headTimeoutMs === undefined ? {} : { REQUEST_HEAD_TIMEOUT: `${options.headTimeoutMs}ms` }),
     });
     const posted: Report[] = [];
     const metrics = new ThreadMetrics(() => reactor.now);

@@ -44,8 +44,9 @@ export function responseHead(fields: FieldList, milliseconds: number): string[] 
 const COLON = 0x3a;
 const LETTER_X = 0x78;
 
+/** Many applications take an underscore for a hyphen: what is spelt with one counts as the same name. */
 function isOurs(name: string): boolean {
-  switch (name) {
+  switch (name.includes('_') ? name.replaceAll('_', '-') : name) {
     case 'x-request-id':
     case 'x-forwarded-client-cert':
     case 'x-envoy-peer-metadata':

@@ -2,7 +2,7 @@ import type { AmbitError } from '@ambit/core/errors';
 import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledPort } from '@ambit/traffic/compiled-service';
-import { DETECTION_MS, HEAD_TIMEOUT_MS } from '../limits.ts';
+import { DETECTION_MS } from '../limits.ts';
 import type { DataThreadContext } from './context.ts';
 import { spokenProtocol } from './first-words.ts';
 import { OpaqueConnection } from './opaque-connection.ts';
@@ -43,7 +43,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
         this.#connect();
       });
     } else {
-      this.#timer = reactor.after(HEAD_TIMEOUT_MS, () => {
+      this.#timer = reactor.after(this.#thread.config.headTimeout, () => {
         // Not one octet, or a part of a preface: nothing of HTTP was begun that could be answered.
         if (this.#words.length > 0) endpoint.destroy(undefined, true);
       });

@@ -9,7 +9,7 @@ import type { Workload } from '@ambit/mesh/workload';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { SERVICE_NOT_SERVED } from '../answers.ts';
-import { DOWNSTREAM_IDLE_MS, HEAD_TIMEOUT_MS } from '../limits.ts';
+import { DOWNSTREAM_IDLE_MS } from '../limits.ts';
 import type { DataThreadContext } from './context.ts';
 import { ForwardedRequest } from './forwarded-request.ts';
 import { RequestRecord } from './request-record.ts';
@@ -131,7 +131,7 @@ export class ServedConnection implements ServerConnectionHandler {
 
   /** Looks now and then: a head that has begun at one look must be complete at the next. */
   #watch(): void {
-    this.#timer = this.thread.reactor.after(HEAD_TIMEOUT_MS, () => {
+    this.#timer = this.thread.reactor.after(this.thread.config.headTimeout, () => {
       const slow = this.#http.inHead && this.#requestsAtLook === this.#requests;
       if (slow) this.#http.timeOutHead();
       else if (this.#http.idle && this.thread.reactor.now - this.#idleSince >= DOWNSTREAM_IDLE_MS) this.#http.drain();
