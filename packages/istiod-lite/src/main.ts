@@ -129,7 +129,6 @@ async function run(options: Options): Promise<void> {
   await config.start();
   const statusAddress = await status.listen(options.statusListen);
   const listening = await server.listen(options.listen, certificate.credentials);
-  log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
 
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping');
@@ -143,6 +142,8 @@ async function run(options: Options): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+
+  log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
 }
 
 try {
