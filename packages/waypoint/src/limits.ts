@@ -1,5 +1,3 @@
-import type { Keepalive } from '@ambit/native/socket-option';
-
 /** From the first octet of a request's head (HTTP/1), or of a connection, to its end. Milliseconds. */
 export const HEAD_TIMEOUT_MS = 10_000;
 
@@ -14,9 +12,6 @@ export const IDLE_CONNECTIONS_PER_ENDPOINT = 64;
 
 /** Requests that wait for a connection to one endpoint, per data thread; further ones are answered 503. Requests. */
 export const WAITING_REQUESTS_PER_ENDPOINT = 4096;
-
-/** Requests that one HTTP/2 connection to an endpoint carries at once before another is opened. Requests. */
-export const STREAMS_PER_UPSTREAM_CONNECTION = 100;
 
 /** Octets of a request that are kept so that it can be sent again; a larger one is sent once. */
 export const REPLAY_BYTES: number = 1 << 20;
@@ -35,6 +30,3 @@ export const DISCARDED_RESPONSE_BYTES: number = 64 << 10;
 
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET_MS = 1;
-
-/** TCP keepalive of tunnel connections, as Istio has it by default. */
-export const KEEPALIVE: Keepalive = { idle: 180, interval: 180, probes: 9 };

@@ -9,6 +9,7 @@ import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { MeshStore } from '@ambit/mesh/mesh-store';
 import { AccessLog } from '@ambit/proxy/access-log';
 import { Credentials } from '@ambit/proxy/credentials';
+import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import { Reactor } from '@ambit/reactor/reactor';
 import { RequestIds } from '@ambit/telemetry/request-id';
 import type { DataThreadContext } from './data/context.ts';
@@ -19,7 +20,6 @@ import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { Upstreams } from './data/upstreams.ts';
-import { KEEPALIVE } from './limits.ts';
 import type { Command, Report, WaypointThreadStart } from './messages.ts';
 
 const { config, channel, logWritten } = workerData as WaypointThreadStart;
