@@ -64,20 +64,24 @@ export class ServerTunnel implements IncomingTunnel, StreamOwner {
 
   #answer<Owner extends StreamOwner>(owner: Owner, fields: Fields): Owner {
     if (this.#answered) {
-      // Too late: the peer is gone, and the application learns of it by a reset.
-      this.#connection.reactor.defer(() => {
-        owner.onConnectionLost(
-          new AmbitError('AMBIT_HBONE_ABANDONED', 'the peer gave the tunnel up before the answer', { source: 'peer' }),
-        );
-      });
+      this.#tellTooLate(owner);
       return owner;
     }
     this.#answered = true;
     this.#stream.owner = owner;
-    this.#connection.http.respond(this.#stream, [':status', '200', ...fields], false);
+    this.#connection.http.respond(this.#stream, [':status', '200'].concat(fields), false);
     this.#early?.replay(owner);
     this.#early = undefined;
     return owner;
+  }
+
+  /** The peer is gone, and the application learns of it by a reset. */
+  #tellTooLate(owner: StreamOwner): void {
+    this.#connection.reactor.defer(() => {
+      owner.onConnectionLost(
+        new AmbitError('AMBIT_HBONE_ABANDONED', 'the peer gave the tunnel up before the answer', { source: 'peer' }),
+      );
+    });
   }
 
   onResponse(): void {

@@ -54,7 +54,7 @@ export class HbonePool {
    */
   open(target: TunnelTarget, authority: string, fields: Fields, handler: TunnelHandler): PendingTunnel {
     const entry = this.#closed === undefined ? this.#entry(target) : undefined;
-    const request = [':method', 'CONNECT', ':authority', authority, ...fields];
+    const request = [':method', 'CONNECT', ':authority', authority].concat(fields);
     const tunnel = new ClientTunnel(entry ?? NO_QUEUE, request, handler);
     if (entry !== undefined) {
       entry.place(tunnel);

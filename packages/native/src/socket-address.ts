@@ -27,7 +27,7 @@ export function writeSocketAddress(
   address: SocketAddress,
   family: AddressFamily = familyOf(address.ip),
 ): number {
-  const ip = ipToBytes(address.ip);
+  const ip = octets(address.ip);
   bytes.fill(0, offset, offset + SOCKET_ADDRESS_BYTES);
   bytes.writeUInt16LE(family, offset);
   bytes.writeUInt16BE(address.port, offset + 2);
@@ -55,10 +55,22 @@ export function readSocketAddress(bytes: Buffer, offset: number): SocketAddress 
   return { ip, port };
 }
 
-/** Addresses whose texts are kept; connections come from few. */
-const TEXTS_KEPT = 4_096;
+/** Addresses that are kept in both forms; connections come from few and go to few. */
+const ADDRESSES_KEPT = 4_096;
 
 const texts = new Map<number, string>();
+const octetsOf = new Map<string, Uint8Array>();
+
+/** Throws `AMBIT_IP` when it is no canonical address. The caller only reads it. */
+function octets(ip: string): Uint8Array {
+  let known = octetsOf.get(ip);
+  if (known === undefined) {
+    known = ipToBytes(ip);
+    if (octetsOf.size >= ADDRESSES_KEPT) octetsOf.clear();
+    octetsOf.set(ip, known);
+  }
+  return known;
+}
 
 /** The same text for the same address, so that whoever looks something up by it compares no characters. */
 function ipv4Text(bytes: Buffer, start: number): string {
@@ -66,7 +78,7 @@ function ipv4Text(bytes: Buffer, start: number): string {
   let text = texts.get(number);
   if (text === undefined) {
     text = `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
-    if (texts.size >= TEXTS_KEPT) texts.clear();
+    if (texts.size >= ADDRESSES_KEPT) texts.clear();
     texts.set(number, text);
   }
   return text;

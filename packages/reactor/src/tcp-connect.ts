@@ -31,11 +31,13 @@ export interface TcpConnectOptions {
   /** SO_MARK. */
   readonly mark?: number;
   /** Makes the connection come from another address than the namespace's own (IP_TRANSPARENT). */
-  readonly source?: {
-    readonly ip: IpAddress;
-    /** False: connect with the own address when the foreign one cannot be bound. */
-    readonly required: boolean;
-  };
+  readonly source?:
+    | {
+        readonly ip: IpAddress;
+        /** False: connect with the own address when the foreign one cannot be bound. */
+        readonly required: boolean;
+      }
+    | undefined;
   readonly keepalive?: Keepalive;
   /** TCP_USER_TIMEOUT in milliseconds. */
   readonly userTimeoutMs?: number;

@@ -22,10 +22,7 @@ export class HistogramMetric {
 
   observe(value: number): void {
     let bucket = 0;
-    for (const bound of this.#bounds) {
-      if (value <= bound) break;
-      bucket++;
-    }
+    while (bucket < this.#bounds.length && value > (this.#bounds[bucket] ?? 0)) bucket++;
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
     this.sum += value;
   }

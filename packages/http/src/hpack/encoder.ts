@@ -62,7 +62,7 @@ STATIC_TABLE.forEach(([name, value], position) => {
 /** Octets that `encode` writes for these fields at most, table size updates included. */
 export function encodedBound(fields: readonly string[]): number {
   let bound = 16;
-  for (const text of fields) bound += text.length + 8;
+  for (let index = 0; index < fields.length; index += 1) bound += (fields[index]?.length ?? 0) + 8;
   return bound;
 }
 

@@ -171,7 +171,7 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
         mark: thread.config.packetMark,
         timeoutMs: CONNECT_TIMEOUT,
         // The application sees its client's address. Its own address needs no help, and a loopback target none either.
-        ...(ip === target.ip || target.ip !== judged.ip ? {} : { source: { ip, required: false } }),
+        source: ip === target.ip || target.ip !== judged.ip ? undefined : { ip, required: false },
       },
       this,
     );

@@ -62,6 +62,8 @@ export class Judge {
   readonly #undescribed = new Set<Undescribed>();
   readonly #living = new Map<string, Roster<'judgedPlace', JudgedConnection>>();
   readonly #doubtful = new Map<JudgedConnection, ReactorTimer>();
+  /** What the store said of a pod, and when. */
+  readonly #described = new WeakMap<PodInfo, { revision: number; workload: Workload | undefined }>();
 
   constructor(reactor: Reactor, store: MeshStore) {
     this.#reactor = reactor;
@@ -199,6 +201,11 @@ export class Judge {
   }
 
   #workload(pod: PodInfo): Workload | undefined {
-    return this.#store.findOwn(pod.namespace, pod.name, pod.serviceAccount);
+    const { revision } = this.#store;
+    const known = this.#described.get(pod);
+    if (known?.revision === revision) return known.workload;
+    const workload = this.#store.findOwn(pod.namespace, pod.name, pod.serviceAccount);
+    this.#described.set(pod, { revision, workload });
+    return workload;
   }
 }

@@ -140,7 +140,7 @@ export class PlaintextConnection extends Transfer implements TcpConnectHandler, 
         local: true,
         mark: thread.config.packetMark,
         timeoutMs: CONNECT_TIMEOUT,
-        ...(this.source.ip === this.#destination.ip ? {} : { source: { ip: this.source.ip, required: false } }),
+        source: this.source.ip === this.#destination.ip ? undefined : { ip: this.source.ip, required: false },
       },
       this,
     );

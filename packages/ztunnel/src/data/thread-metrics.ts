@@ -11,7 +11,7 @@ import {
   POLICY_DECISIONS,
   SOCKETS_OPEN,
 } from '@ambit/telemetry/families';
-import { Metrics } from '@ambit/telemetry/metrics';
+import { Metrics, type NumberMetric } from '@ambit/telemetry/metrics';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
 import type { ServedPod } from './served-pod.ts';
@@ -24,6 +24,8 @@ export class ThreadMetrics {
   readonly #connectOut = this.#metrics.histogram(CONNECT_SECONDS, 'source');
   readonly #connectIn = this.#metrics.histogram(CONNECT_SECONDS, 'destination');
   readonly #now: () => number;
+  /** Most decisions are like the one before. */
+  #lastDecided: (Pick<Decision, 'allowed' | 'policy' | 'reason'> & { readonly metric: NumberMetric }) | undefined;
 
   /** `now` in monotonic milliseconds; counters of workloads that are gone expire by it. */
   constructor(now: () => number) {
@@ -70,13 +72,9 @@ export class ThreadMetrics {
   /** A decision about an inbound connection, and what dry-run policies would have said. */
   decided(decision: Decision): void {
     const { allowed, policy, reason, dryRun } = decision;
-    const action = reason.startsWith('deny')
-      ? 'deny'
-      : reason.startsWith('allow') || reason === 'no-allow-match'
-        ? 'allow'
-        : '';
-    this.#metrics.number(POLICY_DECISIONS, policy ?? '', action, allowed ? 'allow' : 'deny', reason, 'false').value +=
-      1;
+    const last = this.#lastDecided;
+    if (last?.allowed === allowed && last.policy === policy && last.reason === reason) last.metric.value += 1;
+    else this.#decided(decision);
     for (const finding of dryRun) {
       const denies = finding.action === 'deny' || finding.rule === undefined;
       this.#metrics.number(
@@ -88,6 +86,18 @@ export class ThreadMetrics {
         'true',
       ).value += 1;
     }
+  }
+
+  #decided({ allowed, policy, reason }: Decision): void {
+    const action = reason.startsWith('deny')
+      ? 'deny'
+      : reason.startsWith('allow') || reason === 'no-allow-match'
+        ? 'allow'
+        : '';
+    const outcome = allowed ? 'allow' : 'deny';
+    const metric = this.#metrics.number(POLICY_DECISIONS, policy ?? '', action, outcome, reason, 'false');
+    metric.value += 1;
+    this.#lastDecided = { allowed, policy, reason, metric };
   }
 
   dnsRequest(pod: ServedPod, type: string, protocol: 'tcp' | 'udp'): void {
