@@ -129,14 +129,21 @@ NAMES.forEach((name, index) => {
   ids[slotOf(hashOf(name, NAME_MULTIPLIER))] = index + 1;
 });
 
+/** The octets of all names, one behind the other; that of id `n` ends at `nameEnds[n]`. */
+const nameOctets: Buffer = Buffer.from(NAMES.join(''), 'latin1');
+const nameEnds = new Int32Array(NAMES.length + 1);
+NAMES.forEach((name, index) => {
+  nameEnds[index + 1] = (nameEnds[index] ?? 0) + name.length;
+});
+
 /** Id of the name `bytes[start, end)` with this hash, in whatever case; `FieldId.unknown` when it is none of ours. */
 export function fieldIdOf(bytes: Buffer, start: number, end: number, hash: number): number {
   const id = ids[slotOf(hash)] ?? 0;
   if (id === 0) return 0;
-  const name = NAMES[id - 1] ?? '';
-  if (name.length !== end - start) return 0;
-  for (let at = 0; at < name.length; at++) {
-    if (TOKEN_OCTETS[bytes[start + at] ?? 0] !== name.charCodeAt(at)) return 0;
+  let at = nameEnds[id - 1] ?? 0;
+  if ((nameEnds[id] ?? 0) - at !== end - start) return 0;
+  for (let from = start; from < end; from++, at++) {
+    if (TOKEN_OCTETS[bytes[from] ?? 0] !== nameOctets[at]) return 0;
   }
   return id;
 }

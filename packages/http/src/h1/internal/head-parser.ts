@@ -23,6 +23,7 @@ export type Section = 'request' | 'response' | 'trailers';
 const Phase = { method: 0, target: 1, version: 2, statusLine: 3, reasonPhrase: 4, name: 5, value: 6 } as const;
 
 /** `HTTP/1.x` and CRLF; `HTTP/1.x`, space and three digits. */
+const VERSION_LINE = Buffer.from('HTTP/1.1\r\n', 'latin1');
 const VERSION_LINE_BYTES = 10;
 const STATUS_LINE_BYTES = 12;
 
@@ -66,6 +67,8 @@ export class HeadParser {
   #single = 0;
   #target = '';
   #host: string | undefined;
+  /** A host that was judged before. */
+  #goodHost = '';
   #te = false;
 
   /** `scheme` is what `:scheme` of a request says. */
@@ -165,7 +168,9 @@ export class HeadParser {
 
   #requestVersion(bytes: Buffer, base: number, at: number, stop: number): number {
     const known = Math.min(VERSION_LINE_BYTES, stop - at);
-    for (let index = 0; index < known; index++) checkVersionOctet(bytes[at + index] ?? 0, index, false);
+    for (let index = 0; index < known; index++) {
+      if (bytes[at + index] !== VERSION_LINE[index]) checkVersionOctet(bytes[at + index] ?? 0, index, false);
+    }
     if (known < VERSION_LINE_BYTES) return -1;
     this.old = bytes[at + 7] === DIGIT_ZERO;
     this.#phase = Phase.name;
@@ -326,10 +331,12 @@ export class HeadParser {
   #onHost(value: string): void {
     if ((this.#single & HOST_SEEN) !== 0) throw new Http1Error('host-twice', 'two fields host');
     this.#single |= HOST_SEEN;
-    if (!isAuthority(value)) throw new Http1Error('host', 'a host that is not host or host:port');
+    if (value !== this.#goodHost && !isAuthority(value))
+      throw new Http1Error('host', 'a host that is not host or host:port');
     if (this.#host !== undefined && this.#host.toLowerCase() !== value.toLowerCase()) {
       throw new Http1Error('absolute-form-mismatch', 'a request target whose authority is not that of the field host');
     }
+    this.#goodHost = value;
     this.#host = value;
   }
 

@@ -60,9 +60,9 @@ export class HeadWriter {
     for (; pseudo + 1 < fields.length; pseudo += 2) {
       const name = fields[pseudo] ?? '';
       const value = fields[pseudo + 1] ?? '';
-      if (name === ':method') method = value;
-      else if (name === ':authority') authority = value;
-      else if (name === ':path') path = value;
+      if (name === ':method' && method === '') method = value;
+      else if (name === ':authority' && authority === '') authority = value;
+      else if (name === ':path' && path === '') path = value;
       else if (name !== ':scheme') break;
     }
     if (method === '' || !consistsOf(method, TOKEN_OCTETS)) throw new UnwritableError(':method is not a token');
