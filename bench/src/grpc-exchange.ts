@@ -4,9 +4,17 @@ import { type FieldList } from '@ambit/http/h2/message-fields';
 const REQUEST_MESSAGE_BYTES = 100;
 const ANSWER_MESSAGE_BYTES = 1024;
 
+export const CALL_PATH = '/echo.EchoService/Unary';
+
 /** Message with its prefix: not compressed, length (gRPC over HTTP/2, Length-Prefixed-Message). */
-export const CALL: Buffer = framed(REQUEST_MESSAGE_BYTES);
-export const ANSWER: Buffer = framed(ANSWER_MESSAGE_BYTES);
+export const CALL: Buffer = framed(REQUEST_MESSAGE_BYTES, 'c');
+/** Octets of an answer. */
+export const ANSWER_BYTES: number = 5 + ANSWER_MESSAGE_BYTES;
+
+/** `fill` is what the message is made of. */
+export function answerOf(fill: string): Buffer {
+  return framed(ANSWER_MESSAGE_BYTES, fill);
+}
 
 export const ANSWER_HEAD: FieldList = [':status', '200', 'content-type', 'application/grpc'];
 export const ANSWER_TRAILERS: FieldList = ['grpc-status', '0'];
@@ -16,15 +24,15 @@ export function callHead(sequence: number): FieldList {
   const timeout = 900_000 + (sequence & 0xffff);
   const span = sequence.toString(16).padStart(16, '0');
   return [
-    ...[':method', 'POST', ':scheme', 'http', ':path', '/echo.EchoService/Unary'],
+    ...[':method', 'POST', ':scheme', 'http', ':path', CALL_PATH],
     ...[':authority', 'echo.bench.svc.cluster.local', 'content-type', 'application/grpc', 'te', 'trailers'],
     ...['user-agent', 'ambit-bench/1', 'grpc-accept-encoding', 'identity'],
     ...['grpc-timeout', `${timeout}u`, 'traceparent', `00-0af7651916cd43dd8448eb211c80319c-${span}-01`],
   ];
 }
 
-function framed(size: number): Buffer {
-  const message = Buffer.alloc(5 + size, 'y');
+function framed(size: number, fill: string): Buffer {
+  const message = Buffer.alloc(5 + size, fill);
   message.writeUInt8(0, 0);
   message.writeUInt32BE(size, 1);
   return message;

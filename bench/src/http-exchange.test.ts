@@ -4,9 +4,9 @@ import {
   BODY_BYTES,
   LAST_REQUEST,
   REQUEST,
-  RESPONSE,
   RequestCounter,
   asksToClose,
+  responseOf,
 } from './http-exchange.ts';
 
 const body = 'x'.repeat(BODY_BYTES);
@@ -16,13 +16,22 @@ const through = Buffer.from(
 
 describe('an answer', () => {
   it('is complete with its last byte, wherever it is cut and whatever fields a proxy has added', () => {
-    for (const answer of [RESPONSE.bytes, through]) {
+    for (const answer of [responseOf('x').bytes, through]) {
       for (let cut = 12; cut < answer.length; cut += 1) {
         const reader = new AnswerReader();
         expect(reader.take(answer, 0, cut)).toBe('partial');
         expect(reader.take(answer, cut, answer.length)).toBe('complete');
         expect(reader.take(answer, 0, answer.length)).toBe('complete');
       }
+    }
+  });
+
+  it('tells which server it is of', () => {
+    const reader = new AnswerReader();
+    for (const fill of ['x', 'y', 'x']) {
+      const { bytes } = responseOf(fill);
+      expect(reader.take(bytes, 0, bytes.length)).toBe('complete');
+      expect(String.fromCharCode(reader.fill)).toBe(fill);
     }
   });
 

@@ -3,14 +3,18 @@ import { type Memory, allocate } from '@ambit/native/memory';
 /** Body of the answer, in bytes: what one small request to a service returns. */
 export const BODY_BYTES = 1024;
 
+export const PATH = '/bench';
+
 const END_OF_HEAD = '\r\n\r\n';
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
 
 const head = ['HTTP/1.1 200 OK', 'Content-Type: text/plain', `Content-Length: ${BODY_BYTES}`].join('\r\n');
 
-/** Every answer of the echo server is these bytes, so that it spends no time on writing them. */
-export const RESPONSE: Memory = memoryOf(`${head}${END_OF_HEAD}${'x'.repeat(BODY_BYTES)}`);
+/** Every answer of an echo server is such bytes, so that it spends no time on writing them. `fill` is what its body is made of. */
+export function responseOf(fill: string): Memory {
+  return memoryOf(`${head}${END_OF_HEAD}${fill.repeat(BODY_BYTES)}`);
+}
 
 /** The request on a connection that is kept. */
 export const REQUEST: Memory = memoryOf(requestText('Accept: */*'));
@@ -90,6 +94,12 @@ export class AnswerReader {
   #received = 0;
   /** Octets of the whole answer; 0 while its head has not ended. */
   #length = 0;
+  #fill = 0;
+
+  /** What the body of the last complete answer ended in. */
+  get fill(): number {
+    return this.#fill;
+  }
 
   /** Takes bytes of the answer that is awaited. `bad`: not a success, or more than the answer. */
   take(bytes: Buffer, start: number, end: number): AnswerProgress {
@@ -103,13 +113,14 @@ export class AnswerReader {
     const exact = this.#received === this.#length;
     this.#received = 0;
     this.#length = 0;
+    this.#fill = bytes[end - 1] ?? 0;
     return exact ? 'complete' : 'bad';
   }
 }
 
 function requestText(last: string): string {
   return (
-    ['GET /bench HTTP/1.1', 'Host: echo.bench.svc.cluster.local', 'User-Agent: ambit-bench/1', last].join('\r\n') +
+    [`GET ${PATH} HTTP/1.1`, 'Host: echo.bench.svc.cluster.local', 'User-Agent: ambit-bench/1', last].join('\r\n') +
     END_OF_HEAD
   );
 }

@@ -23,6 +23,8 @@ export const CANARY_HEADER = 'x-canary';
 export interface Backend {
   readonly name: string;
   readonly ip: string;
+  /** What its answers are made of. */
+  readonly fill: string;
   /** Share of the requests in percent. */
   readonly weight: number;
   /** Where the servers of the backend's pod listen, by the name of the Service's port. */
@@ -32,12 +34,14 @@ export interface Backend {
 export const STABLE: Backend = {
   name: 'echo-v1',
   ip: '10.96.0.81',
+  fill: 'x',
   weight: 90,
   targetPorts: { http: 8080, grpc: 9080 },
 };
 export const CANARY: Backend = {
   name: 'echo-v2',
   ip: '10.96.0.82',
+  fill: 'y',
   weight: 10,
   targetPorts: { http: 8081, grpc: 9081 },
 };

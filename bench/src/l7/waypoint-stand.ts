@@ -1,16 +1,20 @@
 import { join } from 'node:path';
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
+import { AmbitError } from '@ambit/core/errors';
 import { type Bed, createBed } from '@ambit/local/bed/bed';
 import type { BedPod } from '@ambit/local/bed/pod';
 import type { NamespacedProcess } from '@ambit/local/bed/process';
 import { becomeReady } from '@ambit/local/bed/ready';
+import { CALL_PATH } from '../grpc-exchange.ts';
+import { PATH } from '../http-exchange.ts';
 import { bedFolder } from '../run/bed-folder.ts';
 import { Generator } from '../run/generator.ts';
 import { logSays, nodeProgram, pin, pinned, widenPorts } from '../run/programs.ts';
 import type { Stand } from '../run/stand.ts';
 import {
   BACKENDS,
+  CANARY,
   CLIENT_ACCOUNT,
   GRPC,
   HTTP,
@@ -40,6 +44,10 @@ const LOCAL: Readonly<Record<ServicePort['name'], SocketAddress>> = {
 
 /** Characters of the waypoint's log that are shown when it does not answer. */
 const LAST_WORDS = 3_000;
+
+/** Milliseconds of requests, one at a time, that must be shared out as the routes say, and by how much that may differ by chance. */
+const PROOF_MS = 800;
+const TOLERATED_POINTS = 5;
 
 /** Generator, tunnel end, waypoint, tunnel end, servers; without a program the tunnel ends talk to each other. */
 export async function startStand(program: WaypointProgram | undefined): Promise<Stand> {
@@ -99,6 +107,7 @@ async function startChain(
   try {
     await generator.firstAnswer('new', LOCAL.http, { parallel: 1 });
     await generator.firstAnswer('grpc', LOCAL.grpc, {});
+    if (proxy !== undefined) await proveRoute(generator, proxy);
   } catch (error) {
     console.error(`  the waypoint's last words:\n${proxy?.output().slice(-LAST_WORDS) ?? ''}`);
     throw error;
@@ -112,11 +121,34 @@ async function startChain(
   };
 }
 
+/** Figures of a waypoint that does not do what the other does would be worth nothing: it must share out requests, and log them. */
+async function proveRoute(generator: Generator, waypoint: NamespacedProcess): Promise<void> {
+  for (const [shape, target] of [
+    ['keep-alive', LOCAL.http],
+    ['grpc', LOCAL.grpc],
+  ] as const) {
+    const { errors, others = 0, total } = await generator.load(shape, target, { warmUp: 1, measure: PROOF_MS });
+    const share = (100 * others) / total;
+    if (errors > 0 || Math.abs(share - CANARY.weight) > TOLERATED_POINTS) {
+      const found = `${share.toFixed(1)} % of ${total} requests, ${errors} errors`;
+      throw new AmbitError(
+        'AMBIT_BENCH_STAND',
+        `${shape}: ${found} for ${CANARY.name}, which should get ${CANARY.weight} %`,
+      );
+    }
+  }
+  for (const path of [PATH, CALL_PATH]) {
+    if (!waypoint.output().includes(path)) {
+      throw new AmbitError('AMBIT_BENCH_STAND', `the waypoint's access log does not tell of ${path}`);
+    }
+  }
+}
+
 /** One pod with the servers of both backends. */
 function startServers(bed: Bed): Promise<BedPod> {
-  const listeners = BACKENDS.flatMap(({ targetPorts }) => [
-    `0.0.0.0:${targetPorts.http}`,
-    `0.0.0.0:${targetPorts.grpc}=grpc`,
+  const listeners = BACKENDS.flatMap(({ fill, targetPorts }) => [
+    `0.0.0.0:${targetPorts.http}=echo:${fill}`,
+    `0.0.0.0:${targetPorts.grpc}=grpc:${fill}`,
   ]);
   return bed.node('b').pod({
     name: SERVER_ACCOUNT,

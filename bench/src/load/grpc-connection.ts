@@ -9,7 +9,7 @@ import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { ANSWER, CALL, callHead } from '../grpc-exchange.ts';
+import { ANSWER_BYTES, CALL, callHead } from '../grpc-exchange.ts';
 import type { ConnectionOpener, RequestSlot, SlotEvents } from './request-load.ts';
 
 /** HTTP/2 with prior knowledge: unary calls side by side. */
@@ -83,9 +83,9 @@ class GrpcConnection implements ByteEndpointHandler, Http2Handler<GrpcSlot> {
     if (fieldValue(fields, ':status') !== '200' || endStream) stream.owner?.fail();
   }
 
-  onData(stream: Http2Stream<GrpcSlot>, _bytes: Buffer, start: number, end: number, endStream: boolean): void {
+  onData(stream: Http2Stream<GrpcSlot>, bytes: Buffer, start: number, end: number, endStream: boolean): void {
     this.http.release(stream, end - start);
-    stream.owner?.received(end - start, endStream);
+    stream.owner?.received(end - start, bytes[end - 1] ?? 0, endStream);
   }
 
   onTrailers(stream: Http2Stream<GrpcSlot>, fields: FieldList): void {
@@ -131,6 +131,7 @@ class GrpcSlot implements RequestSlot {
   #intended = 0;
   #busy = false;
   #received = 0;
+  #fill = 0;
 
   constructor(connection: GrpcConnection, events: SlotEvents) {
     this.#connection = connection;
@@ -144,20 +145,21 @@ class GrpcSlot implements RequestSlot {
     this.#connection.call(this);
   }
 
-  received(size: number, endStream: boolean): void {
+  received(size: number, fill: number, endStream: boolean): void {
     this.#received += size;
+    this.#fill = fill;
     // An answer ends in trailers.
     if (endStream) this.fail();
   }
 
   finish(good: boolean): void {
     if (!this.#busy) return;
-    if (!good || this.#received !== ANSWER.length) {
+    if (!good || this.#received !== ANSWER_BYTES) {
       this.fail();
       return;
     }
     this.#busy = false;
-    this.#events.completed(this, this.#intended);
+    this.#events.completed(this, this.#intended, this.#fill);
   }
 
   /** The call failed; the window is refused, so the slot is not used again. */

@@ -53,7 +53,7 @@ class Http1Slot implements RequestSlot, ReadinessHandler {
       this.destroy();
     } else if (progress === 'complete') {
       this.#busy = false;
-      this.#events.completed(this, this.#intended);
+      this.#events.completed(this, this.#intended, this.#answer.fill);
     }
   }
 

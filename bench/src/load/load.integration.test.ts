@@ -11,13 +11,18 @@ const SERVER = fileURLToPath(new URL('../serve/main.ts', import.meta.url));
 const ECHO = '127.0.0.1:28080';
 const SINK = '127.0.0.1:25201';
 const CALLS = '127.0.0.1:28081';
+const OTHER_ECHO = '127.0.0.1:28082';
 
 let server: ChildProcess;
 
 beforeAll(async () => {
-  server = spawn(process.execPath, [...process.execArgv, SERVER, ECHO, `${SINK}=sink`, `${CALLS}=grpc`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  server = spawn(
+    process.execPath,
+    [...process.execArgv, SERVER, ECHO, `${SINK}=sink`, `${CALLS}=grpc:y`, `${OTHER_ECHO}=echo:y`],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   if (server.stdout !== null) await once(server.stdout, 'data');
 });
 
@@ -54,6 +59,9 @@ describe('the generator', () => {
     const max = await load('keep-alive', '--connections', '8', '--target', ECHO, ...times);
     expect(max).toMatchObject({ errors: 0 });
     expect(max.done).toBeGreaterThan(1000);
+    expect(max.others).toBe(0);
+    const other = await load('keep-alive', '--target', OTHER_ECHO, ...times);
+    expect(other.others).toBe(other.total);
     const fresh = await load('new', '--parallel', '4', '--target', ECHO, ...times);
     expect(fresh).toMatchObject({ errors: 0 });
     expect(fresh.done).toBeGreaterThan(50);
@@ -66,6 +74,7 @@ describe('the generator', () => {
     const max = await load('grpc', '--streams', '32', '--target', CALLS, ...times);
     expect(max).toMatchObject({ errors: 0 });
     expect(max.done).toBeGreaterThan(1000);
+    expect(max.others).toBe(max.total);
     const paced = await load('grpc', '--streams', '32', '--rate', '500', '--target', CALLS, ...times);
     expect(paced).toMatchObject({ errors: 0 });
     expect(paced.latency?.count).toBeGreaterThan(100);

@@ -31,7 +31,8 @@ export interface RequestSlot {
 /** What a connection tells of its slots. */
 export interface SlotEvents {
   opened(slot: RequestSlot): void;
-  completed(slot: RequestSlot, intended: number): void;
+  /** `fill` is what the answer ended in, an octet. */
+  completed(slot: RequestSlot, intended: number, fill: number): void;
   /** A slot is gone, with a request under way or without. */
   lost(busy: boolean): void;
   /** An answer was not what it should be. */
@@ -52,6 +53,8 @@ const GRACE_MS = 2_000;
 const OPENING_MS = 10_000;
 /** The longest sleep of a turn while nothing is due. */
 const TURN_MS = 50;
+/** What answers of the other server are made of: 'y'. */
+const OTHER_FILL = 0x79;
 /** Latencies kept per run. */
 const LATENCIES = 4_000_000;
 
@@ -69,6 +72,7 @@ export class RequestLoad implements SlotEvents {
   #inFlight = 0;
   #longestQueue = 0;
   #errors = 0;
+  #others = 0;
   #failure: AmbitError | undefined;
 
   constructor(reactor: Reactor, options: RequestOptions, opener: ConnectionOpener) {
@@ -95,6 +99,7 @@ export class RequestLoad implements SlotEvents {
     pacer?.stop();
     return this.#window.report(this.#errors + this.#inFlight, {
       ...(rate > 0 ? { rate, longestQueue: this.#longestQueue } : {}),
+      others: this.#others,
       latency: this.#latencies.summary(),
     });
   }
@@ -124,8 +129,9 @@ export class RequestLoad implements SlotEvents {
     this.#failure = error;
   }
 
-  completed(slot: RequestSlot, intended: number): void {
+  completed(slot: RequestSlot, intended: number, fill: number): void {
     const now = monotonicNow();
+    if (fill === OTHER_FILL) this.#others += 1;
     this.#inFlight -= 1;
     this.#window.done += 1;
     if (this.#window.covers(intended)) this.#latencies.add(now - intended);

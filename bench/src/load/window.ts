@@ -14,6 +14,8 @@ export interface LoadReport {
   readonly rate?: number;
   /** Most requests that waited for a free connection at once. */
   readonly longestQueue?: number;
+  /** Of `total`, answers made of `y`: those of the other one of two servers. Requests on connections that stay open only. */
+  readonly others?: number;
   /** Absent for bulk. */
   readonly latency?: LatencySummary;
   /** Processor time in nanoseconds of the watched processes within the window, in the order they were named. */
@@ -70,7 +72,7 @@ export class Window {
     return instant >= this.begin && instant < this.end;
   }
 
-  report(errors: number, more: Pick<LoadReport, 'rate' | 'longestQueue' | 'latency'>): LoadReport {
+  report(errors: number, more: Pick<LoadReport, 'rate' | 'longestQueue' | 'others' | 'latency'>): LoadReport {
     const seconds = (this.#closedAt - this.#openedAt) / 1000;
     return {
       seconds,

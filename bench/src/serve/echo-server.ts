@@ -1,18 +1,20 @@
 import { EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
 import { EAGAIN } from '@ambit/native/errno';
+import type { Memory } from '@ambit/native/memory';
 import { recv, send } from '@ambit/native/socket';
 import { setNoDelay } from '@ambit/native/socket-option';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import { Listener } from '@ambit/reactor/listener';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
-import { RESPONSE, RequestCounter, asksToClose } from '../http-exchange.ts';
+import { RequestCounter, asksToClose, responseOf } from '../http-exchange.ts';
 
-/** Answers every request with `RESPONSE`, at once and from one buffer. */
-export function serveEcho(reactor: Reactor, listener: number): Listener {
+/** Answers every request with the same bytes, at once and from one buffer. `fill` is what the body is made of. */
+export function serveEcho(reactor: Reactor, listener: number, fill: string): Listener {
+  const response = responseOf(fill);
   return new Listener(reactor, listener, {
     onAccept: (fd) => {
       setNoDelay(fd);
-      reactor.register(fd, EPOLLIN, new EchoConnection(reactor, fd));
+      reactor.register(fd, EPOLLIN, new EchoConnection(reactor, fd, response));
     },
   });
 }
@@ -20,15 +22,17 @@ export function serveEcho(reactor: Reactor, listener: number): Listener {
 class EchoConnection implements ReadinessHandler {
   readonly #reactor: Reactor;
   readonly #fd: number;
+  readonly #response: Memory;
   readonly #requests = new RequestCounter();
   /** The answer that is being sent is the last one. */
   #last = false;
   /** Answer bytes that the kernel has not taken yet. */
   #owed = 0;
 
-  constructor(reactor: Reactor, fd: number) {
+  constructor(reactor: Reactor, fd: number, response: Memory) {
     this.#reactor = reactor;
     this.#fd = fd;
+    this.#response = response;
   }
 
   onReady(): void {
@@ -46,7 +50,7 @@ class EchoConnection implements ReadinessHandler {
     const requests = this.#requests.count(scratch.bytes, 0, count);
     if (requests === 0) return;
     this.#last = asksToClose(scratch.bytes, count);
-    this.#owed = requests * RESPONSE.bytes.length;
+    this.#owed = requests * this.#response.bytes.length;
     this.#pay();
   }
 
@@ -55,10 +59,10 @@ class EchoConnection implements ReadinessHandler {
   }
 
   #pay(): void {
-    const whole = RESPONSE.bytes.length;
+    const whole = this.#response.bytes.length;
     while (this.#owed > 0) {
       const left = this.#owed % whole === 0 ? whole : this.#owed % whole;
-      const count = send(this.#fd, RESPONSE.address + whole - left, left);
+      const count = send(this.#fd, this.#response.address + whole - left, left);
       if (count > 0) {
         this.#owed -= count;
         continue;

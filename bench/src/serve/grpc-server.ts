@@ -6,23 +6,26 @@ import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import { Listener } from '@ambit/reactor/listener';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
-import { ANSWER, ANSWER_HEAD, ANSWER_TRAILERS } from '../grpc-exchange.ts';
+import { ANSWER_HEAD, ANSWER_TRAILERS, answerOf } from '../grpc-exchange.ts';
 
-/** Answers every call with the same message and status 0, on HTTP/2 with prior knowledge. */
-export function serveGrpc(reactor: Reactor, listener: number): Listener {
+/** Answers every call with the same message, made of `fill`, and status 0, on HTTP/2 with prior knowledge. */
+export function serveGrpc(reactor: Reactor, listener: number, fill: string): Listener {
+  const message = answerOf(fill);
   return new Listener(reactor, listener, {
     onAccept: (fd) => {
       setNoDelay(fd);
-      new CallConnection(reactor, fd);
+      new CallConnection(reactor, fd, message);
     },
   });
 }
 
 class CallConnection implements ByteEndpointHandler, Http2Handler<undefined> {
+  readonly #message: Buffer;
   readonly #endpoint: TcpEndpoint;
   readonly #http: Http2Connection<undefined>;
 
-  constructor(reactor: Reactor, fd: number) {
+  constructor(reactor: Reactor, fd: number, message: Buffer) {
+    this.#message = message;
     this.#endpoint = new TcpEndpoint(reactor, fd, this);
     this.#http = new Http2Connection<undefined>(this.#endpoint.output, this, reactor, { role: 'server' });
   }
@@ -63,7 +66,7 @@ class CallConnection implements ByteEndpointHandler, Http2Handler<undefined> {
   /** When the output is full the message is cut short, and the generator counts the call as failed. */
   #answer(stream: Http2Stream<undefined>): void {
     this.#http.respond(stream, ANSWER_HEAD, false);
-    this.#http.sendData(stream, ANSWER, 0, ANSWER.length, false);
+    this.#http.sendData(stream, this.#message, 0, this.#message.length, false);
     this.#http.sendTrailers(stream, ANSWER_TRAILERS);
   }
 
