@@ -15,13 +15,14 @@ import type { DataThreadContext } from './data/context.ts';
 import { Credentials } from './data/credentials.ts';
 import { DataPlane } from './data/data-plane.ts';
 import { upstreamResolver } from './data/dns-forwarder.ts';
+import { trimWhenGrown } from './data/heap-trim.ts';
 import { Judge } from './data/judge.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { KEEPALIVE } from './keepalive.ts';
 import type { Command, Report, ThreadStart } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
-const { config, channel, unanswered, logWritten } = workerData as ThreadStart;
+const { index, config, channel, unanswered, logWritten } = workerData as ThreadStart;
 
 // The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
 const reactor: Reactor = new Reactor({
@@ -79,6 +80,8 @@ reactor.post(ready);
 reactor.after(START_GARBAGE_AFTER, () => {
   collectStartGarbage({ code: false });
 });
+// The heap is the process's: one thread looks after it.
+if (index === 0) trimWhenGrown(reactor, () => process.memoryUsage.rss());
 reactor.run();
 reactor.dispose();
 
