@@ -6,7 +6,8 @@ import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-o
 import { type Condition, conditionOf } from '../condition.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { isExported } from './exported.ts';
-import { hostMatches, type ServiceHosts } from './hosts.ts';
+import { HostIndex } from './host-index.ts';
+import type { ServiceHosts } from './hosts.ts';
 import { notHonoured, notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 
@@ -28,6 +29,7 @@ export class DestinationRules {
   readonly #rules: readonly DestinationRule[];
   readonly #refused = new Map<DestinationRule, string>();
   readonly #used = new Set<DestinationRule>();
+  readonly #byHost = new HostIndex<DestinationRule>();
 
   constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts) {
     this.#settings = settings;
@@ -36,6 +38,7 @@ export class DestinationRules {
     for (const rule of this.#rules) {
       const fields = fieldsNotHonoured(rule);
       if (fields.length > 0) this.#refused.set(rule, notHonouredMessage(fields));
+      else this.#byHost.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
     }
   }
 
@@ -77,15 +80,15 @@ export class DestinationRules {
    */
   #rulesFor(service: Service, waypointNamespace: string): DestinationRule[] {
     const name = this.#hosts.hostOf(service);
+    const [exact, wildcards] = [this.#byHost.exact(name), this.#byHost.wildcards(name)];
     for (const namespace of [waypointNamespace, service.metadata.namespace, this.#settings.rootNamespace]) {
-      const fitting = this.#rules
-        .filter(({ metadata }) => metadata.namespace === namespace)
-        .filter((rule) => !this.#refused.has(rule) && isExported(rule.spec.exportTo, namespace, waypointNamespace))
-        .map((rule) => ({ rule, host: this.#hosts.resolve(rule.spec.host, namespace) }))
-        .filter(({ host }) => hostMatches(host, name));
-      const longest = Math.max(...fitting.map(({ host }) => (host.includes('*') ? host.length : Infinity)));
-      const best = fitting.filter(({ host }) => (host.includes('*') ? host.length : Infinity) === longest);
-      if (best.length > 0) return best.map(({ rule }) => rule);
+      const isSeen = ({ metadata, spec }: DestinationRule): boolean =>
+        metadata.namespace === namespace && isExported(spec.exportTo, namespace, waypointNamespace);
+      const best = exact.filter(isSeen);
+      if (best.length > 0) return best;
+      const fitting = wildcards.filter(({ value }) => isSeen(value));
+      const longest = Math.max(...fitting.map(({ host }) => host.length));
+      if (fitting.length > 0) return fitting.filter(({ host }) => host.length === longest).map(({ value }) => value);
     }
     return [];
   }

@@ -2,6 +2,7 @@ import type { Model } from '../../model.ts';
 import type { Service } from '../../objects.ts';
 import { hostnameOf, isPublished } from '../service.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { hostMatches } from './host-index.ts';
 
 /** Services by the hosts that Istio's objects name. */
 export class ServiceHosts {
@@ -32,12 +33,8 @@ export class ServiceHosts {
 
   /** The Services that a resolved host, possibly `*` or `*.suffix`, stands for. */
   matching(host: string): Service[] {
+    const exact = this.#services.get(host);
+    if (exact !== undefined || !host.startsWith('*')) return exact === undefined ? [] : [exact];
     return [...this.#services].filter(([name]) => hostMatches(host, name)).map(([, service]) => service);
   }
-}
-
-/** Whether a resolved host, possibly with a wildcard, stands for a name. */
-export function hostMatches(host: string, name: string): boolean {
-  if (host === '*') return true;
-  return host.startsWith('*.') ? name.endsWith(host.slice(1)) : host === name;
 }

@@ -8,7 +8,8 @@ import { tcpPorts } from '../service.ts';
 import type { Backend, ReferenceProblem } from './backends.ts';
 import type { ClusterSet } from './clusters.ts';
 import { isExported } from './exported.ts';
-import { hostMatches, type ServiceHosts } from './hosts.ts';
+import { HostIndex } from './host-index.ts';
+import type { ServiceHosts } from './hosts.ts';
 import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 import { protocolOf } from './protocol.ts';
@@ -45,6 +46,8 @@ export class VirtualServices {
   readonly #objects: readonly VirtualService[];
   readonly #refused = new Map<VirtualService, string>();
   readonly #outcomes = new Map<VirtualService, Outcome>();
+  /** Those in force for the mesh. */
+  readonly #byHost = new HostIndex<VirtualService>();
 
   constructor(model: Model, hosts: ServiceHosts) {
     this.#hosts = hosts;
@@ -52,6 +55,9 @@ export class VirtualServices {
     for (const object of this.#objects) {
       const refusal = refusalOf(object);
       if (refusal !== undefined) this.#refused.set(object, refusal);
+      else if (actsOnMesh(object.spec.gateways)) {
+        for (const host of new Set(this.#hostsOf(object))) this.#byHost.add(host, object);
+      }
       this.#outcomes.set(object, { used: false, lost: new Set(), references: new Map() });
     }
   }
@@ -131,18 +137,14 @@ export class VirtualServices {
 
   #objectsFor(service: Service, waypointNamespace: string): VirtualService[] {
     const name = this.#hosts.hostOf(service);
-    const fitting = this.#objects.filter((object) => {
-      const { namespace } = object.metadata;
+    const exact = this.#byHost.exact(name);
+    const wildcards = this.#byHost.wildcards(name).map(({ value }) => value);
+    return [...new Set([...exact, ...wildcards])].filter(({ metadata: { namespace }, spec }) => {
       return (
-        !this.#refused.has(object) &&
         (namespace === service.metadata.namespace || namespace === waypointNamespace) &&
-        isExported(object.spec.exportTo, namespace, waypointNamespace) &&
-        actsOnMesh(object.spec.gateways) &&
-        this.#hostsOf(object).some((host) => hostMatches(host, name))
+        isExported(spec.exportTo, namespace, waypointNamespace)
       );
     });
-    const isExact = (object: VirtualService): boolean => this.#hostsOf(object).includes(name);
-    return [...fitting.filter(isExact), ...fitting.filter((object) => !isExact(object))];
   }
 
   #httpRoute(
