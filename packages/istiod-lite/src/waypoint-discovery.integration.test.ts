@@ -157,13 +157,13 @@ describe('discovery for waypoints', () => {
     expect((await controller.logged('a discovery client is refused'))['reason']).toContain(reason);
   });
 
-  it('brings a change of weights to the waypoint within 200 ms', async () => {
+  it('brings a change of weights to the waypoint within a second', async () => {
     const one = await subscribe('one');
     expect(weightsOf(one)).toEqual([90, 10]);
     const started = performance.now();
     await controller.put('shop.yaml', GATEWAYS + service('mine', 'one') + service('theirs', 'two') + route(50));
     await eventually(() => (weightsOf(one)?.[0] === 50 ? true : undefined), 'the new weights');
-    expect(performance.now() - started).toBeLessThan(200);
+    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   it('tells a waypoint of a new service before a ztunnel sends there, and lets it serve on when it has lost it', async () => {

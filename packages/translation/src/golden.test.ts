@@ -42,9 +42,7 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
   const translation = translate(model, DEFAULT_SETTINGS);
   expect(rejectedByProxies(translation)).toEqual([]);
   for (const service of translation.servedServices.values()) {
-    const read = (): unknown => readServedService(toBinary(ServedServiceSchema, service));
-    if (service.requiredFeatures.includes('authorization')) expect(read).toThrow(/authorization/);
-    else expect(read).not.toThrow();
+    expect(() => readServedService(toBinary(ServedServiceSchema, service))).not.toThrow();
   }
   const { addresses, authorizations, servedServices, conditions } = translation;
   return {

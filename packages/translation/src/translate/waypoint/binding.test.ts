@@ -33,7 +33,7 @@ const DEPLOYED = [GATEWAY, FRONT];
 function bound(
   objects: readonly string[],
   memory?: Memory,
-): { leadsTo: string; served: readonly string[] | undefined } {
+): { leadsTo: string; served: readonly number[] | undefined } {
   const decoded = decodeManifests('shop.yaml', [SERVICE, ...objects].join('\n---\n'));
   expect(decoded.problems).toEqual([]);
   const { addresses, servedServices } = translate(
@@ -45,7 +45,7 @@ function bound(
   const waypoint = type?.case === 'service' ? type.value.waypoint : undefined;
   return {
     leadsTo: waypoint === undefined ? 'pods' : 'waypoint',
-    served: servedServices.get('shop/w/shop/web.shop.svc.cluster.local')?.requiredFeatures,
+    served: servedServices.get('shop/w/shop/web.shop.svc.cluster.local')?.ports.map(({ port }) => port),
   };
 }
 
@@ -79,9 +79,9 @@ describe('a Service that asks for a waypoint', () => {
     expect(bound(objects, memory).leadsTo).toBe(leadsTo);
   });
 
-  it('is known to the waypoint before that is ready, and not served while a policy waits that nobody can judge', () => {
-    expect(bound(DEPLOYED).served).toEqual(['http-routes', 'retries']);
-    expect(bound([...DEPLOYED, READY_POD, ON_GATEWAY]).served).toEqual(['authorization', 'http-routes', 'retries']);
+  it('is known to the waypoint before that is ready, and on no port while a policy waits that nobody can judge', () => {
+    expect(bound(DEPLOYED).served).toEqual([80]);
+    expect(bound([...DEPLOYED, READY_POD, ON_GATEWAY]).served).toEqual([]);
   });
 
   it('is no waypoint itself', () => {

@@ -36,7 +36,10 @@ export class ServedServices {
     return `${objectName(gateway.metadata)}/${service.metadata.namespace}/${hostname}`;
   }
 
-  /** `judged`: policies wait for it at the waypoint. */
+  /**
+   * `judged`: policies wait for it at the waypoint. None can judge them, so no port is served. To ask for a feature that no
+   * waypoint has would not do: one that serves the Service already would keep the version without the policy.
+   */
   convert({ gateway }: Waypoint, service: Service, judged: boolean): ServedService {
     const waypointNamespace = gateway.metadata.namespace;
     const clusters = new ClusterSet({ ...this.#parts, waypointNamespace });
@@ -46,10 +49,10 @@ export class ServedServices {
       waypointName: gateway.metadata.name,
       namespace: service.metadata.namespace,
       hostname: hostnameOf(service, this.#parts.settings),
-      ports,
-      clusters: clusters.list(),
+      ports: judged ? [] : ports,
+      clusters: judged ? [] : clusters.list(),
     });
-    served.requiredFeatures = requiredFeaturesOf(served, judged);
+    served.requiredFeatures = requiredFeaturesOf(served);
     return served;
   }
 
