@@ -202,8 +202,10 @@ describe.each(COMBINATIONS)('%s in, %s out', (front, back) => {
     chain.network.capacity = 20_000;
     let sent = 0;
     chain.answer = (origin) => {
-      if (fieldValue(origin.fields, 'x-big') === undefined)
-        return void origin.exchange.respond([':status', '204'], true);
+      if (fieldValue(origin.fields, 'x-big') === undefined) {
+        origin.exchange.respond([':status', '204'], true);
+        return;
+      }
       origin.exchange.respond([':status', '200'], false);
       const block = Buffer.alloc(50_000);
       const go = (): void => {

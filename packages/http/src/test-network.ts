@@ -299,13 +299,13 @@ export function proxyRequest(
   endStream: boolean,
   send: (fields: FieldList, endStream: boolean, receiver: ResponseReceiver) => ClientExchange | undefined,
 ): void {
-  let up: ClientExchange | undefined;
+  const upstream: { exchange?: ClientExchange | undefined } = {};
   const there = new Forwarder(
     () => down,
-    () => up,
+    () => upstream.exchange,
   );
   const back = new Forwarder(
-    () => up,
+    () => upstream.exchange,
     () => down,
   );
   const receiver: ExchangeReceiver = {
@@ -315,13 +315,13 @@ export function proxyRequest(
     onTrailers: (trailers) => {
       there.trailers(trailers);
     },
-    onReset: (reset) => up?.reset(reset.errorCode),
+    onReset: (reset) => upstream.exchange?.reset(reset.errorCode),
     onWritable: () => {
       back.writable();
     },
   };
   down.receiver = receiver;
-  up = send(fields, endStream, {
+  upstream.exchange = send(fields, endStream, {
     onInformational: (interim) => {
       down.inform(interim);
     },

@@ -22,7 +22,7 @@ export interface Reading {
 }
 
 class Reader implements ServerConnectionHandler {
-  readonly sink: MemorySink = new MemorySink(1 << 20);
+  readonly sink: MemorySink = new MemorySink(1 << 13);
   readonly connection: Http1ServerConnection = new Http1ServerConnection(this.sink, this);
   readonly requests: ReadRequest[] = [];
   status = 0;

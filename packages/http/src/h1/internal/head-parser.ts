@@ -68,7 +68,7 @@ export class HeadParser {
   #target = '';
   #host: string | undefined;
   /** A host that was judged before. */
-  #goodHost = '';
+  #goodHost: string | undefined;
   #te = false;
 
   /** `scheme` is what `:scheme` of a request says. */
