@@ -1,6 +1,18 @@
-import pino, { type Logger } from 'pino';
+import pino from 'pino';
 
-export type { Logger } from 'pino';
+type Write = {
+  (message: string): void;
+  (fields: object, message: string): void;
+};
+
+/** What the control sides write to. Fields stand in the line as they are; `error` is the message of what was thrown. */
+export interface Logger {
+  readonly debug: Write;
+  readonly info: Write;
+  readonly warn: Write;
+  readonly error: Write;
+  readonly fatal: Write;
+}
 
 export type LogLevel = 'debug' | 'error' | 'fatal' | 'info' | 'silent' | 'trace' | 'warn';
 

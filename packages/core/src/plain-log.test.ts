@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createLogger } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
 import { createPlainLog } from './plain-log.ts';
 
 const path = join(tmpdir(), `ambit-plain-log-${process.pid}`);
@@ -12,7 +12,7 @@ function written(write: (descriptor: number) => void): string {
   const descriptor = openSync(path, 'w');
   try {
     write(descriptor);
-    return readFileSync(path, 'utf8').replace(/"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/, '"time":"T"');
+    return readFileSync(path, 'utf8').replaceAll(/"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/g, '"time":"T"');
   } finally {
     closeSync(descriptor);
     rmSync(path);
@@ -20,13 +20,19 @@ function written(write: (descriptor: number) => void): string {
 }
 
 describe('a plain log', () => {
-  it('writes the same line as the logger', () => {
+  it.each(['debug', 'info', 'warn', 'error', 'fatal'] as const)('writes the same %s lines as the logger', (level) => {
     const fields = { reason: 'say "no"\n', pause: 1.5, pods: 0, absent: undefined };
-    const expected = written((descriptor) => createLogger('keeper', { descriptor }).error(fields, 'it ended'));
-    expect(written((descriptor) => createPlainLog('keeper', descriptor).error(fields, 'it ended'))).toBe(expected);
+    for (const lowest of ['debug', 'warn', 'silent'] as const) {
+      const say = (log: Logger): void => {
+        log[level](fields, 'it ended');
+        log[level]('without fields');
+      };
+      const expected = written((descriptor) => say(createLogger('keeper', { descriptor, level: lowest })));
+      expect(written((descriptor) => say(createPlainLog('keeper', { descriptor, level: lowest })))).toBe(expected);
+    }
   });
 
   it('goes on when nobody takes the line', () => {
-    expect(() => createPlainLog('keeper', -1).error({}, 'unheard')).not.toThrow();
+    expect(() => createPlainLog('keeper', { descriptor: -1 }).error({}, 'unheard')).not.toThrow();
   });
 });

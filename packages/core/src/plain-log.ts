@@ -1,24 +1,31 @@
 import { writeSync } from 'node:fs';
-
-/** The part of a logger that a plain log has. */
-export interface PlainLog {
-  error(fields: object, message: string): void;
-}
+import type { Logger, LogLevel, LogOptions } from './log.ts';
 
 /** How often a full pipe is tried again, and the pause between, milliseconds: as long as a line may hold up its process. */
 const ATTEMPTS = 20;
 const PAUSE = 5;
 
+const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
 /**
- * Writes lines of the form that `createLogger` writes, without the log library, which would be a tenth of the memory of a
- * process that logs a few errors in its life. `descriptor`: default 1 (standard output). Never throws.
+ * Writes lines of the form that `createLogger` writes, without the log library: for the processes of which every node has
+ * one, and which log little. Never throws.
  */
-export function createPlainLog(component: string, descriptor = 1): PlainLog {
-  return {
-    error: (fields: object, message: string): void => {
-      const line = { level: 'error', time: new Date().toISOString(), component, ...fields, msg: message };
+export function createPlainLog(component: string, { level: lowest = 'info', descriptor = 1 }: LogOptions = {}): Logger {
+  const writer = (level: LogLevel): Logger['info'] => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return () => undefined;
+    return (fields: object | string, message?: string): void => {
+      const more = typeof fields === 'string' ? { msg: fields } : { ...fields, msg: message };
+      const line = { level, time: new Date().toISOString(), component, ...more };
       write(descriptor, Buffer.from(`${JSON.stringify(line)}\n`));
-    },
+    };
+  };
+  return {
+    debug: writer('debug'),
+    info: writer('info'),
+    warn: writer('warn'),
+    error: writer('error'),
+    fatal: writer('fatal'),
   };
 }
 

@@ -1,7 +1,8 @@
 // The waypoint's process. Its data threads start first, because they take longest; its control side is loaded meanwhile.
 import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
-import { createLogger, type LogLevel } from '@ambit/core/log';
+import type { LogLevel } from '@ambit/core/log';
+import { createPlainLog } from '@ambit/core/plain-log';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { trimHeap } from '@ambit/native/process';
@@ -10,7 +11,7 @@ import { readConfig } from './config.ts';
 import type { Command, Report, WaypointStart } from './messages.ts';
 
 const config = readConfig(process.env);
-const log = createLogger('waypoint', { level: config.logLevel as LogLevel });
+const log = createPlainLog('waypoint', { level: config.logLevel as LogLevel });
 
 process.on('unhandledRejection', (error) => {
   log.fatal({ error: messageOf(error) }, 'a promise was rejected and nobody noticed; the waypoint ends');

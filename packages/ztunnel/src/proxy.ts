@@ -1,14 +1,15 @@
 // The proxy process. Its data threads start first, because they take longest; its control side is loaded meanwhile.
 import { systemClock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
-import { createLogger, type LogLevel } from '@ambit/core/log';
+import type { LogLevel } from '@ambit/core/log';
+import { createPlainLog } from '@ambit/core/plain-log';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { trimHeap } from '@ambit/native/process';
 import { readConfig } from './config.ts';
 import { DataThreads } from './control/data-threads.ts';
 
 const config = readConfig(process.env);
-const log = createLogger('ztunnel', { level: config.logLevel as LogLevel });
+const log = createPlainLog('ztunnel', { level: config.logLevel as LogLevel });
 
 process.on('unhandledRejection', (error) => {
   log.fatal(

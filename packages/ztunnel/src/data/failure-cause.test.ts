@@ -68,7 +68,14 @@ const TABLE: Readonly<Record<FailureCause, readonly string[]>> = {
 };
 
 /** Codes that no connection of an application ends with. */
-const ELSEWHERE = new Set(['AMBIT_DNS_IDLE', 'AMBIT_UNIX_PACKET']);
+const ELSEWHERE = new Set([
+  'AMBIT_DNS_IDLE',
+  'AMBIT_UNIX_PACKET',
+  // A node proxy speaks no HTTP/1 and writes no requests.
+  'AMBIT_HTTP1_CONNECTION',
+  'AMBIT_HTTP1_MALFORMED',
+  'AMBIT_HTTP_UNWRITABLE',
+]);
 
 const rows = Object.entries(TABLE).flatMap(([cause, codes]) => codes.map((code) => [code, cause] as const));
 const PACKAGES = join(import.meta.dirname, '../../..');

@@ -1,6 +1,6 @@
 import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
-import type { PlainLog } from '@ambit/core/plain-log';
+import type { Logger } from '@ambit/core/log';
 import { close } from '@ambit/native/descriptor';
 import type { Custody } from './custody.ts';
 import type { PacketLine, ReceivedPacket } from './packet-line.ts';
@@ -13,11 +13,11 @@ export class Steward {
   readonly #line: PacketLine;
   readonly #custody: Custody;
   readonly #clock: Clock;
-  readonly #log: PlainLog;
+  readonly #log: Logger;
   #farewell = false;
   #closed = false;
 
-  constructor(line: PacketLine, custody: Custody, clock: Clock, log: PlainLog) {
+  constructor(line: PacketLine, custody: Custody, clock: Clock, log: Logger) {
     this.#line = line;
     this.#custody = custody;
     this.#clock = clock;
