@@ -1,5 +1,14 @@
 import type { LoadReport } from '../load/window.ts';
-import { CONNECTIONS, connectionWarmUp, cpuEach, measureMemory, NEW_PARALLEL, perSecond } from '../run/readings.ts';
+import {
+  CONNECTIONS,
+  connectionWarmUp,
+  cpuEach,
+  IDLE_AFTER_MS,
+  measureMemory,
+  NEW_PARALLEL,
+  perSecond,
+  rest,
+} from '../run/readings.ts';
 import type { Subject } from '../run/stand.ts';
 import type { Windows } from '../run/windows.ts';
 import type { L4Carrier, L4Stand } from './l4-stand.ts';
@@ -58,6 +67,8 @@ async function measureWarm(stand: L4Stand, windows: Windows): Promise<L4Findings
 
 /** The shape that needs proxies without a pool; no finding when they kept one. */
 async function measureCold(stand: L4Stand, windows: Windows): Promise<L4Findings> {
+  // What a process does once after its start is not the price of a connection, whichever proxy it is.
+  await rest(windows.durations.rest + IDLE_AFTER_MS);
   const before = await stand.accepted();
   let total = 0;
   const counting: L4Stand = {

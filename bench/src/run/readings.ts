@@ -9,15 +9,18 @@ export const CONNECTIONS = 32;
 export const NEW_PARALLEL = 16;
 
 const HELD = 1000;
-/** Idle memory is read when the proxies have been left alone for so long, milliseconds. */
-const IDLE_AFTER_MS = 6_000;
+/** What a proxy does once after its start is over when it has been left alone for so long, milliseconds. */
+export const IDLE_AFTER_MS = 6_000;
+
+export function rest(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
 
 /** Memory per group of proxies: MiB that belong to them alone after the start, and KiB of growth per connection held open. */
 export async function measureMemory(
   stand: Stand,
   restMs: number,
 ): Promise<{ mem_idle_anon: number; mem_conn: number }> {
-  const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
   const groups = stand.proxies.length;
   const read = (): { anonymous: number; resident: number } => {
     const all = stand.proxies.flat().map((pid) => processMemory(pid));
