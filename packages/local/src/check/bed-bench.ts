@@ -1,19 +1,21 @@
 import { join } from 'node:path';
 import type { Clock } from '@ambit/core/clock';
 import { NODE_NAMES, type NodeName } from '../bed/address-plan.ts';
+import { GATEWAY_NAME_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
 import type { Bed } from '../bed/bed.ts';
 import type { BedPod } from '../bed/pod.ts';
 import type { ProxyProgram } from '../bed/proxy.ts';
-import { type AccessRecord, parseAccessLine } from '../start/access-log.ts';
+import { type AccessRecord, parseAccessLine, parseRequestLine } from '../start/access-log.ts';
 import { parseExposition } from '../start/exposition.ts';
 import { LogFollower } from '../start/log-follower.ts';
-import type { Bench, BenchController, BenchNode, BenchPod, BenchPodName, LinkWatch } from './bench.ts';
+import type { Bench, BenchController, BenchNode, BenchPod, BenchPodName, BenchWaypoint, LinkWatch } from './bench.ts';
 import { benchCertificates } from './certificates.ts';
 import { LinkWitness } from './capture/link-witness.ts';
 import { eventually } from './check.ts';
 import { CHECK_MARKER, SERVER_PORTS } from './clients/options.ts';
 import { POD_PLANS, checkManifests, movingNamespace } from './manifests.ts';
-import { runProgram, serverEvents, startLoad } from './programs.ts';
+import { ROUTE_MANIFEST, SUBSETS_MANIFEST, USUAL_WEIGHTS, weightedRoute, weightedSubsets } from './waypoint/routes.ts';
+import { runProgram, runShopProgram, serverEvents, startProgram } from './programs.ts';
 import { killAndWait, openDescriptors, proxyOf } from './proxy-process.ts';
 
 const PROXY: ProxyProgram = { kind: 'ambit' };
@@ -23,6 +25,8 @@ const DRAIN_DEADLINE = 30_000;
 const RECOVERY_DEADLINE = 2_000;
 /** How long it may take until new pods reach each other, in milliseconds. */
 const KNOWN_WITHIN = 10_000;
+/** How long a number of requests may take, in milliseconds. */
+const REQUESTS_WITHIN = 60_000;
 /** Access records that are kept per node; older ones are forgotten. */
 const KEPT_RECORDS = 50_000;
 
@@ -30,6 +34,8 @@ const KEPT_RECORDS = 50_000;
 export async function bedBench(bed: Bed, directory: string, clock: Clock, full: boolean): Promise<Bench> {
   bed.apply('check', checkManifests());
   bed.apply('moving', movingNamespace(false));
+  bed.apply(ROUTE_MANIFEST, weightedRoute(USUAL_WEIGHTS));
+  bed.apply(SUBSETS_MANIFEST, weightedSubsets(USUAL_WEIGHTS));
   await bed.settled();
   const nodes = { a: benchNode(bed, 'a', clock), b: benchNode(bed, 'b', clock) };
   const bench: Bench = {
@@ -39,6 +45,7 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
     remove: (name) => bed.remove(name),
     pod: (name) => benchPod(bed, name, clock),
     node: (name) => nodes[name],
+    waypoints: (gateway) => benchWaypoints(bed, gateway, clock),
     controller: benchController(bed),
     serviceAddress: (name) => bed.serviceAddress(name),
     watchLink: () => watchLink(bed),
@@ -79,7 +86,13 @@ function benchPod(bed: Bed, name: BenchPodName, clock: Clock): BenchPod {
     ip: pod.ip,
     dial: (options) => runProgram(pod, 'dial', options),
     visit: (visit) => runProgram(pod, 'tunnel', visit),
-    load: (options) => startLoad(pod, options, clock),
+    load: (options) => startProgram(pod, 'load', options, clock),
+    requests: (options) => runProgram(pod, 'requests', { ...options, timeout: REQUESTS_WITHIN }),
+    requesting: (options) => startProgram(pod, 'requests', options, clock),
+    upload: (options) => runProgram(pod, 'upload', options),
+    readSlowly: (options) => startProgram(pod, 'slow-reader', options, clock),
+    tell: (address, charges) => runShopProgram(pod, 'teller', [address, String(charges)]),
+    uploads: (since) => serverEvents(pod, since),
     events: (since) => serverEvents(pod, since),
   };
 }
@@ -115,6 +128,24 @@ function benchNode(bed: Bed, name: NodeName, clock: Clock): BenchNode {
       return toldAt;
     },
   };
+}
+
+function benchWaypoints(bed: Bed, gateway: string, clock: Clock): BenchWaypoint[] {
+  const pods = bed
+    .pods()
+    .filter((pod) => `${pod.namespace}/${pod.wanted.metadata.labels?.[GATEWAY_NAME_LABEL] ?? ''}` === gateway);
+  return pods
+    .toSorted((one, other) => Number(other.ready) - Number(one.ready))
+    .map((pod) => ({
+      name: pod.name,
+      ready: pod.ready,
+      kill: () => killAndWait(pod.process()?.pid ?? 0, clock),
+      accessLog: (since) =>
+        (pod.process()?.output() ?? '')
+          .split('\n')
+          .flatMap((line) => parseRequestLine(line) ?? [])
+          .filter(({ at }) => at >= since),
+    }));
 }
 
 function benchController({ controller }: Bed): BenchController {

@@ -5,6 +5,14 @@ import type { AccessRecord } from '../start/access-log.ts';
 import type { Recoverable } from './check.ts';
 import type { LinkReport } from './capture/link-witness.ts';
 import type { DialOptions, DialResult, LoadOptions, LoadReport, ServerEvent } from './clients/options.ts';
+import type {
+  BackendEvent,
+  RequestsOptions,
+  RequestsReport,
+  SlowReaderOptions,
+  UploadOptions,
+  UploadReport,
+} from './clients/requests-options.ts';
 import type { PeerCertificate, TunnelVisit, VisitResult } from './clients/tunnel-options.ts';
 
 /** A running mesh with the pods of `manifests.ts` in it, as the checks use it. */
@@ -18,6 +26,8 @@ export interface Bench extends Recoverable {
   remove(name: string): void;
   pod(name: BenchPodName): BenchPod;
   node(name: BenchNodeName): BenchNode;
+  /** The pods that run for a Gateway `namespace/name`, ready ones first. */
+  waypoints(gateway: string): BenchWaypoint[];
   readonly controller: BenchController;
   /** The address of a Service `name.namespace`. */
   serviceAddress(name: string): IpAddress;
@@ -36,9 +46,21 @@ export type BenchNodeName = 'a' | 'b';
 /**
  * `client` (node a) and `server` (node b) are in the mesh, in one namespace; `guest` (node a) is in the mesh in another
  * namespace; `outsider` (node a) is not in the mesh; `mover` (node a) and `stayer` (node b) are in a namespace that
- * is labelled and unlabelled.
+ * is labelled and unlabelled. `backend-…` serve HTTP and `till-…` gRPC behind the waypoint of `waypoint/manifests.ts`, two
+ * versions of each.
  */
-export type BenchPodName = 'client' | 'server' | 'guest' | 'outsider' | 'mover' | 'stayer';
+export type BenchPodName =
+  | 'client'
+  | 'server'
+  | 'guest'
+  | 'outsider'
+  | 'mover'
+  | 'stayer'
+  | 'backend-v1-a'
+  | 'backend-v1-b'
+  | 'backend-v2'
+  | 'till-v1'
+  | 'till-v2';
 
 export interface BenchPod {
   readonly name: string;
@@ -50,12 +72,63 @@ export interface BenchPod {
   visit(visit: TunnelVisit): Promise<VisitResult>;
   /** Begins a load from inside the pod; resolves when it is under way. */
   load(options: LoadOptions): Promise<RunningLoad>;
+  /** Sends requests from inside the pod until their number is reached. */
+  requests(options: RequestsOptions & { readonly total: number }): Promise<RequestsReport>;
+  /** Begins to send requests from inside the pod; resolves when the first is about to be sent. */
+  requesting(options: RequestsOptions): Promise<Running<RequestsReport>>;
+  /** Sends bodies part by part from inside the pod. */
+  upload(options: UploadOptions): Promise<UploadReport>;
+  /** Begins to read slowly from inside the pod; resolves when every buffer on the way had time to fill. */
+  readSlowly(options: SlowReaderOptions): Promise<Running<void>>;
+  /** Runs the shop's teller against `host:port` from inside the pod. */
+  tell(address: string, charges: number): Promise<TellerReport>;
+  /** Uploads that the HTTP server inside the pod has seen since `since` (milliseconds since the epoch). */
+  uploads(since: number): BackendEvent[];
   /** What the server inside the pod has said since `since` (milliseconds since the epoch). */
   events(since: number): ServerEvent[];
 }
 
-export interface RunningLoad {
-  stop(): Promise<LoadReport>;
+export interface Running<Report> {
+  stop(): Promise<Report>;
+}
+
+export type RunningLoad = Running<LoadReport>;
+
+/** How a gRPC call ended: status, its message, and the version of the server from the trailing metadata. */
+export interface CallEnding {
+  readonly code: number;
+  readonly details: string;
+  readonly trailer: string;
+}
+
+export interface StreamReport {
+  readonly messages: number;
+  readonly versions: readonly string[];
+  readonly ending: CallEnding;
+}
+
+/** What the shop's teller saw of payments over one connection. */
+export interface TellerReport {
+  readonly singles: { readonly versions: Readonly<Record<string, number>>; readonly failed: readonly CallEnding[] };
+  /** Messages that each stream should have had. */
+  readonly streamed: number;
+  readonly instalments: StreamReport;
+  readonly talked: StreamReport;
+  readonly refused: CallEnding;
+  readonly refusedStream: StreamReport;
+  readonly late: CallEnding;
+  /** Milliseconds until the call with a deadline of 300 was over. */
+  readonly lateAfter: number;
+}
+
+/** A pod of a waypoint. */
+export interface BenchWaypoint {
+  readonly name: string;
+  readonly ready: boolean;
+  /** Kills its process as a crash would and resolves with the moment (milliseconds since the epoch) at which it was dead. */
+  kill(): Promise<number>;
+  /** Its access records that are not older than `since`. */
+  accessLog(since: number): AccessRecord[];
 }
 
 export interface BenchNode {

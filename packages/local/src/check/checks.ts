@@ -12,6 +12,7 @@ import { denyPort } from './policy/deny-port.ts';
 import { liveCut } from './policy/live-cut.ts';
 import { reasonHeader } from './policy/reason-header.ts';
 import { strict } from './policy/strict.ts';
+import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
 import { clientIdentity } from './wire/client-identity.ts';
 import { greeting } from './wire/greeting.ts';
 import { halfClose } from './wire/half-close.ts';
@@ -27,6 +28,9 @@ export const CHECKS: readonly Check<Bench>[] = [
   greeting,
   halfClose,
   reset,
+  weights,
+  canaryHeader,
+  weightsChange,
   strict,
   allowPrincipal,
   denyNamespace,

@@ -4,13 +4,9 @@ import { PAUSE_IMAGE } from '../bed/images.ts';
 import { MACHINE_IMAGE } from '../bed/pod-plan.ts';
 import type { BenchPodName } from './bench.ts';
 import { SERVER_PORTS } from './clients/options.ts';
-
-interface PodPlan {
-  readonly namespace: string;
-  readonly node: string;
-  /** Without one the pod is a place to run programs in. */
-  readonly program?: 'server';
-}
+import { BACKEND_PORTS } from './clients/requests-options.ts';
+import type { PodPlan } from './pod-plan.ts';
+import { WAYPOINT_PODS, waypointManifests } from './waypoint/manifests.ts';
 
 /** Where the pods of the checks stand and what they run. */
 export const POD_PLANS: Readonly<Record<BenchPodName, PodPlan>> = {
@@ -20,6 +16,7 @@ export const POD_PLANS: Readonly<Record<BenchPodName, PodPlan>> = {
   outsider: { namespace: 'check-outside', node: 'a' },
   mover: { namespace: 'check-moving', node: 'a' },
   stayer: { namespace: 'check-moving', node: 'b', program: 'server' },
+  ...WAYPOINT_PODS,
 };
 
 /** The namespace that is labelled and unlabelled, as a manifest. */
@@ -36,6 +33,7 @@ export function checkManifests(): string {
     ...Object.entries(POD_PLANS).flatMap(([name, plan]) => [serviceAccount(name, plan), pod(name, plan)]),
     service('server', 'check'),
     service('stayer', 'check-moving'),
+    waypointManifests(),
   ].join('---\n');
 }
 
@@ -57,30 +55,47 @@ metadata:
 `;
 }
 
-function pod(name: string, plan: PodPlan): string {
+function pod(
+  name: string,
+  { namespace: inNamespace, node, program, app = name, version, environment }: PodPlan,
+): string {
+  const labels = [`app: ${app}`, ...(version === undefined ? [] : [`version: ${version}`])];
   return `apiVersion: v1
 kind: Pod
 metadata:
   name: ${name}
-  namespace: ${plan.namespace}
+  namespace: ${inNamespace}
   labels:
-    app: ${name}
+${labels.map((label) => `    ${label}`).join('\n')}
 spec:
-  nodeName: ${plan.node}
+  nodeName: ${node}
   serviceAccountName: ${name}
   containers:
     - name: ${name}
-${plan.program === undefined ? `      image: ${PAUSE_IMAGE}\n` : running(plan.program)}`;
+${program === undefined ? `      image: ${PAUSE_IMAGE}\n` : running(program, { ...(version && { VERSION: version }), ...environment })}`;
 }
 
-function running(program: ClientProgram): string {
-  const ports = Object.values(SERVER_PORTS).map((port) => `        - containerPort: ${port}`);
-  return `      image: ${MACHINE_IMAGE}
-      command: ${JSON.stringify(['node', ...nodeArguments(program)])}
+function running(program: NonNullable<PodPlan['program']>, environment: Readonly<Record<string, string>>): string {
+  const { image, command, ports } = PROGRAMS[program];
+  const variables = Object.entries(environment).map(([name, value]) => ({ name, value }));
+  return `      image: ${image}
+      command: ${JSON.stringify(['node', ...command()])}
+      env: ${JSON.stringify(variables)}
       ports:
-${ports.join('\n')}
+${ports.map((port) => `        - containerPort: ${port}`).join('\n')}
 `;
 }
+
+const PROGRAMS: Readonly<
+  Record<
+    NonNullable<PodPlan['program']>,
+    { readonly image: string; readonly command: () => string[]; readonly ports: readonly number[] }
+  >
+> = {
+  server: { image: MACHINE_IMAGE, command: () => nodeArguments('server'), ports: Object.values(SERVER_PORTS) },
+  backend: { image: MACHINE_IMAGE, command: () => nodeArguments('backend'), ports: Object.values(BACKEND_PORTS) },
+  payments: { image: 'ghcr.io/ambit-mesh/shop:0.1.0', command: () => ['payments.js'], ports: [9090, 8080] },
+};
 
 function service(name: string, inNamespace: string): string {
   const ports = Object.entries(SERVER_PORTS).map(
@@ -100,7 +115,7 @@ ${ports.join('\n')}
 }
 
 /** The programs that run inside pods; each is a file of `clients/`. */
-export type ClientProgram = 'dial' | 'load' | 'server' | 'tunnel';
+export type ClientProgram = 'backend' | 'dial' | 'load' | 'requests' | 'server' | 'slow-reader' | 'tunnel' | 'upload';
 
 /** Arguments of Node that run one of the clients, as source or compiled, whichever this file is. */
 export function nodeArguments(program: ClientProgram): string[] {

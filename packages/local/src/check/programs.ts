@@ -1,15 +1,17 @@
 import type { Clock } from '@ambit/core/clock';
 import type { BedPod } from '../bed/pod.ts';
 import type { NamespacedProcess } from '../bed/process.ts';
-import type { RunningLoad } from './bench.ts';
+import type { Running } from './bench.ts';
+import { SHOP_IMAGES } from '../start/shop.ts';
 import { pause } from './check.ts';
-import type { LoadOptions, LoadReport, ServerEvent } from './clients/options.ts';
 import { type ClientProgram, nodeArguments } from './manifests.ts';
 
 /** Milliseconds that the runtime needs to start, besides what the program itself may take. */
 const STARTUP = 10_000;
-/** A load client is ready when all of its stayed-open connections are established. */
+/** A client is under way when what it holds open is established. */
 const LOAD_READY_WITHIN = 20_000;
+/** Milliseconds that a program of the shop may take. */
+const SHOP_PROGRAM = 60_000;
 const POLL = 20;
 
 /** Runs one of the clients inside a pod and reads the JSON that it prints. */
@@ -23,38 +25,51 @@ export async function runProgram<Result>(
   return JSON.parse(result.stdout) as Result;
 }
 
-/** Starts a load inside a pod; resolves when it is under way. */
-export async function startLoad(pod: BedPod, options: LoadOptions, clock: Clock): Promise<RunningLoad> {
-  const process = pod.start(commandOf('load', options));
+/** Starts one of the clients that say when they are under way; its report is what it prints when it is told to end. */
+export async function startProgram<Report>(
+  pod: BedPod,
+  program: ClientProgram,
+  options: object,
+  clock: Clock,
+): Promise<Running<Report>> {
+  const process = pod.start(commandOf(program, options));
   const deadline = clock.now() + LOAD_READY_WITHIN;
   while (!process.output().startsWith('ready\n')) {
-    if (!process.running) throw new Error(`the load in ${pod.key} does not start: ${complaint(process.output())}`);
+    if (!process.running) throw new Error(`${program} in ${pod.key} does not start: ${complaint(process.output())}`);
     if (clock.now() > deadline) {
       process.kill();
-      throw new Error(`the load in ${pod.key} is not under way after ${LOAD_READY_WITHIN} ms`);
+      throw new Error(`${program} in ${pod.key} is not under way after ${LOAD_READY_WITHIN} ms`);
     }
     await pause(clock, POLL);
   }
-  return { stop: () => stopLoad(process, pod) };
+  return { stop: () => stopProgram<Report>(process, program, pod) };
 }
 
-async function stopLoad(process: NamespacedProcess, pod: BedPod): Promise<LoadReport> {
+async function stopProgram<Report>(process: NamespacedProcess, program: ClientProgram, pod: BedPod): Promise<Report> {
   process.signal('SIGTERM');
   await process.exited;
   const [, report] = process.output().split('\n');
   if (report === undefined || !report.startsWith('{')) {
-    throw new Error(`the load in ${pod.key} has no report: ${complaint(process.output())}`);
+    throw new Error(`${program} in ${pod.key} has no report: ${complaint(process.output())}`);
   }
-  return JSON.parse(report) as LoadReport;
+  return JSON.parse(report) as Report;
 }
 
-/** What the server of a pod has said since a moment. */
-export function serverEvents(pod: BedPod, since: number): ServerEvent[] {
+/** Runs a program of the shop inside a pod and reads the JSON that it prints. */
+export async function runShopProgram<Result>(pod: BedPod, name: string, words: readonly string[]): Promise<Result> {
+  const { directory } = SHOP_IMAGES['ghcr.io/ambit-mesh/shop'] ?? { directory: '/' };
+  const result = await pod.run(['node', `${name}.js`, ...words], { directory, timeout: SHOP_PROGRAM });
+  if (result.code !== 0) throw new Error(`${name} in ${pod.key} failed: ${complaint(result.stderr)}`);
+  return JSON.parse(result.stdout) as Result;
+}
+
+/** What the server of a pod has said since a moment, one event a line. */
+export function serverEvents<Event extends { readonly at: number }>(pod: BedPod, since: number): Event[] {
   const output = pod.process()?.output() ?? '';
   return output
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as ServerEvent)
+    .map((line) => JSON.parse(line) as Event)
     .filter(({ at }) => at >= since);
 }
 

@@ -1,0 +1,55 @@
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { systemClock } from '@ambit/core/clock';
+import { type BackendEvent, BACKEND_PORTS } from './requests-options.ts';
+
+const { env } = process;
+const VERSION = env['VERSION'] ?? '';
+const POD = env['HOSTNAME'] ?? '';
+const CHUNK = Buffer.alloc(65_536, 'download ');
+
+// Says who answers. Paths: /maybe is 503 in pods with `FAULTY`; /cut breaks the connection when the body begins; /download
+// gives as many bytes as `bytes` says, as fast as they are taken.
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const upload = request.headers['x-upload'];
+  if (typeof upload === 'string') tell({ at: systemClock.wallTime(), event: 'upload', upload });
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://backend');
+  response.setHeader('x-version', VERSION);
+  response.setHeader('x-pod', POD);
+  request.on('error', () => undefined);
+  if (pathname === '/cut') {
+    request.once('data', () => request.socket.resetAndDestroy());
+    return;
+  }
+  request.resume();
+  if (pathname === '/maybe' && env['FAULTY'] !== undefined) response.writeHead(503).end('not now\n');
+  else if (pathname === '/download') download(response, Number(searchParams.get('bytes')));
+  else response.end(`${POD}\n`);
+}
+
+function download(response: ServerResponse, bytes: number): void {
+  let left = bytes;
+  response.setHeader('content-length', bytes);
+  const write = (): void => {
+    while (left > 0) {
+      const part = CHUNK.subarray(0, Math.min(left, CHUNK.length));
+      left -= part.length;
+      if (!response.write(part)) {
+        response.once('drain', write);
+        return;
+      }
+    }
+    response.end();
+  };
+  write();
+}
+
+function tell(event: BackendEvent): void {
+  console.log(JSON.stringify(event));
+}
+
+for (const [name, port] of Object.entries(BACKEND_PORTS)) {
+  if (name === 'partly' && env['REFUSES'] !== undefined) continue;
+  const server = createServer({ keepAliveTimeout: 60_000 }, answer);
+  server.listen({ port, host: '::', backlog: 4096 });
+}
+console.log('ready');

@@ -1,0 +1,79 @@
+/** HTTP requests in closed loops; see `requests`. Times in milliseconds. */
+export interface RequestsOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Default `/`. */
+  readonly path?: string;
+  /** Fields of every request. Default none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Loops side by side, each with one request at a time. */
+  readonly loops: number;
+  /** Whether a loop keeps its connection; otherwise each request has one of its own. Default true. */
+  readonly keepAlive?: boolean;
+  /** Ends by itself after so many requests. Default: when told to. */
+  readonly total?: number;
+  /** Pause of a loop between two requests. Default 0. */
+  readonly pause?: number;
+  /** A request that is not answered for so long has failed. Default 5000. */
+  readonly answerWithin?: number;
+  /**
+   * Sends a request once again when its connection broke before the answer, as HTTP clients do with requests that may be
+   * repeated. Default false.
+   */
+  readonly repeat?: boolean;
+}
+
+/** One answer: when the request was begun (since the epoch), how long it took, status, and which version and pod answered. */
+export type AnswerRow = readonly [startedAt: number, took: number, status: number, version: string, pod: string];
+
+/** What became of the requests. */
+export interface RequestsReport {
+  /** In the order in which they ended. */
+  readonly answers: readonly AnswerRow[];
+  /** Requests that broke, also when they were repeated. */
+  readonly failures: readonly { readonly startedAt: number; readonly failure: string }[];
+  /** Requests that were repeated because their connection broke. */
+  readonly repeated: number;
+}
+
+/** A request whose body comes in parts; see `upload`. */
+export interface UploadOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** Uploads, one after the other; each has the number as field `x-upload`. */
+  readonly count: number;
+  /** Octets of each part, and how many there are; the end comes a moment after the last. */
+  readonly part: number;
+  readonly parts: number;
+  readonly timeout: number;
+}
+
+/** Statuses (or errors) of the uploads, in their order. */
+export interface UploadReport {
+  readonly endings: readonly string[];
+}
+
+/** A reader that asks for much and takes nothing; see `slow-reader`. */
+export interface SlowReaderOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Octets that it asks for. */
+  readonly bytes: number;
+  /** Ends by itself after so many milliseconds. */
+  readonly timeout: number;
+}
+
+/** Ports of the HTTP server of the checks. */
+export const BACKEND_PORTS = {
+  http: 8080,
+  /** Where pods with `REFUSES` in their environment do not listen. */
+  partly: 8090,
+} as const;
+
+/** What the HTTP server says about a request with `x-upload`. */
+export interface BackendEvent {
+  readonly at: number;
+  readonly event: 'upload';
+  readonly upload: string;
+}

@@ -1,0 +1,107 @@
+import { lookup } from 'node:dns/promises';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '@ambit/core/clock';
+import type { AnswerRow, RequestsOptions, RequestsReport } from './requests-options.ts';
+
+/** How long requests wait to be told to end, in milliseconds. */
+const LONGEST = 600_000;
+
+/** Sends requests in closed loops until their number is reached or `stop`. */
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #agent: Agent;
+  readonly #answers: AnswerRow[] = [];
+  readonly #failures: { startedAt: number; failure: string }[] = [];
+  #repeated = 0;
+  #begun = 0;
+  #stopped = false;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+    this.#agent = new Agent({ keepAlive: options.keepAlive ?? true, maxSockets: options.loops });
+  }
+
+  /** Resolves when the last request is over. */
+  async run(): Promise<RequestsReport> {
+    await Promise.all(Array.from({ length: this.#options.loops }, () => this.#loop()));
+    this.#agent.destroy();
+    return { answers: this.#answers, failures: this.#failures, repeated: this.#repeated };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #loop(): Promise<void> {
+    const { total = Number.POSITIVE_INFINITY, pause = 0 } = this.#options;
+    while (!this.#stopped && this.#begun < total) {
+      this.#begun += 1;
+      await this.#one(this.#options.repeat === true);
+      if (pause > 0) await sleep(pause);
+    }
+  }
+
+  async #one(mayRepeat: boolean): Promise<void> {
+    const startedAt = systemClock.wallTime();
+    const begin = systemClock.now();
+    try {
+      const { status, version, pod } = await this.#exchange();
+      const took = Math.round((systemClock.now() - begin) * 100) / 100;
+      this.#answers.push([startedAt, took, status, version, pod]);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (mayRepeat && code === 'ECONNRESET') {
+        this.#repeated += 1;
+        await this.#one(false);
+      } else this.#failures.push({ startedAt, failure: code ?? message });
+    }
+  }
+
+  #exchange(): Promise<{ status: number; version: string; pod: string }> {
+    const { host, port, path = '/', headers = {}, answerWithin = 5_000 } = this.#options;
+    return new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(answerWithin);
+      const call = request({ host, port, path, headers, agent: this.#agent, signal });
+      call.on('error', reject);
+      call.on('response', (response) => {
+        response.on('error', reject);
+        response.on('end', () => {
+          resolve({
+            status: response.statusCode ?? 0,
+            version: field(response, 'x-version'),
+            pod: field(response, 'x-pod'),
+          });
+        });
+        response.resume();
+      });
+      call.end();
+    });
+  }
+}
+
+function field({ headers }: IncomingMessage, name: string): string {
+  const value = headers[name];
+  return typeof value === 'string' ? value : '';
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const options = JSON.parse(process.argv[2] ?? '{}') as RequestsOptions;
+  // Resolved once: requests are measured, not names.
+  const { address: host } = await lookup(options.host);
+  const requests = new Requests({ ...options, host });
+  if (options.total === undefined) {
+    process.once('SIGTERM', () => {
+      requests.stop();
+    });
+    systemClock.setTimeout(
+      () => {
+        requests.stop();
+      },
+      LONGEST,
+      { background: true },
+    );
+    console.log('ready');
+  }
+  process.stdout.write(`${JSON.stringify(await requests.run())}\n`, () => process.exit());
+}
