@@ -45,8 +45,9 @@ const LOCAL: Readonly<Record<ServicePort['name'], SocketAddress>> = {
 /** Characters of the waypoint's log that are shown when it does not answer. */
 const LAST_WORDS = 3_000;
 
-/** Milliseconds of requests, one at a time, that must be shared out as the routes say, and by how much that may differ by chance. */
+/** Milliseconds of requests, a few at a time, that must be shared out as the routes say, and by how much that may differ by chance. */
 const PROOF_MS = 800;
+const A_FEW = { connections: 4, streams: 4 };
 const TOLERATED_POINTS = 5;
 
 /** Generator, tunnel end, waypoint, tunnel end, servers; without a program the tunnel ends talk to each other. */
@@ -127,7 +128,11 @@ async function proveRoute(generator: Generator, waypoint: NamespacedProcess): Pr
     ['keep-alive', LOCAL.http],
     ['grpc', LOCAL.grpc],
   ] as const) {
-    const { errors, others = 0, total } = await generator.load(shape, target, { warmUp: 1, measure: PROOF_MS });
+    const {
+      errors,
+      others = 0,
+      total,
+    } = await generator.load(shape, target, { ...A_FEW, warmUp: 1, measure: PROOF_MS });
     const share = (100 * others) / total;
     if (errors > 0 || Math.abs(share - CANARY.weight) > TOLERATED_POINTS) {
       const found = `${share.toFixed(1)} % of ${total} requests, ${errors} errors`;
