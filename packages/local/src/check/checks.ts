@@ -13,6 +13,10 @@ import { liveCut } from './policy/live-cut.ts';
 import { reasonHeader } from './policy/reason-header.ts';
 import { strict } from './policy/strict.ts';
 import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
+import { grpc } from './waypoint/grpc.ts';
+import { rawGreeting } from './waypoint/raw.ts';
+import { brokenBackend, partOfABody } from './waypoint/retries.ts';
+import { slowReader } from './waypoint/slow-reader.ts';
 import { clientIdentity } from './wire/client-identity.ts';
 import { greeting } from './wire/greeting.ts';
 import { halfClose } from './wire/half-close.ts';
@@ -31,6 +35,11 @@ export const CHECKS: readonly Check<Bench>[] = [
   weights,
   canaryHeader,
   weightsChange,
+  grpc,
+  rawGreeting,
+  brokenBackend,
+  partOfABody,
+  slowReader,
   strict,
   allowPrincipal,
   denyNamespace,
