@@ -13,8 +13,10 @@ import { liveCut } from './policy/live-cut.ts';
 import { reasonHeader } from './policy/reason-header.ts';
 import { strict } from './policy/strict.ts';
 import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
+import { failClosed } from './waypoint/fail-closed.ts';
 import { grpc } from './waypoint/grpc.ts';
 import { rawGreeting } from './waypoint/raw.ts';
+import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
 import { slowReader } from './waypoint/slow-reader.ts';
 import { clientIdentity } from './wire/client-identity.ts';
@@ -53,6 +55,9 @@ export const CHECKS: readonly Check<Bench>[] = [
   wrongRequests,
   floods,
   stalledHandshakes,
+  waypointComesAndGoes,
+  waypointKilled,
+  failClosed,
   controllerAway,
   proxyReplaced,
   threadKilled,
