@@ -71,6 +71,8 @@ export default tseslint.config(
         { minimumDescriptionLength: 10, 'ts-expect-error': 'allow-with-description' },
       ],
       '@typescript-eslint/consistent-type-exports': 'error',
+      // An import of types alone must vanish: the inline form leaves an import that loads the module.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-confusing-void-expression': [
         'error',

@@ -1,4 +1,4 @@
-import { type FieldList } from '@ambit/http/h2/message-fields';
+import type { FieldList } from '@ambit/http/h2/message-fields';
 
 /** Octets of a message before it is framed: what one small call says, and what it returns. */
 const REQUEST_MESSAGE_BYTES = 100;

@@ -12,20 +12,14 @@ const BYTECODE_AGE_AT_START = 1;
  * Collects what loading and starting have left on this thread's heap, and gives the memory back. V8 does so only under
  * pressure, which an idle process never has: its start would be paid for as long as it lives.
  * With `code` also the code that only ran at the start; that takes more time (some 20 ms), so not on a loop that serves
- * traffic.
+ * traffic. Flags hold for all threads of the process, which may be collecting at this moment: the age is a number that
+ * collections compare with and nothing more. No flag that changes how they work may be set here (V8 crashes).
  */
 export function collectStartGarbage(options: { readonly code: boolean }): void {
   setFlagsFromString('--expose-gc');
-  // Machine code that is cheap to make again counts as code that is dropped.
-  if (options.code) {
-    setFlagsFromString('--flush-baseline-code');
-    setFlagsFromString(`--bytecode-old-age=${BYTECODE_AGE_AT_START}`);
-  }
+  if (options.code) setFlagsFromString(`--bytecode-old-age=${BYTECODE_AGE_AT_START}`);
   const collect = runInNewContext('gc') as (how: { type: string; execution: string; flavor: string }) => void;
   // Repeated until it frees no more, at least twice: the second time finds the code that the first has let age.
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  if (options.code) {
-    setFlagsFromString('--no-flush-baseline-code');
-    setFlagsFromString(`--bytecode-old-age=${BYTECODE_AGE}`);
-  }
+  if (options.code) setFlagsFromString(`--bytecode-old-age=${BYTECODE_AGE}`);
 }

@@ -11,7 +11,7 @@ import * as x509 from '@peculiar/x509';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CaClient, type CaClientOptions } from './ca-client.ts';
 import { caService } from './ca-service.ts';
-import { type IdentityEvent } from './certificate.ts';
+import type { IdentityEvent } from './certificate.ts';
 import { CertificateStore } from './certificate-store.ts';
 import { TestAuthority } from './test-authority.ts';
 

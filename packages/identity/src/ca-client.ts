@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type ControlPlane, readRoots } from '@ambit/core/control-plane';
-import { type Drainable } from '@ambit/core/drain';
+import type { Drainable } from '@ambit/core/drain';
 import { AmbitError } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
 import {
@@ -11,7 +11,7 @@ import {
 import { type Client, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { openChannel, requestMetadata } from './ca-channel.ts';
 import { caService } from './ca-service.ts';
-import { type CertificateSource, type IssuedChain } from './certificate.ts';
+import type { CertificateSource, IssuedChain } from './certificate.ts';
 import { createCertificateRequest } from './csr.ts';
 import { DEFAULT_CERTIFICATE_TTL_S } from './limits.ts';
 

@@ -6,7 +6,7 @@ import {
   IstioCertificateResponseSchema,
   IstioCertificateService,
 } from '@ambit/proto/ca';
-import { type MethodDefinition } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/grpc-js';
 
 /** The CA's one call, for gRPC clients and servers (`server.addService(caService, { CreateCertificate })`). */
 export const caService: {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { requireSpiffeId } from '@ambit/core/spiffe';
-import { type IssuedChain } from './certificate.ts';
+import type { IssuedChain } from './certificate.ts';
 import { type CheckedChain, checkChain } from './certificate-chain.ts';
 import { TestAuthority, type TestCertificate, type TestIssueOptions } from './test-authority.ts';
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
-import { type Certificate, type IssuedChain } from './certificate.ts';
+import type { Certificate, IssuedChain } from './certificate.ts';
 import { CHAIN_MAX_CERTIFICATES, CHAIN_MAX_CHARACTERS, CLOCK_SKEW_MS, ROOTS_MAX_CERTIFICATES } from './limits.ts';
 
 const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ManualClock, type Timer } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
-import { type CertificateSource, type IdentityEvent, type IssuedChain } from './certificate.ts';
+import type { CertificateSource, IdentityEvent, IssuedChain } from './certificate.ts';
 import { CertificateStore } from './certificate-store.ts';
 import { createCertificateRequest } from './csr.ts';
 import { TestAuthority } from './test-authority.ts';

@@ -1,15 +1,15 @@
-import { type Clock, type Timer } from '@ambit/core/clock';
-import { type Drainable } from '@ambit/core/drain';
+import type { Clock, Timer } from '@ambit/core/clock';
+import type { Drainable } from '@ambit/core/drain';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
-import {
-  type Certificate,
-  type CertificateSource,
-  type FetchFailure,
-  type FetchPriority,
-  type IdentityEvent,
-  type IdentityState,
-  type IssuedChain,
+import type {
+  Certificate,
+  CertificateSource,
+  FetchFailure,
+  FetchPriority,
+  IdentityEvent,
+  IdentityState,
+  IssuedChain,
 } from './certificate.ts';
 import { checkChain } from './certificate-chain.ts';
 import { FetchQueue } from './fetch-queue.ts';

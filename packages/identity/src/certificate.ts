@@ -1,4 +1,4 @@
-import { type SpiffeId } from '@ambit/core/spiffe';
+import type { SpiffeId } from '@ambit/core/spiffe';
 
 /** What a proxy presents as one workload, and whom it trusts then. All PEM; times in milliseconds since the epoch. */
 export interface Certificate {

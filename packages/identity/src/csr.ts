@@ -1,9 +1,7 @@
-import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { generateKeyPair, sign } from 'node:crypto';
+import { promisify } from 'node:util';
 import { formatSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
-import * as x509 from '@peculiar/x509';
-
-const EC_P256: webcrypto.EcKeyGenParams = { name: 'ECDSA', namedCurve: 'P-256' };
+import { contextual, identifier, octets, sequence, set, signatureBits, smallInteger, uri } from './der.ts';
 
 export interface KeyAndRequest {
   /** PKCS#8. */
@@ -12,17 +10,33 @@ export interface KeyAndRequest {
   readonly csrPem: string;
 }
 
-/** A fresh P-256 key and a request for it: empty subject, the SPIFFE URI as only name, signed with SHA-256. */
+const newKeyPair = promisify(generateKeyPair);
+
+const ECDSA_WITH_SHA256 = identifier('1.2.840.10045.4.3.2');
+const EXTENSION_REQUEST = identifier('1.2.840.113549.1.9.14');
+const SUBJECT_ALTERNATIVE_NAME = identifier('2.5.29.17');
+const VERSION_1 = smallInteger(0);
+const NO_SUBJECT = sequence();
+
+/** A fresh P-256 key and a request for it (RFC 2986): empty subject, the SPIFFE URI as only name, signed with SHA-256. */
 export async function createCertificateRequest(identity: SpiffeId): Promise<KeyAndRequest> {
-  const keys = await webcrypto.subtle.generateKey(EC_P256, true, ['sign', 'verify']);
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    keys,
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'url', value: formatSpiffeId(identity) }])],
-  });
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const { publicKey, privateKey } = await newKeyPair('ec', { namedCurve: 'P-256' });
+  const names = sequence(uri(formatSpiffeId(identity)));
+  const extensions = sequence(sequence(SUBJECT_ALTERNATIVE_NAME, octets(names)));
+  const body = sequence(
+    VERSION_1,
+    NO_SUBJECT,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    contextual(0, sequence(EXTENSION_REQUEST, set(extensions))),
+  );
+  const request = sequence(body, sequence(ECDSA_WITH_SHA256), signatureBits(sign('sha256', body, privateKey)));
   return {
-    privateKeyPem: `${x509.PemConverter.encode(pkcs8, x509.PemConverter.PrivateKeyTag)}\n`,
-    csrPem: `${request.toString('pem')}\n`,
+    privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    csrPem: pem('CERTIFICATE REQUEST', request),
   };
+}
+
+function pem(label: string, der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

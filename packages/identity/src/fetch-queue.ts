@@ -1,4 +1,4 @@
-import { type FetchPriority } from './certificate.ts';
+import type { FetchPriority } from './certificate.ts';
 
 const ORDER: readonly FetchPriority[] = ['realtime', 'warmup', 'background'];
 

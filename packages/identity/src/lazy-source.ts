@@ -1,4 +1,4 @@
-import { type CertificateSource } from './certificate.ts';
+import type { CertificateSource } from './certificate.ts';
 
 /**
  * A source that is loaded when a certificate is first asked for, so that a start with saved certificates does not pay for

@@ -1,6 +1,6 @@
 import { messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, requireSpiffeId } from '@ambit/core/spiffe';
-import { type Certificate } from './certificate.ts';
+import type { Certificate } from './certificate.ts';
 import { checkChain } from './certificate-chain.ts';
 
 /** Raised when the layout changes; state of another version is dropped as a whole. */

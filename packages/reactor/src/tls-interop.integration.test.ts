@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ConnectionOptions, type TLSSocket, connect as connectTls, createServer } from 'node:tls';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AmbitError } from '@ambit/core/errors';
 import { openTcpListener } from '@ambit/native/listening-socket';

@@ -1,5 +1,5 @@
-import { type X509Certificate } from 'node:crypto';
-import { type Node } from '@ambit/proto/discovery';
+import type { X509Certificate } from 'node:crypto';
+import type { Node } from '@ambit/proto/discovery';
 
 /** What is known of a client when it asks to be let in. Nothing of it is verified but the peer certificate's possession. */
 export interface ClientFacts {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { type Clock, type Timer } from '@ambit/core/clock';
+import type { Clock, Timer } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
-import { type DeltaDiscoveryRequest } from '@ambit/proto/discovery';
+import type { DeltaDiscoveryRequest } from '@ambit/proto/discovery';
 import { Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { type Authenticator, type ClientFacts, SEES_EVERYTHING, type Visibility } from './client-facts.ts';
 import { encodeResponse } from './encode-response.ts';
@@ -13,8 +13,8 @@ import {
   RESPONSE_TARGET_BYTES,
   SUBSCRIPTION_GATHER_MS,
 } from './limits.ts';
-import { type ChangedNames, type ResourceCache } from './resource-cache.ts';
-import { type Claim, type SendBudget } from './send-budget.ts';
+import type { ChangedNames, ResourceCache } from './resource-cache.ts';
+import type { Claim, SendBudget } from './send-budget.ts';
 import { Subscription } from './subscription.ts';
 
 export type DiscoveryCall = ServerDuplexStream<DeltaDiscoveryRequest, Uint8Array>;

@@ -10,7 +10,7 @@ import { Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DeltaClient, type DeltaClientEvent, type DeltaClientOptions } from './delta-client.ts';
 import { discoveryService } from './discovery-service.ts';
-import { type ResourceUpdate } from './resource.ts';
+import type { ResourceUpdate } from './resource.ts';
 import { TestGrpcServer } from './test-grpc-server.ts';
 
 const TYPE = 'type.googleapis.com/t';

@@ -1,14 +1,14 @@
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { type Clock, type Timer } from '@ambit/core/clock';
-import { type ControlPlane } from '@ambit/core/control-plane';
-import { type Drainable } from '@ambit/core/drain';
+import type { Clock, Timer } from '@ambit/core/clock';
+import type { ControlPlane } from '@ambit/core/control-plane';
+import type { Drainable } from '@ambit/core/drain';
 import { AmbitError } from '@ambit/core/errors';
 import { type DeltaDiscoveryResponse, type Node, NodeSchema } from '@ambit/proto/discovery';
 import { status } from '@grpc/grpc-js';
 import { type DeltaRequest, DeltaStream } from './delta-stream.ts';
 import { REJECTION_MAX_CHARACTERS, RESYNC_MS } from './limits.ts';
 import { reconnectDelay } from './reconnect-delay.ts';
-import { type RejectedResource, type ResourceUpdate, type XdsResource } from './resource.ts';
+import type { RejectedResource, ResourceUpdate, XdsResource } from './resource.ts';
 
 /** Versions by resource name. */
 export type HeldVersions = ReadonlyMap<string, string>;

@@ -1,9 +1,9 @@
-import { type Clock, type Timer } from '@ambit/core/clock';
-import { type Drainable } from '@ambit/core/drain';
-import { type AmbitError } from '@ambit/core/errors';
+import type { Clock, Timer } from '@ambit/core/clock';
+import type { Drainable } from '@ambit/core/drain';
+import type { AmbitError } from '@ambit/core/errors';
 import { KEEPALIVE_TIME_MS, KEEPALIVE_TIMEOUT_MS } from '@ambit/core/limits';
 import { type ChannelOptions, type Server, status } from '@grpc/grpc-js';
-import { type Authenticator } from './client-facts.ts';
+import type { Authenticator } from './client-facts.ts';
 import { ClientSession, type DiscoveryCall } from './client-session.ts';
 import { encodedDiscoveryService } from './discovery-service.ts';
 import {
@@ -15,8 +15,8 @@ import {
   STREAMS_PER_CONNECTION,
 } from './limits.ts';
 import { PushSchedule } from './push-schedule.ts';
-import { type ChangedNames, type ResourceCache } from './resource-cache.ts';
-import { type ResourceRejection } from './resource.ts';
+import type { ChangedNames, ResourceCache } from './resource-cache.ts';
+import type { ResourceRejection } from './resource.ts';
 import { SendBudget } from './send-budget.ts';
 
 export interface DeltaServerOptions {

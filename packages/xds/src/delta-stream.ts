@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { type Clock, type Timer } from '@ambit/core/clock';
-import { type ControlPlane } from '@ambit/core/control-plane';
+import type { Clock, Timer } from '@ambit/core/clock';
+import type { ControlPlane } from '@ambit/core/control-plane';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import {
   type DeltaDiscoveryRequest,

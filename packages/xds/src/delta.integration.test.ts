@@ -11,7 +11,7 @@ import { type ClientFacts, SEES_EVERYTHING, type Visibility } from './client-fac
 import { DeltaClient, type DeltaClientEvent, type DeltaClientOptions } from './delta-client.ts';
 import { DeltaServer, type DeltaServerEvent, deltaServerOptions } from './delta-server.ts';
 import { ResourceCache } from './resource-cache.ts';
-import { type RejectedResource, type ResourceUpdate } from './resource.ts';
+import type { RejectedResource, ResourceUpdate } from './resource.ts';
 import { TestGrpcServer } from './test-grpc-server.ts';
 
 const TYPES = [AUTHORIZATION_TYPE_URL, ADDRESS_TYPE_URL];

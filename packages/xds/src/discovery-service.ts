@@ -6,7 +6,7 @@ import {
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
 } from '@ambit/proto/discovery';
-import { type MethodDefinition } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/grpc-js';
 
 /** Delta ADS for gRPC clients and servers. */
 export const discoveryService: {

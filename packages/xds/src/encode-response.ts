@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { DeltaDiscoveryResponseSchema } from '@ambit/proto/discovery';
-import { type Delivery } from './subscription.ts';
+import type { Delivery } from './subscription.ts';
 
 const { field } = DeltaDiscoveryResponseSchema;
 

@@ -1,4 +1,4 @@
-import { type Clock, type Timer } from '@ambit/core/clock';
+import type { Clock, Timer } from '@ambit/core/clock';
 
 /** Runs at the first change at once and then, for as long as changes go on, once per window with what gathered. */
 export class PushSchedule {

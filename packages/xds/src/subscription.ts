@@ -1,7 +1,7 @@
 import { AmbitError } from '@ambit/core/errors';
-import { type DeltaDiscoveryRequest } from '@ambit/proto/discovery';
+import type { DeltaDiscoveryRequest } from '@ambit/proto/discovery';
 import { SUBSCRIBED_NAMES_MAX } from './limits.ts';
-import { type CachedResource, type ResourceCache } from './resource-cache.ts';
+import type { CachedResource, ResourceCache } from './resource-cache.ts';
 
 const WILDCARD = '*';
 

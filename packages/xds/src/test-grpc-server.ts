@@ -1,5 +1,5 @@
 /** A gRPC server over TLS on loopback, for the tests of both ends. */
-import { type TestAuthority } from '@ambit/identity/test-authority';
+import type { TestAuthority } from '@ambit/identity/test-authority';
 import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
 
 export class TestGrpcServer {
