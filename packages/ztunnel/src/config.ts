@@ -1,26 +1,9 @@
 import { duration, flag, integer, readEnvironment, text, type Variable } from '@ambit/core/environment';
+import { type ControlPlaneSettings, controlPlaneVariables } from '@ambit/proxy/control-plane-settings';
 import { availableParallelism } from 'node:os';
 
 /** What a ztunnel is told by its environment. Durations are milliseconds; addresses and defaults are described by `VARIABLES`. */
-export interface Config {
-  readonly nodeName: string;
-  readonly podName: string;
-  readonly podNamespace: string;
-  readonly serviceAccount: string;
-  readonly instanceIp: string;
-  readonly network: string;
-  readonly clusterId: string;
-  readonly clusterDomain: string;
-  readonly trustDomain: string;
-  readonly trustDomainAliases: readonly string[];
-  readonly xdsAddress: string;
-  readonly xdsRootCa: string;
-  readonly xdsHostname: string;
-  readonly caAddress: string;
-  readonly caRootCa: string;
-  readonly caHostname: string;
-  readonly authToken: string;
-  readonly secretTtl: number;
+export interface Config extends ControlPlaneSettings {
   readonly zdsSocket: string;
   readonly packetMark: number;
   readonly ipv6: boolean;
@@ -40,27 +23,7 @@ export interface Config {
 
 /** Every variable that ztunnel reads. Names and defaults are those of Istio's ztunnel where it has them. */
 export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> } = {
-  nodeName: text('NODE_NAME', '', 'node this proxy serves'),
-  podName: text('POD_NAME', 'ztunnel', 'own pod'),
-  podNamespace: text('POD_NAMESPACE', 'istio-system', 'namespace of the own pod'),
-  serviceAccount: text('SERVICE_ACCOUNT', 'ztunnel', 'service account of the own pod'),
-  instanceIp: text('INSTANCE_IP', '1.1.1.1', 'address of the own pod'),
-  network: text('NETWORK', '', 'network of this node; addresses are looked up in it'),
-  clusterId: text('CLUSTER_ID', 'Kubernetes', 'cluster of this node'),
-  clusterDomain: text('CLUSTER_DOMAIN', 'cluster.local', 'DNS domain of the cluster'),
-  trustDomain: text('TRUST_DOMAIN', 'cluster.local', 'trust domain of the own identities'),
-  trustDomainAliases: list(
-    'TRUST_DOMAIN_ALIASES',
-    'further trust domains that peers may come from, separated by commas',
-  ),
-  xdsAddress: text('XDS_ADDRESS', 'https://istiod.istio-system.svc:15012', 'controller; empty: none'),
-  xdsRootCa: text('XDS_ROOT_CA', './var/run/secrets/istio/root-cert.pem', 'roots of the controller: a file or PEM'),
-  xdsHostname: text('ALT_XDS_HOSTNAME', '', 'name to verify the controller by; empty: that of XDS_ADDRESS'),
-  caAddress: text('CA_ADDRESS', 'https://istiod.istio-system.svc:15012', 'certificate authority'),
-  caRootCa: text('CA_ROOT_CA', './var/run/secrets/istio/root-cert.pem', 'roots of the authority: a file or PEM'),
-  caHostname: text('ALT_CA_HOSTNAME', '', 'name to verify the authority by; empty: that of CA_ADDRESS'),
-  authToken: text('AUTH_TOKEN', './var/run/secrets/tokens/istio-token', 'file with the service account token'),
-  secretTtl: duration('SECRET_TTL', 86_400_000, 'lifetime to ask for in certificate requests'),
+  ...controlPlaneVariables('ztunnel'),
   zdsSocket: text('INPOD_UDS', '/var/run/ztunnel/ztunnel.sock', 'socket of the node agent'),
   packetMark: integer('PACKET_MARK', 1337, { min: 1, max: 0xfff }, 'mark of every socket opened in a pod'),
   ipv6: flag('IPV6_ENABLED', true, 'listen and answer on IPv6 as well'),
@@ -95,17 +58,4 @@ export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> 
 /** The configuration of this process, read once. Throws `AMBIT_CONFIG` naming every variable that is wrong. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   return readEnvironment(VARIABLES, environment);
-}
-
-function list(name: string, about: string): Variable<readonly string[]> {
-  return {
-    name,
-    about,
-    fallback: [],
-    parse: (value) =>
-      value
-        .split(',')
-        .map((item) => item.trim())
-        .filter((item) => item.length > 0),
-  };
 }

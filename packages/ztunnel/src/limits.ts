@@ -1,9 +1,6 @@
 /** How long a connection waits for its pod's certificate, milliseconds. */
 export const CERTIFICATE_WAIT = 10_000;
 
-/** How long the start of a pod waits for its certificate, milliseconds; less than the node agent waits for an answer. */
-export const CERTIFICATE_HEAD_START = 4_000;
-
 /** How long a connection waits for a policy that is named but has not arrived, milliseconds; then it is denied. */
 export const PENDING_POLICY_WAIT = 2_000;
 
@@ -22,9 +19,6 @@ export const MAX_WAITING = 4_096;
 /** Length of a listener's queue. The kernel caps it at net.core.somaxconn of the pod. */
 export const LISTEN_BACKLOG = 4_096;
 
-/** A data thread that has not turned its loop for this long is replaced, milliseconds. The loop turns every 500 ms at the latest. */
-export const STALL_AFTER = 2_000;
-
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET = 1;
 
@@ -33,12 +27,6 @@ export const APPLY_BUDGET_ALONE = 50;
 
 /** How long an identity is kept after its last pod on the node, milliseconds: connections of that pod may still need it. */
 export const IDENTITY_LINGER = 30_000;
-
-/** Bytes of access-log lines that one data thread gathers before it hands them to the main thread. */
-export const LOG_BYTES = 262_144;
-
-/** Such portions that may wait for the main thread. Lines beyond them are dropped and counted. */
-export const LOG_REPORTS = 8;
 
 /** Queries to upstream resolvers that one data thread has open. Further ones are answered SERVFAIL. */
 export const DNS_UPSTREAM_QUERIES = 1_024;

@@ -12,7 +12,7 @@ import type { ChildProcess } from 'node:child_process';
 import { Custody } from './keeper/custody.ts';
 import { PacketLine } from './keeper/packet-line.ts';
 import { startProxy } from './keeper/proxy-process.ts';
-import { RestartPace } from './restart-pace.ts';
+import { RestartPace } from '@ambit/proxy/thread/restart-pace';
 import { Steward } from './keeper/steward.ts';
 
 const log = createPlainLog('keeper');

@@ -1,7 +1,4 @@
-import type { Certificate } from '@ambit/identity/certificate';
-import type { ResourceBatch } from '@ambit/mesh/resource/batch';
-import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
-import type { LoopChannel } from '@ambit/reactor/loop-channel';
+import type { ThreadCommand, ThreadReport, ThreadStart } from '@ambit/proxy/thread/messages';
 import type { Config } from './config.ts';
 import type { AcceptedAt } from './unanswered.ts';
 
@@ -34,9 +31,7 @@ export interface Pod {
 
 /** From the control side to a data thread. */
 export type Command =
-  | { readonly kind: 'resources'; readonly batch: ResourceBatch }
-  | { readonly kind: 'certificate'; readonly certificate: Certificate }
-  | { readonly kind: 'forget-certificate'; readonly identity: string }
+  | ThreadCommand
   | { readonly kind: 'add-pod'; readonly pod: Pod; readonly ticket: number }
   /**
    * Stop accepting for a pod, say GOAWAY, let connections finish; cut what is left after `deadline` milliseconds
@@ -52,10 +47,7 @@ export type Command =
   | { readonly kind: 'resume'; readonly fd: number; readonly pod: number; readonly acceptedAt: AcceptedAt }
   /** Answered when no pod is left that is on its way out, at the latest after `deadline` milliseconds. */
   | { readonly kind: 'drain'; readonly deadline: number; readonly ticket: number }
-  | { readonly kind: 'scrape'; readonly ticket: number }
-  | { readonly kind: 'connections'; readonly ticket: number }
-  /** Keeps the loop busy. A fault for tests. */
-  | { readonly kind: 'stall'; readonly milliseconds: number };
+  | { readonly kind: 'connections'; readonly ticket: number };
 
 /** One live connection, as shown by the admin listener. */
 export interface LiveConnection {
@@ -68,26 +60,18 @@ export interface LiveConnection {
 
 /** From a data thread to the control side. `ticket` is that of the command it answers. */
 export type Report =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'applied'; readonly generation: number }
-  | { readonly kind: 'done'; readonly ticket: number; readonly error?: string }
-  | { readonly kind: 'scraped'; readonly ticket: number; readonly counters: MetricsSnapshot }
+  | ThreadReport
   | {
       readonly kind: 'listed';
       readonly ticket: number;
       readonly connections: Readonly<Record<string, readonly LiveConnection[]>>;
-    }
-  /** Finished access-log lines, and how many were dropped since the last report. */
-  | { readonly kind: 'log'; readonly lines: Uint8Array; readonly dropped: number }
-  | { readonly kind: 'fault'; readonly message: string };
+    };
 
-/** What a data thread is started with. */
-export interface ThreadStart {
-  readonly index: number;
+/** What the program adds to what its threads are started with. */
+export interface NodeStart {
   readonly config: Config;
-  readonly channel: LoopChannel;
-  /** Counter of the `log` reports that the control side has written. */
-  readonly logWritten: SharedArrayBuffer;
   /** Memory of `UnansweredConnections`. */
   readonly unanswered: SharedArrayBuffer;
 }
+
+export type NodeThreadStart = NodeStart & ThreadStart;

@@ -6,7 +6,10 @@ import { createPlainLog } from '@ambit/core/plain-log';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { trimHeap } from '@ambit/native/process';
 import { readConfig } from './config.ts';
-import { DataThreads } from './control/data-threads.ts';
+import { siblingModule } from '@ambit/core/sibling-module';
+import { DataThreads } from '@ambit/proxy/thread/data-threads';
+import type { Command, NodeStart, Report } from './messages.ts';
+import { UnansweredConnections } from './unanswered.ts';
 
 const config = readConfig(process.env);
 const log = createPlainLog('ztunnel', { level: config.logLevel as LogLevel });
@@ -19,7 +22,13 @@ process.on('unhandledRejection', (error) => {
   process.exit(1);
 });
 
-const threads = new DataThreads({ config, clock: systemClock, log });
+const threads = new DataThreads<Command, Report, NodeStart>({
+  count: config.dataThreads,
+  module: siblingModule(import.meta.url, './worker'),
+  start: () => ({ config, unanswered: UnansweredConnections.allocate() }),
+  clock: systemClock,
+  log,
+});
 const started = threads.start();
 
 const { runControlSide } = await import('./control/control-side.ts');

@@ -10,19 +10,19 @@ import { TraceContexts } from '@ambit/telemetry/trace-context';
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { AccessLog } from './data/access-log.ts';
+import { AccessLog } from '@ambit/proxy/access-log';
 import type { DataThreadContext } from './data/context.ts';
-import { Credentials } from './data/credentials.ts';
+import { Credentials } from '@ambit/proxy/credentials';
 import { DataPlane } from './data/data-plane.ts';
 import { upstreamResolver } from './data/dns-forwarder.ts';
 import { trimWhenGrown } from './data/heap-trim.ts';
 import { Judge } from './data/judge.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
-import { KEEPALIVE } from './keepalive.ts';
-import type { Command, Report, ThreadStart } from './messages.ts';
+import { KEEPALIVE } from '@ambit/proxy/keepalive';
+import type { Command, NodeThreadStart, Report } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
-const { index, config, channel, unanswered, logWritten } = workerData as ThreadStart;
+const { index, config, channel, unanswered, logWritten } = workerData as NodeThreadStart;
 
 // The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
 const reactor: Reactor = new Reactor({

@@ -3,7 +3,7 @@ import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import { Ledger } from '@ambit/native/ledger';
 import { LoopControl } from '@ambit/reactor/loop-channel';
-import type { ThreadReport, ThreadStart } from './messages.ts';
+import type { ProgramReport, ThreadStart } from './messages.ts';
 
 /**
  * Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. The young generation is
@@ -25,7 +25,7 @@ export interface DataThreadOptions<Start, Report> {
 }
 
 /** One worker thread with the line to its loop. */
-export class DataThread<Command, Report extends ThreadReport, Start> {
+export class DataThread<Command, Report extends ProgramReport, Start> {
   /** Resolves when the thread turns its loop; also when it ends before that. */
   readonly ready: Promise<void>;
   /** Resolves with the reason when the thread has ended, for whatever reason. */
@@ -132,7 +132,7 @@ export class DataThread<Command, Report extends ThreadReport, Start> {
   }
 
   #receive(report: Report): void {
-    if (report.kind === 'applied') this.applied = Math.max(this.applied, report.generation);
+    if (report.kind === 'applied' && 'generation' in report) this.applied = Math.max(this.applied, report.generation);
     if ('ticket' in report) {
       this.#asked.get(report.ticket)?.(report);
       this.#asked.delete(report.ticket);

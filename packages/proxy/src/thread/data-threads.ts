@@ -2,7 +2,7 @@ import type { Clock, Timer } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import { STALL_AFTER } from '../limits.ts';
 import { DataThread } from './data-thread.ts';
-import type { ThreadReport } from './messages.ts';
+import type { ProgramReport } from './messages.ts';
 import { RestartPace } from './restart-pace.ts';
 
 /** How often the heartbeats are read, milliseconds. */
@@ -37,7 +37,7 @@ export interface DataThreadsOwner<Command, Report, Start> {
  * The data threads of this process: starts them, speaks to all of them, and replaces one that died or stalled.
  * Listeners belong to the control side, so that connections wait in their queues while a thread is replaced.
  */
-export class DataThreads<Command, Report extends ThreadReport, Start> {
+export class DataThreads<Command, Report extends ProgramReport, Start> {
   /** Threads may start before there is one: they then know nothing, and serve nothing, until they are told. */
   owner: DataThreadsOwner<Command, Report, Start> = {
     state: () => [],

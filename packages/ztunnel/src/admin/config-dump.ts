@@ -3,15 +3,16 @@ import { dumpMesh } from '@ambit/mesh/config-dump';
 import type { IdentityState } from '@ambit/identity/certificate';
 import { X509Certificate } from 'node:crypto';
 import type { Config } from '../config.ts';
-import type { Certificates } from '../control/certificates.ts';
-import type { DataThreads } from '../control/data-threads.ts';
+import type { Certificates } from '@ambit/proxy/certificates';
+import type { DataThreads } from '@ambit/proxy/thread/data-threads';
+import type { Command, NodeStart, Report } from '../messages.ts';
 import type { Pods } from '../control/pods.ts';
-import type { Resources } from '../control/resources.ts';
+import type { Resources } from '@ambit/proxy/resources';
 import type { LiveConnection } from '../messages.ts';
 
 export interface DumpSources {
   readonly config: Config;
-  readonly threads: DataThreads;
+  readonly threads: DataThreads<Command, Report, NodeStart>;
   readonly pods: Pods;
   readonly certificates: Certificates;
   readonly resources: Resources;

@@ -1,11 +1,12 @@
 import type { Drainable } from '@ambit/core/drain';
 import { OPENMETRICS_CONTENT_TYPE } from '@ambit/telemetry/exposition';
 import type { Config } from '../config.ts';
-import type { LogWriter } from '../control/log-writer.ts';
-import type { ProxyMetrics } from '../control/proxy-metrics.ts';
+import type { LogWriter } from '@ambit/proxy/log-writer';
+import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
+import { renderNodeMetrics } from '../control/node-metrics.ts';
 import { configDump, type DumpSources } from './config-dump.ts';
-import { type Answer, HttpListener, type Routes } from './http-listener.ts';
-import type { Readiness } from './readiness.ts';
+import { type Answer, HttpListener, type Routes } from '@ambit/proxy/admin/http-listener';
+import type { Readiness } from '@ambit/proxy/admin/readiness';
 
 export interface AdminOptions extends DumpSources {
   readonly readiness: Readiness;
@@ -31,7 +32,7 @@ export class AdminListeners implements Drainable {
     const metrics = async (): Promise<Answer> => ({
       status: 200,
       type: OPENMETRICS_CONTENT_TYPE,
-      body: await options.metrics.render(options),
+      body: await renderNodeMetrics(options),
     });
     const listeners = await Promise.all([
       HttpListener.open('ADMIN_ADDR', config.adminAddress, adminRoutes(options)),
@@ -82,7 +83,7 @@ function faultRoutes(config: Config, { threads }: AdminOptions): Routes {
     },
     'POST /fault/stall-thread': (query) => {
       const milliseconds = Math.min(LONGEST_STALL, Number(query.get('ms') ?? '5000'));
-      threads.stall(index(query), milliseconds);
+      threads.tell(index(query), { kind: 'stall', milliseconds });
       return { status: 200, body: `{"stalled":${index(query)},"milliseconds":${milliseconds}}\n` };
     },
   };

@@ -1,14 +1,14 @@
 import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import { resourceVersions } from '@ambit/mesh/resource/snapshot';
-import { DeltaClient, type DeltaClientEvent } from '@ambit/xds/delta-client';
+import { connectController } from '@ambit/proxy/controller-link';
+import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
+import { PROXIES_PENDING } from '@ambit/telemetry/families';
 import { ZdsClient, type ZdsState } from '@ambit/zds/client';
-import type { Readiness } from '../admin/readiness.ts';
+import type { Readiness } from '@ambit/proxy/admin/readiness';
 import type { Config } from '../config.ts';
-import { pemSource } from './certificates.ts';
 import type { Pods } from './pods.ts';
-import type { ProxyMetrics } from './proxy-metrics.ts';
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, type Resources } from './resources.ts';
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, type Resources } from '@ambit/proxy/resources';
 
 export interface ControlPlaneOptions {
   readonly config: Config;
@@ -30,7 +30,27 @@ export interface ControlPlaneLinks {
 
 /** Opens the two links on which this proxy hangs: to the controller (the mesh) and to the node agent (the pods). */
 export function connectControlPlane(options: ControlPlaneOptions): ControlPlaneLinks {
-  const mesh = connectController(options);
+  const { config, clock, random, log, resources, readiness, metrics } = options;
+  const mesh = connectController({
+    settings: config,
+    role: 'ztunnel',
+    clock,
+    random,
+    log,
+    metrics,
+    // Policies before what names them.
+    types: [AUTHORIZATION_TYPE, ADDRESS_TYPE],
+    held: new Map([
+      [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
+      [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
+    ]),
+    apply: (update) => resources.apply(update),
+  });
+  if (mesh === undefined) readiness.done('controller');
+  // With the state of a predecessor the node can be served while the controller is away.
+  void resources.known.then(() => {
+    readiness.done('controller');
+  });
   const agent = connectAgent(options);
   let left: Promise<void> | undefined;
   const leave = (): Promise<void> => (left ??= agent.close());
@@ -42,83 +62,6 @@ export function connectControlPlane(options: ControlPlaneOptions): ControlPlaneL
   };
 }
 
-function connectController({
-  config,
-  clock,
-  random,
-  log,
-  resources,
-  readiness,
-  metrics,
-}: ControlPlaneOptions): DeltaClient | undefined {
-  if (config.xdsAddress.length === 0) {
-    readiness.done('controller');
-    return undefined;
-  }
-  const { podName, podNamespace, instanceIp, nodeName } = config;
-  const client = new DeltaClient({
-    controlPlane: {
-      address: config.xdsAddress,
-      roots: pemSource(config.xdsRootCa),
-      ...(config.xdsHostname.length > 0 ? { serverName: config.xdsHostname } : {}),
-      tokenFile: config.authToken,
-      clusterId: config.clusterId,
-    },
-    node: {
-      id: `ztunnel~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.${config.clusterDomain}`,
-      metadata: {
-        NAME: podName,
-        NAMESPACE: podNamespace,
-        INSTANCE_IPS: instanceIp,
-        NODE_NAME: nodeName,
-        CLUSTER_ID: config.clusterId,
-        NETWORK: config.network,
-      },
-    },
-    // Policies before what names them.
-    typeUrls: [AUTHORIZATION_TYPE, ADDRESS_TYPE],
-    clock,
-    random,
-    held: new Map([
-      [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
-      [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
-    ]),
-    apply: (update) => resources.apply(update),
-    onEvent: (event) => {
-      onControllerEvent(event, log, metrics);
-    },
-  });
-  client.start();
-  // With the state of a predecessor the node can be served while the controller is away.
-  void resources.known.then(() => {
-    readiness.done('controller');
-  });
-  return client;
-}
-
-function onControllerEvent(event: DeltaClientEvent, log: Logger, metrics: ProxyMetrics): void {
-  switch (event.kind) {
-    case 'connected':
-      metrics.controllerConnected(true);
-      log.info('connected to the controller');
-      return;
-    case 'synced':
-      log.info('the controller has described the mesh');
-      return;
-    case 'rejected':
-      metrics.resourcesRejected(event.typeUrl, event.rejected.length);
-      return;
-    case 'disconnected':
-      metrics.controllerConnected(false);
-      metrics.controllerStreamEnded(event.error === undefined ? 'Reconnect' : 'ConnectionError');
-      log.warn(
-        { error: event.error?.message, retryInMs: Math.round(event.retryInMs) },
-        'the stream to the controller ended; traffic goes on by what is known',
-      );
-      return;
-  }
-}
-
 function connectAgent({ config, clock, log, pods, readiness, metrics }: ControlPlaneOptions): ZdsClient {
   let ready = false;
   let claimed = false;
@@ -128,7 +71,7 @@ function connectAgent({ config, clock, log, pods, readiness, metrics }: ControlP
     clock,
     owner: pods,
     onState: (state: ZdsState) => {
-      metrics.podsPending(state.pending.size);
+      metrics.own.number(PROXIES_PENDING).value = state.pending.size;
       for (const [uid, reason] of state.pending) {
         if (pending.get(uid) !== reason) log.error({ uid, reason }, 'a pod cannot be served yet; it is tried again');
       }

@@ -4,18 +4,19 @@ import type { Logger } from '@ambit/core/log';
 import { openBatch, type ResourceBatch } from '@ambit/mesh/resource/batch';
 import { raiseOpenFileLimit, setParentDeathSignal } from '@ambit/native/process';
 import { selfTest } from '@ambit/native/self-test';
-import { Readiness } from '../admin/readiness.ts';
+import { Readiness } from '@ambit/proxy/admin/readiness';
 import type { Config } from '../config.ts';
 import { Estate } from '../keeper/estate.ts';
-import { STALL_AFTER } from '../limits.ts';
-import type { Command, Report } from '../messages.ts';
+import { STALL_AFTER } from '@ambit/proxy/limits';
+import type { Command, NodeStart, Report } from '../messages.ts';
+import { UnansweredConnections } from '../unanswered.ts';
 import type { ControlPlaneLinks } from './control-plane.ts';
-import { Certificates } from './certificates.ts';
-import type { DataThreads } from './data-threads.ts';
-import { LogWriter } from './log-writer.ts';
+import { Certificates } from '@ambit/proxy/certificates';
+import type { DataThreads } from '@ambit/proxy/thread/data-threads';
+import { LogWriter } from '@ambit/proxy/log-writer';
 import { Pods } from './pods.ts';
-import { ProxyMetrics } from './proxy-metrics.ts';
-import { Resources } from './resources.ts';
+import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
+import { Resources } from '@ambit/proxy/resources';
 
 const SIGTERM_NUMBER = 15;
 /** The state is written for a successor at most this often, milliseconds. */
@@ -27,7 +28,7 @@ export interface ControlSideOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
-  readonly threads: DataThreads;
+  readonly threads: DataThreads<Command, Report, NodeStart>;
   /** Resolves when a data thread turns its loop. */
   readonly started: Promise<void>;
   /** Process id of the keeper, when there is one. */
@@ -53,7 +54,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   if (inheritance.pods.length === 0) selfTest();
 
   const accessLog = new LogWriter();
-  const metrics = new ProxyMetrics(clock.wallTime());
+  const metrics = new ProxyMetrics('ztunnel', clock.wallTime());
 
   // What the controller says, and what was known before this process.
   const resources: Resources = new Resources({
@@ -109,10 +110,14 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       yield* meshState();
       yield* pods.commands();
     },
-    resume: (unanswered) => pods.resume(unanswered),
     onReport,
     onReplaced: (thread, reason) => {
       metrics.threadReplaced(thread, reason);
+    },
+    // Connections that the thread had accepted and not touched go to its successor.
+    salvage: (start) => {
+      const unanswered = UnansweredConnections.read(start.unanswered);
+      return { spared: unanswered.map(({ fd }) => fd), resume: pods.resume(unanswered) };
     },
   };
   restore();

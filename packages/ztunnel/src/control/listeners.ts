@@ -5,7 +5,7 @@ import { connect, localAddress, SHUT_RD, shutdown } from '@ambit/native/socket';
 import { setKeepalive, setNoDelay } from '@ambit/native/socket-option';
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
-import { KEEPALIVE } from '../keepalive.ts';
+import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import { LISTEN_BACKLOG } from '../limits.ts';
 import type { PodListeners } from '../messages.ts';
 import { DNS_PORT, HBONE_PORT, OUTBOUND_PORT, PLAINTEXT_PORT } from '../ports.ts';

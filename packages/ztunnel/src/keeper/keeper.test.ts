@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Custody } from './custody.ts';
 import { decodePacket, encodePacket } from './packets.ts';
-import { RestartPace } from '../restart-pace.ts';
+import { RestartPace } from '@ambit/proxy/thread/restart-pace';
 
 const INFO = { uid: 'u1', name: 'payments-1', namespace: 'shop', serviceAccount: 'payments' };
 

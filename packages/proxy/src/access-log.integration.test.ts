@@ -2,11 +2,11 @@ import { ManualClock } from '@ambit/core/clock';
 import { LoopControl } from '@ambit/reactor/loop-channel';
 import { Reactor } from '@ambit/reactor/reactor';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LOG_BYTES, LOG_REPORTS } from '../limits.ts';
-import type { Report } from '../messages.ts';
+import { LOG_BYTES, LOG_REPORTS } from './limits.ts';
+import type { ThreadReport } from './thread/messages.ts';
 import { AccessLog } from './access-log.ts';
 
-type LogReport = Extract<Report, { kind: 'log' }>;
+type LogReport = Extract<ThreadReport, { kind: 'log' }>;
 
 const received: LogReport[] = [];
 let clock: ManualClock;
