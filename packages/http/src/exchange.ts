@@ -176,6 +176,11 @@ export interface ServerConnection extends HttpConnection {
   timeOutHead(): void;
   /** The answer to `onPipelined`. */
   proceed(): void;
+  /**
+   * As of every connection. With `keepIdle` an idle HTTP/1 connection answers one more request, with `connection: close`: its
+   * client may have sent it already, and could not know whether it was processed. It does not end by itself then.
+   */
+  drain(keepIdle?: boolean): void;
 }
 
 export interface ServerConnectionHandler extends HttpConnectionHandler {

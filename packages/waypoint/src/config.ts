@@ -11,6 +11,7 @@ export interface Config extends ControlPlaneSettings {
   readonly dataThreads: number;
   readonly maxStreams: number;
   readonly poolIdle: number;
+  readonly drainDelay: number;
   readonly drainDeadline: number;
   readonly headTimeout: number;
   readonly adminAddress: string;
@@ -39,10 +40,15 @@ export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> 
     'streams on one pooled tunnel',
   ),
   poolIdle: duration('POOL_UNUSED_RELEASE_TIMEOUT', 300_000, 'how long an unused tunnel is kept'),
+  drainDelay: duration(
+    'MINIMUM_DRAIN_DURATION',
+    2_000,
+    'how long new connections are still taken after SIGTERM: until every peer knows that the pod leaves',
+  ),
   drainDeadline: duration(
     'CONNECTION_TERMINATION_DEADLINE',
     5_000,
-    'how long requests and connections may go on after SIGTERM',
+    'how long requests and connections may go on after that',
   ),
   headTimeout: duration('REQUEST_HEAD_TIMEOUT', HEAD_TIMEOUT_MS, 'how long the head of a request may take'),
   adminAddress: text('ADMIN_ADDR', '127.0.0.1:15000', 'admin listener'),

@@ -168,8 +168,11 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       process.exit(0);
     }
     ending = (async () => {
-      log.info({ deadline: config.drainDeadline }, 'the waypoint ends: no new connections, open requests may finish');
+      log.info({ delay: config.drainDelay }, 'the waypoint ends: it is not ready any more, and takes what still comes');
       readiness.lost('ending');
+      // Peers learn from the controller that the pod leaves, while it already does.
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, config.drainDelay));
+      log.info({ deadline: config.drainDeadline }, 'no new connections, open requests may finish');
       await threads.ask((ticket) => ({ kind: 'drain', deadline: config.drainDeadline, ticket }));
       await threads.stop();
       await controller?.close({ deadline: 1_000 });

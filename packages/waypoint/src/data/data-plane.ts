@@ -17,6 +17,9 @@ import type { Upstreams } from './upstreams.ts';
 /** How often a thread that drains looks whether something is left, milliseconds. */
 const DRAIN_LOOK_MS = 50;
 
+/** How long before the deadline of a drain idle connections are ended, milliseconds. */
+const FAREWELL_MS = 500;
+
 export interface DataPlaneParts {
   readonly thread: DataThreadContext;
   readonly credentials: Credentials;
@@ -159,6 +162,8 @@ export class DataPlane {
     for (const connection of [...connections]) connection.drain();
     const end = reactor.now + deadline;
     const look = (): void => {
+      // Those that no request came for get an orderly end while there is time for it.
+      if (reactor.now >= end - FAREWELL_MS) for (const connection of [...connections]) connection.endIdle();
       if ((connections.size > 0 || opaque.size > 0) && reactor.now < end) {
         reactor.after(DRAIN_LOOK_MS, look);
         return;

@@ -83,8 +83,13 @@ export class ServedConnection implements ServerConnectionHandler {
     return this.client.authority;
   }
 
-  /** Takes no new requests; those under way go on, then the connection ends. */
+  /** Ends with the requests that are under way, or with the next one when there is none: it may be on its way. */
   drain(): void {
+    this.#http.drain(true);
+  }
+
+  /** Ends now when nothing is under way. */
+  endIdle(): void {
     this.#http.drain();
   }
 
