@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AmbitError } from '@ambit/core/errors';
 import type { Image } from './images.ts';
+import { PEERS_INFORMED_MS } from './limits.ts';
 
 /** The programs of the mesh that the bed starts. They run compiled, whatever runs the bed. */
 export type MeshProgram = 'istiod-lite' | 'waypoint' | 'ztunnel';
@@ -20,7 +21,7 @@ export function programPath(program: MeshProgram): string {
 export function meshImages(environment: Readonly<Record<string, string>>): [string, Image][] {
   const waypoint: Image = {
     directory: '/',
-    environment,
+    environment: { MINIMUM_DRAIN_DURATION: `${PEERS_INFORMED_MS}ms`, ...environment },
     // Only who runs a waypoint needs one that is built.
     get command() {
       return [process.execPath, programPath('waypoint')];
