@@ -55,10 +55,7 @@ metadata:
 `;
 }
 
-function pod(
-  name: string,
-  { namespace: inNamespace, node, program, app = name, version, environment }: PodPlan,
-): string {
+function pod(name: string, { namespace: inNamespace, node, program, app = name, version, options }: PodPlan): string {
   const labels = [`app: ${app}`, ...(version === undefined ? [] : [`version: ${version}`])];
   return `apiVersion: v1
 kind: Pod
@@ -72,29 +69,41 @@ spec:
   serviceAccountName: ${name}
   containers:
     - name: ${name}
-${program === undefined ? `      image: ${PAUSE_IMAGE}\n` : running(program, { ...(version && { VERSION: version }), ...environment })}`;
+${program === undefined ? `      image: ${PAUSE_IMAGE}\n` : running(program, { version, ...options })}`;
 }
 
-function running(program: NonNullable<PodPlan['program']>, environment: Readonly<Record<string, string>>): string {
-  const { image, command, ports } = PROGRAMS[program];
-  const variables = Object.entries(environment).map(([name, value]) => ({ name, value }));
+function running(program: NonNullable<PodPlan['program']>, options: Readonly<Record<string, unknown>>): string {
+  const { image, command, environment, ports } = PROGRAMS[program](options);
   return `      image: ${image}
-      command: ${JSON.stringify(['node', ...command()])}
-      env: ${JSON.stringify(variables)}
+      command: ${JSON.stringify(['node', ...command])}
+      env: ${JSON.stringify(environment ?? [])}
       ports:
 ${ports.map((port) => `        - containerPort: ${port}`).join('\n')}
 `;
 }
 
+interface PodProgram {
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly environment?: readonly { readonly name: string; readonly value: unknown }[];
+  readonly ports: readonly number[];
+}
+
 const PROGRAMS: Readonly<
-  Record<
-    NonNullable<PodPlan['program']>,
-    { readonly image: string; readonly command: () => string[]; readonly ports: readonly number[] }
-  >
+  Record<NonNullable<PodPlan['program']>, (options: Readonly<Record<string, unknown>>) => PodProgram>
 > = {
-  server: { image: MACHINE_IMAGE, command: () => nodeArguments('server'), ports: Object.values(SERVER_PORTS) },
-  backend: { image: MACHINE_IMAGE, command: () => nodeArguments('backend'), ports: Object.values(BACKEND_PORTS) },
-  payments: { image: 'ghcr.io/ambit-mesh/shop:0.1.0', command: () => ['payments.js'], ports: [9090, 8080] },
+  server: () => ({ image: MACHINE_IMAGE, command: nodeArguments('server'), ports: Object.values(SERVER_PORTS) }),
+  backend: (options) => ({
+    image: MACHINE_IMAGE,
+    command: [...nodeArguments('backend'), JSON.stringify(options)],
+    ports: Object.values(BACKEND_PORTS),
+  }),
+  payments: ({ version }) => ({
+    image: 'ghcr.io/ambit-mesh/shop:0.1.0',
+    command: ['payments.js'],
+    environment: [{ name: 'VERSION', value: version }],
+    ports: [9090, 8080],
+  }),
 };
 
 function service(name: string, inNamespace: string): string {

@@ -8,5 +8,6 @@ export interface PodPlan {
   readonly app?: string;
   /** Label, and what the program is told. */
   readonly version?: 'v1' | 'v2';
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Further options of the program. */
+  readonly options?: object;
 }

@@ -63,7 +63,9 @@ function meshProcesses(): string[] {
     .flatMap((pid) => {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
-        return /ztunnel\/dist|istiod-lite\/dist|(storefront|catalog|greeter)\.js/.test(command) ? [command] : [];
+        return /(ztunnel|istiod-lite|waypoint)\/dist|(storefront|catalog|payments|greeter)\.js/.test(command)
+          ? [command]
+          : [];
       } catch {
         return [];
       }

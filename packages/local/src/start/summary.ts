@@ -1,3 +1,4 @@
+import { GATEWAY_NAME_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
 import type { BedPod } from '../bed/pod.ts';
 import type { RunningMesh } from './mesh.ts';
 
@@ -23,14 +24,20 @@ export function summary({ bed, manifests, doorways }: RunningMesh): string {
     `Logs, one file for each process: ${bed.logs}`,
     `Manifests, read again whenever one changes: ${manifests}`,
     '  Set mode to PERMISSIVE in policies.yaml and see the outsider pass; label the namespace "outside" in',
-    '  namespaces.yaml with istio.io/dataplane-mode: ambient and see it refused by name.',
+    '  namespaces.yaml with istio.io/dataplane-mode: ambient and see it refused by name; give v2 of payments another',
+    '  weight in canary.yaml.',
     '',
   ].join('\n');
 }
 
 function podLine(pod: BedPod): string {
-  const place = pod.enrolment.captured
-    ? `in the mesh as spiffe://cluster.local/ns/${pod.namespace}/sa/${pod.serviceAccount}`
-    : 'outside the mesh';
+  const identity = `spiffe://cluster.local/ns/${pod.namespace}/sa/${pod.serviceAccount}`;
+  const gateway = pod.wanted.metadata.labels?.[GATEWAY_NAME_LABEL];
+  const place =
+    gateway !== undefined
+      ? `waypoint ${gateway} as ${identity}`
+      : pod.enrolment.captured
+        ? `in the mesh as ${identity}`
+        : 'outside the mesh';
   return `  ${pod.ip.padEnd(12)} ${pod.key.padEnd(42)} ${place}`;
 }

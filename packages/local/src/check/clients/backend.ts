@@ -1,19 +1,19 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { hostname } from 'node:os';
 import { systemClock } from '@ambit/core/clock';
-import { type BackendEvent, BACKEND_PORTS } from './requests-options.ts';
+import { type BackendEvent, type BackendOptions, BACKEND_PORTS } from './requests-options.ts';
 
-const { env } = process;
-const VERSION = env['VERSION'] ?? '';
-const POD = env['HOSTNAME'] ?? '';
+const OPTIONS = JSON.parse(process.argv[2] ?? '{}') as BackendOptions;
+const POD = hostname();
 const CHUNK = Buffer.alloc(65_536, 'download ');
 
-// Says who answers. Paths: /maybe is 503 in pods with `FAULTY`; /cut breaks the connection when the body begins; /download
+// Says who answers. Paths: /maybe is 503 when `faulty`; /cut breaks the connection when the body begins; /download
 // gives as many bytes as `bytes` says, as fast as they are taken.
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const upload = request.headers['x-upload'];
   if (typeof upload === 'string') tell({ at: systemClock.wallTime(), event: 'upload', upload });
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://backend');
-  response.setHeader('x-version', VERSION);
+  response.setHeader('x-version', OPTIONS.version);
   response.setHeader('x-pod', POD);
   request.on('error', () => undefined);
   if (pathname === '/cut') {
@@ -21,7 +21,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     return;
   }
   request.resume();
-  if (pathname === '/maybe' && env['FAULTY'] !== undefined) response.writeHead(503).end('not now\n');
+  if (pathname === '/maybe' && OPTIONS.faulty === true) response.writeHead(503).end('not now\n');
   else if (pathname === '/download') download(response, Number(searchParams.get('bytes')));
   else response.end(`${POD}\n`);
 }
@@ -48,7 +48,7 @@ function tell(event: BackendEvent): void {
 }
 
 for (const [name, port] of Object.entries(BACKEND_PORTS)) {
-  if (name === 'partly' && env['REFUSES'] !== undefined) continue;
+  if (name === 'partly' && OPTIONS.refuses === true) continue;
   const server = createServer({ keepAliveTimeout: 60_000 }, answer);
   server.listen({ port, host: '::', backlog: 4096 });
 }

@@ -67,9 +67,19 @@ export interface SlowReaderOptions {
 /** Ports of the HTTP server of the checks. */
 export const BACKEND_PORTS = {
   http: 8080,
-  /** Where pods with `REFUSES` in their environment do not listen. */
+  /** Where those that refuse do not listen. */
   partly: 8090,
 } as const;
+
+/** One HTTP server of the checks. */
+export interface BackendOptions {
+  /** Answers carry it. */
+  readonly version: string;
+  /** Does not listen on `partly`. */
+  readonly refuses?: boolean;
+  /** Answers 503 where others answer 200, see backend.ts. */
+  readonly faulty?: boolean;
+}
 
 /** What the HTTP server says about a request with `x-upload`. */
 export interface BackendEvent {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '@ambit/core/clock';
+import { pause } from '../check.ts';
 import type { AnswerRow, RequestsOptions, RequestsReport } from './requests-options.ts';
 
 /** How long requests wait to be told to end, in milliseconds. */
@@ -34,11 +34,11 @@ export class Requests {
   }
 
   async #loop(): Promise<void> {
-    const { total = Number.POSITIVE_INFINITY, pause = 0 } = this.#options;
+    const { total = Number.POSITIVE_INFINITY, pause: between = 0 } = this.#options;
     while (!this.#stopped && this.#begun < total) {
       this.#begun += 1;
       await this.#one(this.#options.repeat === true);
-      if (pause > 0) await sleep(pause);
+      if (between > 0) await pause(systemClock, between);
     }
   }
 

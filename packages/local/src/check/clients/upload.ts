@@ -1,6 +1,6 @@
 import { request } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '@ambit/core/clock';
+import { pause } from '../check.ts';
 import type { UploadOptions, UploadReport } from './requests-options.ts';
 
 /** Milliseconds between two parts of a body: long enough for the first to arrive alone. */
@@ -36,7 +36,7 @@ async function upload({ host, port, path, part, parts, timeout }: UploadOptions,
     const write = async (): Promise<void> => {
       for (let n = 0; n < parts && ending === undefined; n++) {
         call.write(Buffer.alloc(part, 'x'));
-        await sleep(BETWEEN_PARTS);
+        await pause(systemClock, BETWEEN_PARTS);
       }
       call.end();
     };

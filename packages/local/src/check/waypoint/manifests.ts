@@ -1,4 +1,5 @@
 import { SERVER_PORTS } from '../clients/options.ts';
+import type { BackendOptions } from '../clients/requests-options.ts';
 import type { PodPlan } from '../pod-plan.ts';
 
 /** Namespace of the waypoint and of what is behind it. */
@@ -21,7 +22,12 @@ const TILL = { namespace: L7_NAMESPACE, program: 'payments', app: 'till' } as co
 export const WAYPOINT_PODS: Readonly<Record<WaypointPodName, PodPlan>> = {
   'backend-v1-a': { ...BACKEND, node: 'a', version: 'v1' },
   'backend-v1-b': { ...BACKEND, node: 'b', version: 'v1' },
-  'backend-v2': { ...BACKEND, node: 'b', version: 'v2', environment: { REFUSES: 'true', FAULTY: 'true' } },
+  'backend-v2': {
+    ...BACKEND,
+    node: 'b',
+    version: 'v2',
+    options: { refuses: true, faulty: true } satisfies Partial<BackendOptions>,
+  },
   'till-v1': { ...TILL, node: 'a', version: 'v1' },
   'till-v2': { ...TILL, node: 'b', version: 'v2' },
 };
@@ -65,7 +71,10 @@ export function l7Service(
 
 /** A Service in front of the check server; `waypoint`: of the namespace of the waypoints. */
 export function rawService(name: string, waypoint?: string): string {
-  const ports = Object.entries(SERVER_PORTS).map(([port, number]) => [`tcp-${port.toLowerCase()}`, number]);
+  const ports = Object.entries(SERVER_PORTS).map(([port, number]): [string, number] => [
+    `tcp-${port.toLowerCase()}`,
+    number,
+  ]);
   const labels = { 'istio.io/use-waypoint': waypoint ?? '', 'istio.io/use-waypoint-namespace': L7_NAMESPACE };
   return service(name, 'check', { app: 'server' }, Object.fromEntries(ports), waypoint === undefined ? {} : labels);
 }
