@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AmbitError } from '@ambit/core/errors';
+import { PROXY_RUNTIME_ENVIRONMENT, PROXY_RUNTIME_FLAGS } from '@ambit/core/runtime-flags';
 import { requestInside } from '@ambit/local/bed/request-inside';
 import { WAYPOINT_NAME } from './echo-service.ts';
 import { routeObjects } from './mesh-objects.ts';
@@ -19,8 +20,9 @@ export function ambitProgram(): WaypointProgram {
         throw new AmbitError('AMBIT_BENCH_PROGRAM', `${path} is not there: build the repository first`);
       }
       return Promise.resolve({
-        command: [process.execPath, path],
+        command: [process.execPath, ...PROXY_RUNTIME_FLAGS, path],
         environment: {
+          ...PROXY_RUNTIME_ENVIRONMENT,
           ...control.environment(pod),
           GATEWAY_NAME: WAYPOINT_NAME,
           WAYPOINT_WORKER_THREADS: '1',

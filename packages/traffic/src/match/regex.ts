@@ -1,12 +1,12 @@
 import { messageOf } from '@ambit/core/errors';
-import { RE2JS } from 're2js';
 import { MAX_REGEX_LENGTH, MAX_REGEX_PROGRAM } from '../limits.ts';
+import { re2 } from './re2.ts';
 
 /** Why an expression cannot be used in a match; undefined when it can. For readers, and for those who write resources. */
 export function regexProblem(regex: string): string | undefined {
   if (regex.length > MAX_REGEX_LENGTH) return `has ${regex.length} characters, more than ${MAX_REGEX_LENGTH}`;
   try {
-    const size = RE2JS.compile(regex).programSize();
+    const size = re2().compile(regex).programSize();
     if (size <= MAX_REGEX_PROGRAM) return undefined;
     return `"${regex}" is too costly: ${size} instructions, more than ${MAX_REGEX_PROGRAM}`;
   } catch (cause) {

@@ -1,6 +1,7 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import type { StringMatch } from '../model/served-service.ts';
 import { fromOctets, toOctets } from './octets.ts';
+import { re2 } from './re2.ts';
 
 const SLASH = 0x2f;
 
@@ -18,7 +19,7 @@ export class StringMatcher {
     this.kind = kind;
     this.foldsCase = ignoreCase;
     this.#text = ignoreCase ? octets.toLowerCase() : octets;
-    this.#regex = kind === 'regex' ? RE2JS.compile(text) : undefined;
+    this.#regex = kind === 'regex' ? re2().compile(text) : undefined;
   }
 
   /** Whether `value` matches; it must be in lower case when `foldsCase`. */

@@ -1,3 +1,4 @@
+import { PROXY_RUNTIME_ENVIRONMENT, PROXY_RUNTIME_FLAGS } from '@ambit/core/runtime-flags';
 import { close } from '@ambit/native/descriptor';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
@@ -6,12 +7,6 @@ import { fileURLToPath } from 'node:url';
 /** Descriptors that the proxy finds open at start. */
 export const PACKET_DESCRIPTOR = 3;
 export const DOORBELL_DESCRIPTOR = 4;
-
-/**
- * The proxy allocates little and its data threads have limits of their own, so that a small young generation and one
- * helper thread of V8 cost no speed and save about 6 MB; baseline code that is used no more is dropped like bytecode.
- */
-const RUNTIME_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1', '--flush-baseline-code'];
 
 export interface ProxyProcessOptions {
   readonly module: URL;
@@ -25,11 +20,10 @@ export interface ProxyProcessOptions {
 
 /** Starts the proxy as a child that shares this process's output and ends with it. */
 export function startProxy(options: ProxyProcessOptions): ChildProcess {
-  const child = spawn(process.execPath, [...process.execArgv, ...RUNTIME_FLAGS, fileURLToPath(options.module)], {
+  const child = spawn(process.execPath, [...process.execArgv, ...PROXY_RUNTIME_FLAGS, fileURLToPath(options.module)], {
     stdio: ['ignore', 'inherit', 'inherit', options.packetSocket, 'pipe'],
     // Tells a proxy that was started by hand, with other things on these descriptors, from one that has a keeper.
-    // Threads that allocate little share the arenas of the C library.
-    env: { MALLOC_ARENA_MAX: '2', ...options.environment, AMBIT_KEEPER: String(process.pid) },
+    env: { ...PROXY_RUNTIME_ENVIRONMENT, ...options.environment, AMBIT_KEEPER: String(process.pid) },
   });
   close(options.packetSocket);
   let ended = false;
