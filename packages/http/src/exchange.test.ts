@@ -275,3 +275,24 @@ describe.each(COMBINATIONS)('%s in, %s out', (front, back) => {
     expect(response.events).toEqual(['response 413', 'end']);
   });
 });
+
+describe.each(['h1', 'h2'] as const)('requests of one HTTP/2 connection, %s out', (back) => {
+  it('any number of answers that nobody reads leave the others of the connection alone', () => {
+    const chain = new Chain('h2', back);
+    chain.answer = ({ exchange, fields, recorder }) => {
+      exchange.respond([':status', '200'], false);
+      if (fieldValue(fields, 'x-big') === undefined) exchange.sendData(Buffer.from('ok'), 0, 2, true);
+      else sendAll(exchange, recorder, Buffer.alloc(6_000_000), () => exchange.endStream());
+    };
+    for (let count = 0; count < 40; count++) {
+      const slow = new Recorder();
+      slow.holds = true;
+      slow.exchange = chain.client.request([...GET, 'x-big', '1'], true, slow);
+    }
+    chain.network.run();
+    const quick = chain.request(GET);
+    chain.network.run();
+    expect(quick.events).toEqual(['response 200', 'end']);
+    expect(quick.content).toBe('ok');
+  });
+});

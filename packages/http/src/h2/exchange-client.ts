@@ -1,4 +1,5 @@
 import type { ClientConnection, ClientConnectionHandler, ClientExchange, ResponseReceiver } from '../exchange.ts';
+import { EXCHANGE_CONNECTION_WINDOW_BYTES, EXCHANGE_STREAM_WINDOW_BYTES } from '../limits.ts';
 import type { Http2Connection } from './connection.ts';
 import type { Http2Options } from './connection-options.ts';
 import { Http2Exchange } from './exchange.ts';
@@ -8,7 +9,11 @@ import type { OutputSink } from './output-sink.ts';
 import type { Http2Stream } from './stream.ts';
 import type { TurnClock } from './turn-clock.ts';
 
-const DEFAULTS = { role: 'client' } as const;
+const DEFAULTS = {
+  role: 'client',
+  streamWindow: EXCHANGE_STREAM_WINDOW_BYTES,
+  connectionWindow: EXCHANGE_CONNECTION_WINDOW_BYTES,
+} as const;
 
 export class Http2ClientExchange extends Http2Exchange<Http2ClientExchange> implements ClientExchange {
   receiver: ResponseReceiver | undefined;

@@ -1,4 +1,5 @@
 import type { ExchangeReceiver, ServerConnection, ServerConnectionHandler, ServerExchange } from '../exchange.ts';
+import { EXCHANGE_CONNECTION_WINDOW_BYTES, EXCHANGE_STREAM_WINDOW_BYTES } from '../limits.ts';
 import type { Http2Connection } from './connection.ts';
 import type { Http2Options } from './connection-options.ts';
 import { Http2Exchange } from './exchange.ts';
@@ -9,7 +10,11 @@ import type { OutputSink } from './output-sink.ts';
 import type { Http2Stream } from './stream.ts';
 import type { TurnClock } from './turn-clock.ts';
 
-const DEFAULTS = { role: 'server' } as const;
+const DEFAULTS = {
+  role: 'server',
+  streamWindow: EXCHANGE_STREAM_WINDOW_BYTES,
+  connectionWindow: EXCHANGE_CONNECTION_WINDOW_BYTES,
+} as const;
 
 export class Http2ServerExchange extends Http2Exchange<Http2ServerExchange> implements ServerExchange {
   receiver: ExchangeReceiver | undefined = undefined;
