@@ -58,8 +58,19 @@ const handleInstalments: handleServerStreamingCall<ChargeRequest, ChargeReply> =
     call.emit('error', refusal);
     return;
   }
-  for (let cent = 0; cent < call.request.cents; cent++) call.write(receiptOf(call.request));
-  call.end(trailers);
+  let left = call.request.cents;
+  // As fast as they are taken.
+  const write = (): void => {
+    while (left > 0 && !call.cancelled) {
+      left -= 1;
+      if (!call.write(receiptOf(call.request))) {
+        call.once('drain', write);
+        return;
+      }
+    }
+    call.end(trailers);
+  };
+  write();
 };
 
 const handleMany: handleBidiStreamingCall<ChargeRequest, ChargeReply> = (call) => {

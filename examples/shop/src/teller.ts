@@ -15,7 +15,8 @@ import { type ChargeReply, type ChargeRequest, ChargeRequestSchema } from './gen
 import { MOST_CENTS, VERSION_TRAILER, charge, chargeInInstalments, chargeMany } from './payments-contract.ts';
 import { MARKER } from './settings.ts';
 
-// Tries every kind of call at payments over one connection and prints what came back, as JSON: `node teller.js HOST:PORT CHARGES`.
+// Tries every kind of call at payments over one connection and prints what came back, as JSON: `node teller.js HOST:PORT
+// CHARGES [ROUNDS]`, with rounds of calls beside streams that nobody reads.
 
 const [, , address = 'payments:9090', charges = '100'] = argv;
 
@@ -26,6 +27,15 @@ const DEADLINE = 300;
 const THINKING = 3_000;
 /** Charges of the single kind that are under way at once. */
 const AT_ONCE = 10;
+
+/** Streams that are not read, with messages of a few kilobytes so that they fill what lies on the way. */
+const STALLED = 16;
+const LONG_ORDER = 'of a slow reader '.repeat(500);
+/** Milliseconds for that. */
+const FILLED_AFTER = 1_000;
+/** Rounds with and without them, and charges in each. */
+const ROUNDS = Number(argv[4] ?? '0');
+const PACED = 200;
 
 /** How a call ended. */
 interface Ending {
@@ -125,6 +135,45 @@ async function conversation(): ReturnType<typeof drain> {
   return over;
 }
 
+/** The p90 of single charges, in milliseconds, one after the other. */
+async function pace(): Promise<number> {
+  const times: number[] = [];
+  for (let n = 0; n < PACED; n++) {
+    const begin = performance.now();
+    await single(request(1), 10_000);
+    times.push(performance.now() - begin);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(PACED * 0.9)] ?? 0;
+}
+
+/** The same while streams of the same connection are asked for and not read; cancelled afterwards. */
+async function paceBesideStalled(): Promise<number> {
+  const stalled = Array.from({ length: STALLED }, () => {
+    const call = open(chargeInInstalments, create(ChargeRequestSchema, { order: LONG_ORDER, cents: MOST_CENTS }));
+    call.on('error', () => undefined);
+    // Read once, so that it has begun, and never again.
+    call.once('readable', () => call.read());
+    return call;
+  });
+  await sleep(FILLED_AFTER);
+  const result = await pace();
+  for (const call of stalled) call.cancel();
+  await sleep(FILLED_AFTER / 5);
+  return result;
+}
+
+/** Medians over interleaved rounds, in milliseconds. */
+async function stallRounds(): Promise<{ rounds: number; alone: number; beside: number; ratio: number }> {
+  const [alone, beside, ratios]: [number[], number[], number[]] = [[], [], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    alone.push(await pace());
+    beside.push(await paceBesideStalled());
+    ratios.push((beside[round] ?? 0) / (alone[round] ?? 1));
+  }
+  const middle = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)] ?? 0;
+  return { rounds: ROUNDS, alone: middle(alone), beside: middle(beside), ratio: middle(ratios) };
+}
+
 const singles = await manySingle(Number(charges));
 const instalments = await drain(open(chargeInInstalments, request(STREAMED)));
 const talked = await conversation();
@@ -133,7 +182,8 @@ const refusedStream = await drain(open(chargeInInstalments, request(MOST_CENTS +
 const begin = performance.now();
 const late = (await single(request(1, THINKING), DEADLINE)).ending;
 const lateAfter = Math.round(performance.now() - begin);
+const stall = await stallRounds();
 client.close();
 console.log(
-  JSON.stringify({ singles, streamed: STREAMED, instalments, talked, refused, refusedStream, late, lateAfter }),
+  JSON.stringify({ singles, streamed: STREAMED, instalments, talked, refused, refusedStream, late, lateAfter, stall }),
 );

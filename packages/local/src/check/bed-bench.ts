@@ -91,7 +91,7 @@ function benchPod(bed: Bed, name: BenchPodName, clock: Clock): BenchPod {
     requesting: (options) => startProgram(pod, 'requests', options, clock),
     upload: (options) => runProgram(pod, 'upload', options),
     readSlowly: (options) => startProgram(pod, 'slow-reader', options, clock),
-    tell: (address, charges) => runShopProgram(pod, 'teller', [address, String(charges)]),
+    tell: (address, charges, rounds = 0) => runShopProgram(pod, 'teller', [address, String(charges), String(rounds)]),
     uploads: (since) => serverEvents(pod, since),
     events: (since) => serverEvents(pod, since),
   };

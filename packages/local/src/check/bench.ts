@@ -80,8 +80,8 @@ export interface BenchPod {
   upload(options: UploadOptions): Promise<UploadReport>;
   /** Begins to read slowly from inside the pod; resolves when every buffer on the way had time to fill. */
   readSlowly(options: SlowReaderOptions): Promise<Running<void>>;
-  /** Runs the shop's teller against `host:port` from inside the pod. */
-  tell(address: string, charges: number): Promise<TellerReport>;
+  /** Runs the shop's teller against `host:port` from inside the pod; `rounds` of calls beside streams that it does not read. */
+  tell(address: string, charges: number, rounds?: number): Promise<TellerReport>;
   /** Uploads that the HTTP server inside the pod has seen since `since` (milliseconds since the epoch). */
   uploads(since: number): BackendEvent[];
   /** What the server inside the pod has said since `since` (milliseconds since the epoch). */
@@ -119,6 +119,8 @@ export interface TellerReport {
   readonly late: CallEnding;
   /** Milliseconds until the call with a deadline of 300 was over. */
   readonly lateAfter: number;
+  /** The p90 of calls without and beside streams that are not read, in milliseconds: medians over the rounds. */
+  readonly stall: { readonly alone: number; readonly beside: number; readonly ratio: number };
 }
 
 /** A pod of a waypoint. */

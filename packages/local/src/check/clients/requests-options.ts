@@ -54,11 +54,13 @@ export interface UploadReport {
   readonly endings: readonly string[];
 }
 
-/** A reader that asks for much and takes nothing; see `slow-reader`. */
+/** Readers that ask for much and take nothing; see `slow-reader`. */
 export interface SlowReaderOptions {
   readonly host: string;
   readonly port: number;
-  /** Octets that it asks for. */
+  /** Connections, each with one request. */
+  readonly readers: number;
+  /** Octets that each asks for. */
   readonly bytes: number;
   /** Ends by itself after so many milliseconds. */
   readonly timeout: number;

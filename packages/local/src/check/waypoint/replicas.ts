@@ -2,7 +2,7 @@ import type { Bench } from '../bench.ts';
 import { type Check, demand, eventually, pause } from '../check.ts';
 import { describeFailures, failures, latency, newFailures } from '../load-report.ts';
 import { byWaypoint, demandAllAnswered, describe, httpAt } from './answers.ts';
-import { gateway, L7_NAMESPACE, RAW_SERVICE, rawService, WAYPOINT } from './manifests.ts';
+import { gateway, l7Service, L7_NAMESPACE, RAW_SERVICE, rawService, WAYPOINT } from './manifests.ts';
 
 const RATE = 200;
 /** How long the load goes on before and after, in milliseconds. */
@@ -53,47 +53,60 @@ function bothReady(bench: Bench): Promise<true> {
 }
 
 const MANIFEST = 'check-second';
-const SERVICE = 'joins';
+const RAW = 'joins';
+const HTTP = 'joins-http';
 const SECOND = `${L7_NAMESPACE}/second`;
 
 export const waypointComesAndGoes: Check<Bench> = {
-  name: `a waypoint is added and taken away under ${RATE} new connections a second: none is lost`,
+  name: `a waypoint is added and taken away under ${RATE} new connections a second: none is lost, and no request on kept ones`,
   limit: 120_000,
   run: async (bench) => {
-    const without = rawService(SERVICE);
-    const withWaypoint = `${gateway('second', 1)}---\n${rawService(SERVICE, 'second')}`;
-    bench.apply(MANIFEST, without);
+    const services = (waypoint?: string): string =>
+      [rawService(RAW, waypoint), l7Service(HTTP, { app: 'backend' }, { http: 8080 }, waypoint)].join('---\n');
+    bench.apply(MANIFEST, services());
     try {
-      await eventually(bench.clock, READY_WITHIN, `Service ${SERVICE} has an address`, () =>
-        Promise.resolve(bench.serviceAddress(`${SERVICE}.check`)),
+      await eventually(bench.clock, READY_WITHIN, 'the Services have addresses', () =>
+        Promise.resolve([bench.serviceAddress(`${RAW}.check`), bench.serviceAddress(`${HTTP}.${L7_NAMESPACE}`)]),
       );
       await pause(bench.clock, WATCHED);
-      const load = await bench.pod('client').load({ host: bench.serviceAddress(`${SERVICE}.check`), rate: RATE });
+      const client = bench.pod('client');
+      const raw = await client.load({ host: bench.serviceAddress(`${RAW}.check`), rate: RATE });
+      const http = httpAt(bench, `${HTTP}.${L7_NAMESPACE}`);
+      const single = await client.requesting({ ...http, loops: 2, pause: 10, keepAlive: false });
       await pause(bench.clock, WATCHED);
       const addedAt = bench.clock.wallTime();
-      bench.apply(MANIFEST, withWaypoint);
-      await eventually(bench.clock, READY_WITHIN, 'connections pass by the new waypoint', () =>
-        Promise.resolve(passedBy(bench, addedAt) > 0 ? true : undefined),
+      bench.apply(MANIFEST, `${gateway('second', 1)}---\n${services('second')}`);
+      const inForceAfter = await eventually(bench.clock, READY_WITHIN, 'all pass by the new waypoint', () =>
+        Promise.resolve(
+          passedBy(bench, `${RAW}.`) > 0 && passedBy(bench, `${HTTP}.`) > 0
+            ? bench.clock.wallTime() - addedAt
+            : undefined,
+        ),
       );
-      const inForceAfter = bench.clock.wallTime() - addedAt;
+      // These begin by the waypoint and have to find their way when it goes.
+      const kept = await client.requesting({ ...http, loops: 8, pause: 5 });
       await pause(bench.clock, WATCHED);
-      const passed = passedBy(bench, addedAt);
+      const passed = passedBy(bench, '');
       const removedAt = bench.clock.wallTime();
-      bench.apply(MANIFEST, without);
+      bench.apply(MANIFEST, services());
       await eventually(bench.clock, READY_WITHIN, 'the waypoint is gone', () =>
         Promise.resolve(bench.waypoints(SECOND).length === 0 ? true : undefined),
       );
       const goneAfter = bench.clock.wallTime() - removedAt;
       await pause(bench.clock, WATCHED);
-      const report = await load.stop();
-      demand(failures(report).length === 0, describeFailures(report, removedAt));
-      return `by the waypoint after ${inForceAfter} ms (more than ${passed} connections), gone ${goneAfter} ms after it was taken away; ${describeFailures(report, removedAt)}, the slowest took ${Math.round(latency(report, 1))} ms`;
+      const [keptReport, singleReport, rawReport] = [await kept.stop(), await single.stop(), await raw.stop()];
+      demand(failures(rawReport).length === 0, describeFailures(rawReport, removedAt));
+      demandAllAnswered(singleReport);
+      demandAllAnswered(keptReport);
+      return `in force after ${inForceAfter} ms (${passed} passed by it), gone ${goneAfter} ms after it was taken away; raw TCP: ${describeFailures(rawReport, removedAt)}, the slowest took ${Math.round(latency(rawReport, 1))} ms; HTTP: ${describe(singleReport)} on new connections, ${describe(keptReport)} on kept ones`;
     } finally {
       bench.remove(MANIFEST);
     }
   },
 };
 
-function passedBy(bench: Bench, since: number): number {
-  return bench.waypoints(SECOND).flatMap((waypoint) => waypoint.accessLog(since)).length;
+/** How many connections or requests to Services whose names begin so the second waypoint has logged. */
+function passedBy(bench: Bench, service: string): number {
+  const records = bench.waypoints(SECOND).flatMap((waypoint) => waypoint.accessLog(0));
+  return records.filter(({ fields }) => String(fields['upstream_cluster'] ?? '').includes(`|${service}`)).length;
 }

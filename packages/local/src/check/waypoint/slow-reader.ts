@@ -7,7 +7,7 @@ const SERVICE = 'steady.check-l7';
 const ROUNDS = { quick: 5, full: 9 };
 const REQUESTS = 400;
 /** Slow readers at once. */
-const READERS = 4;
+const READERS = 6;
 /** Much more than every buffer on the way holds. */
 const ASKED = 1 << 30;
 const ROUND_WITHIN = 30_000;
@@ -35,21 +35,19 @@ export const slowReader: Check<Bench> = {
       median <= MOST,
       `the others take ${median.toFixed(2)} times as long (${ratios.map((r) => r.toFixed(2)).join(', ')})`,
     );
-    return `median of ${rounds} interleaved rounds: p90 of the others ${middle(slowed).toFixed(1)} ms, ${median.toFixed(2)} times that without ${READERS} slow readers`;
+    const { stall } = await bench.pod('client').tell(`${bench.serviceAddress('till.check-l7')}:9090`, 1, rounds);
+    demand(stall.ratio <= MOST, `gRPC calls beside unread streams take ${stall.ratio.toFixed(2)} times as long`);
+    return `median of ${rounds} interleaved rounds: p90 of the others ${middle(slowed).toFixed(1)} ms, ${median.toFixed(2)} times that without ${READERS} slow readers; gRPC calls beside unread streams of their own connection ${stall.beside.toFixed(1)} ms, ${stall.ratio.toFixed(2)} times`;
   },
 };
 
 async function besideSlowReaders(bench: Bench): Promise<number> {
   const at = httpAt(bench, SERVICE);
-  const readers = await Promise.all(
-    Array.from({ length: READERS }, () =>
-      bench.pod('client').readSlowly({ ...at, bytes: ASKED, timeout: ROUND_WITHIN }),
-    ),
-  );
+  const slow = await bench.pod('client').readSlowly({ ...at, readers: READERS, bytes: ASKED, timeout: ROUND_WITHIN });
   try {
     return await others(bench);
   } finally {
-    await Promise.all(readers.map((reader) => reader.stop()));
+    await slow.stop();
   }
 }
 
