@@ -160,6 +160,27 @@ describe('a service that is told to stop', () => {
   });
 });
 
+describe('payments', () => {
+  it('answers every kind of call, with its version behind each answer, and refuses too much', async () => {
+    const port = await freePort();
+    await start('payments', { PORT: String(port), HTTP_PORT: String(await freePort()), VERSION: 'v2' });
+    const teller = spawn(
+      process.execPath,
+      [new URL('./teller.ts', import.meta.url).pathname, `127.0.0.1:${port}`, '20'],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    running.push(teller);
+    const stream = { messages: 50, versions: ['v2'], ending: { code: 0, details: 'OK', trailer: 'v2' } };
+    const refusal = { code: 3, details: '1000001 cents are more than 1000000', trailer: 'v2' };
+    expect(JSON.parse(await text(teller.stdout))).toMatchObject({
+      ...{ singles: { versions: { v2: 20 }, failed: [] }, instalments: stream, talked: stream },
+      ...{ refused: refusal, refusedStream: { messages: 0, ending: refusal }, late: { code: 4 } },
+    });
+  });
+});
+
 describe('the greeter', () => {
   it('speaks first, echoes after the guest has ended, and says goodbye when it stops', async () => {
     const port = await freePort();
