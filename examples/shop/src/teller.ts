@@ -129,7 +129,7 @@ async function conversation(): ReturnType<typeof drain> {
   for (let n = 0; n < STREAMED; n++) {
     const answered = new Promise((resolve) => call.once('data', resolve));
     call.write(request(1));
-    await Promise.race([answered, over, sleep(5_000)]);
+    await Promise.race([answered, over, sleep(5_000, undefined, { ref: false })]);
   }
   call.end();
   return over;
