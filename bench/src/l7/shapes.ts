@@ -1,12 +1,15 @@
 import { CONNECTIONS, connectionWarmUp, cpuEach, measureMemory, NEW_PARALLEL, perSecond } from '../run/readings.ts';
-import type { Stand } from '../run/stand.ts';
 import type { Windows } from '../run/windows.ts';
 import type { L7Measure } from './measures.ts';
+import type { WaypointStand } from './waypoint-stand.ts';
 
 /** All shapes of a stand, in their order. Memory comes first, while the process is fresh. */
-export async function measureStand(stand: Stand, windows: Windows): Promise<Partial<Record<L7Measure, number>>> {
+export async function measureStand(
+  stand: WaypointStand,
+  windows: Windows,
+): Promise<Partial<Record<L7Measure, number>>> {
   const withWaypoint = stand.proxies.length > 0;
-  const memory = withWaypoint ? await measureMemory(stand, windows.durations.rest) : {};
+  const memory = withWaypoint ? await measureMemory(stand, windows.durations.rest, () => stand.prove()) : {};
   const c1 = await windows.take(stand, 'keep-alive', { connections: 1 });
   const r3200 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 3200 });
   const max = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS });

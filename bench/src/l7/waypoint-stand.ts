@@ -50,8 +50,17 @@ const PROOF_MS = 800;
 const A_FEW = { connections: 4, streams: 4 };
 const TOLERATED_POINTS = 5;
 
+/** A stand that can be asked whether it does what it should. */
+export interface WaypointStand extends Stand {
+  /**
+   * Rejects with `AMBIT_BENCH_STAND` unless the waypoint shares out requests as the routes say, and logs them: figures of one
+   * that does not do what the other does would be worth nothing. Costs it some thousand requests.
+   */
+  prove(): Promise<void>;
+}
+
 /** Generator, tunnel end, waypoint, tunnel end, servers; without a program the tunnel ends talk to each other. */
-export async function startStand(program: WaypointProgram | undefined): Promise<Stand> {
+export async function startStand(program: WaypointProgram | undefined): Promise<WaypointStand> {
   const folder = bedFolder();
   const bed = await createBed({ directory: join(folder.path, 'bed'), clock: systemClock });
   const control = new MeshControl(bed, folder.path, OTHERS_CPU);
@@ -73,7 +82,7 @@ async function startChain(
   control: MeshControl,
   folder: string,
   program: WaypointProgram | undefined,
-): Promise<Omit<Stand, 'close'>> {
+): Promise<Omit<WaypointStand, 'close'>> {
   const server = await startServers(bed);
   const client = await bed.node('a').pod({ name: CLIENT_ACCOUNT, namespace: NAMESPACE });
   const waypoint = await bed.node('b').pod({
@@ -105,24 +114,28 @@ async function startChain(
   if (program?.objects === undefined) await control.stop();
 
   const generator = new Generator(client, OTHERS_CPU);
-  try {
+  const withLastWords = async (run: () => Promise<void>): Promise<void> => {
+    try {
+      await run();
+    } catch (error) {
+      console.error(`  the waypoint's last words:\n${proxy?.output().slice(-LAST_WORDS) ?? ''}`);
+      throw error;
+    }
+  };
+  await withLastWords(async () => {
     await generator.firstAnswer('new', LOCAL.http, { parallel: 1 });
     await generator.firstAnswer('grpc', LOCAL.grpc, {});
-    if (proxy !== undefined) await proveRoute(generator, proxy);
-  } catch (error) {
-    console.error(`  the waypoint's last words:\n${proxy?.output().slice(-LAST_WORDS) ?? ''}`);
-    throw error;
-  }
+  });
   const tls = await seen?.stop();
   return {
     proxies: proxy?.pid === undefined ? [] : [pin(proxy.pid, WAYPOINT_CPU)],
     ...(tls === undefined ? {} : { tls }),
+    prove: () => withLastWords(async () => (proxy === undefined ? undefined : proveRoute(generator, proxy))),
     load: (shape, options) => generator.load(shape, shape === 'grpc' ? LOCAL.grpc : LOCAL.http, options),
     hold: (connections) => generator.hold(LOCAL.http, connections),
   };
 }
 
-/** Figures of a waypoint that does not do what the other does would be worth nothing: it must share out requests, and log them. */
 async function proveRoute(generator: Generator, waypoint: NamespacedProcess): Promise<void> {
   for (const [shape, target] of [
     ['keep-alive', LOCAL.http],

@@ -16,10 +16,14 @@ export function rest(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Memory per group of proxies: MiB that belong to them alone after the start, and KiB of growth per connection held open. */
+/**
+ * Memory per group of proxies: MiB that belong to them alone after the start, and KiB of growth per connection held open.
+ * `use` is what they do in between, so that what any first use costs does not count as the price of connections.
+ */
 export async function measureMemory(
   stand: Stand,
   restMs: number,
+  use?: () => Promise<void>,
 ): Promise<{ mem_idle_anon: number; mem_conn: number }> {
   const groups = stand.proxies.length;
   const read = (): { anonymous: number; resident: number } => {
@@ -32,11 +36,16 @@ export async function measureMemory(
   // What a start leaves behind is given back a little later.
   await rest(restMs + IDLE_AFTER_MS);
   const idle = read();
+  if (use !== undefined) {
+    await use();
+    await rest(restMs);
+  }
+  const used = use === undefined ? idle : read();
   const held = await stand.hold(HELD);
   await rest(restMs);
   const loaded = read();
   await held.release();
-  return { mem_idle_anon: idle.anonymous / 2 ** 20, mem_conn: (loaded.resident - idle.resident) / HELD / 1024 };
+  return { mem_idle_anon: idle.anonymous / 2 ** 20, mem_conn: (loaded.resident - used.resident) / HELD / 1024 };
 }
 
 /** There are ten times fewer connections than requests in a second, so a compiler at run time needs longer to see them. */

@@ -22,8 +22,11 @@ export const MAX_REDRAWS = 5;
 /** Retries under way, in percent of the requests under way to the same cluster. */
 export const RETRY_BUDGET_PERCENT = 20;
 
-/** Retries under way to one cluster that are always allowed, so that few requests can be retried too. */
-export const RETRY_BUDGET_FLOOR = 3;
+/**
+ * Retries under way to one cluster that are always allowed. Istio has no budget unless one is configured (then 3): this is
+ * high enough that only a storm meets it.
+ */
+export const RETRY_BUDGET_FLOOR = 50;
 
 /** No delay between tries is longer than this many times its base. */
 export const BACKOFF_CAP_FACTOR = 10;

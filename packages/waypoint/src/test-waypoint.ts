@@ -230,6 +230,7 @@ export class TestWaypoint {
       observer: metrics.tunnelObserver,
       trustDomains: new Set(['cluster.local']),
       clockNow: () => systemClock.now(),
+      beforeListening: () => undefined,
     });
     if (options.unserved !== true) this.serve(this.model(options));
     const fd = openTcpListener({ address: { ip: '127.0.0.1', port: 0 } });

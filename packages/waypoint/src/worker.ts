@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { systemClock } from '@ambit/core/clock';
 import { formatSpiffeId } from '@ambit/core/spiffe';
-import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
+import { collectStartGarbage } from '@ambit/core/start-garbage';
 import { HbonePool } from '@ambit/hbone/pool';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { MeshStore } from '@ambit/mesh/mesh-store';
@@ -91,12 +91,12 @@ const dataPlane = new DataPlane({
   observer: metrics.tunnelObserver,
   trustDomains: new Set([config.trustDomain, ...config.trustDomainAliases]),
   clockNow: () => systemClock.now(),
+  beforeListening: () => {
+    // Nobody waits for the loop yet.
+    collectStartGarbage({ code: true });
+  },
 });
 const ready: Report = { kind: 'ready' };
 reactor.post(ready);
-// One short collection, before the loop has much to do.
-reactor.after(START_GARBAGE_AFTER, () => {
-  collectStartGarbage({ code: false });
-});
 reactor.run();
 reactor.dispose();

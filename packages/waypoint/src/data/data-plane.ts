@@ -29,6 +29,8 @@ export interface DataPlaneParts {
   readonly trustDomains: ReadonlySet<string>;
   /** Monotonic milliseconds, read anew at each call. */
   readonly clockNow: () => number;
+  /** Called once, when everything is known that is needed to serve. */
+  readonly beforeListening: () => void;
 }
 
 /** What the control side tells a data thread, and the listener at which tunnels arrive. */
@@ -103,6 +105,7 @@ export class DataPlane {
 
   #listen(fd: number): void {
     const { reactor } = this.#thread;
+    this.#parts.beforeListening();
     this.#listener = new Listener(reactor, fd, {
       onAccept: (connection: number, peer: SocketAddress) => {
         setKeepalive(connection, KEEPALIVE);
