@@ -213,15 +213,15 @@ describe('the retry budget', () => {
       attempts.begin('a');
       return attempts.next(response(503), GET);
     });
-    expect(results.map(({ kind }) => kind)).toEqual(['retry', 'retry', 'retry', 'pass']);
+    expect(results.filter(({ kind }) => kind === 'retry')).toHaveLength(RETRY_BUDGET_FLOOR);
     expect(results.at(-1)).toEqual({ kind: 'pass', flags: 'UO' });
   });
 
   it('lets a fifth of many requests retry', () => {
     const budget = new RetryBudget();
-    const all = [...Array(100).keys()].map(() => attemptsOf(policy(), budget));
+    const all = [...Array(1_000).keys()].map(() => attemptsOf(policy(), budget));
     for (const attempts of all) attempts.begin('a');
-    expect(all.filter((attempts) => attempts.next(CONNECT_REFUSED, GET).kind === 'retry')).toHaveLength(20);
+    expect(all.filter((attempts) => attempts.next(CONNECT_REFUSED, GET).kind === 'retry')).toHaveLength(200);
   });
 
   it('says so when there is no response to pass on', () => {
