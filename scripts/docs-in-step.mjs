@@ -9,7 +9,14 @@ import { pathToFileURL } from 'node:url';
 import { ROOT } from './runtime.mjs';
 
 /** Environment variables, which look like error codes. */
-const VARIABLES = ['AMBIT_FAULTS', 'AMBIT_KEEPER', 'AMBIT_LOG_LEVEL', 'AMBIT_PEER_ENVOY', 'AMBIT_PEER_ZTUNNEL', 'AMBIT_RUN_DIRECTORY'];
+const VARIABLES = [
+  'AMBIT_FAULTS',
+  'AMBIT_KEEPER',
+  'AMBIT_LOG_LEVEL',
+  'AMBIT_PEER_ENVOY',
+  'AMBIT_PEER_ZTUNNEL',
+  'AMBIT_RUN_DIRECTORY',
+];
 
 /** Codes that end in a reason: the type whose members are the reasons. */
 const REASONS = {

@@ -1,12 +1,11 @@
-import type { Drainable } from '@ambit/core/drain';
-import { type Answer, HttpListener, type Routes } from '@ambit/proxy/admin/http-listener';
+import { AdminListeners } from '@ambit/proxy/admin/admin-listeners';
+import type { Routes } from '@ambit/proxy/admin/http-listener';
 import type { Readiness } from '@ambit/proxy/admin/readiness';
 import type { Certificates } from '@ambit/proxy/certificates';
 import type { LogWriter } from '@ambit/proxy/log-writer';
 import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import type { Resources } from '@ambit/proxy/resources';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
-import { OPENMETRICS_CONTENT_TYPE } from '@ambit/telemetry/exposition';
 import type { Config } from '../config.ts';
 import type { Services } from '../control/services.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
@@ -24,51 +23,24 @@ export interface AdminOptions {
   readonly quit: () => void;
 }
 
-/** The three HTTP listeners: for operators (local only), for scrapers, for the kubelet. */
-export class AdminListeners implements Drainable {
-  readonly #listeners: readonly HttpListener[];
-
-  private constructor(listeners: readonly HttpListener[]) {
-    this.#listeners = listeners;
-  }
-
-  static async open(options: AdminOptions): Promise<AdminListeners> {
-    const { config, readiness } = options;
-    const metrics = async (): Promise<Answer> => ({
-      status: 200,
-      type: OPENMETRICS_CONTENT_TYPE,
-      body: await options.metrics.render(options),
-    });
-    const listeners = await Promise.all([
-      HttpListener.open('ADMIN_ADDR', config.adminAddress, adminRoutes(options)),
-      HttpListener.open('STATS_ADDR', config.metricsAddress, {
-        'GET /metrics': metrics,
-        'GET /stats/prometheus': metrics,
-      }),
-      HttpListener.open('READINESS_ADDR', config.readinessAddress, { 'GET /healthz/ready': () => readiness.answer() }),
-    ]);
-    return new AdminListeners(listeners);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
-  }
-
-  destroy(): void {
-    for (const listener of this.#listeners) listener.destroy();
-  }
+/** The listeners for operators, scrapers and the kubelet. */
+export function openAdminListeners(options: AdminOptions): Promise<AdminListeners> {
+  const { config, readiness, metrics, quit } = options;
+  return AdminListeners.open({
+    settings: config,
+    readiness,
+    metrics: () => metrics.render(options),
+    routes: adminRoutes(options),
+    quit,
+  });
 }
 
 function adminRoutes(options: AdminOptions): Routes {
-  const json = (value: unknown): Answer => ({ status: 200, body: `${JSON.stringify(value, undefined, 2)}\n` });
   return {
-    'GET /': () => json({ paths: ['/config_dump', '/quitquitquit (POST)', '/healthz/ready'] }),
-    'GET /config_dump': () => json({ config: options.config, services: options.services.models() }),
-    'GET /healthz/ready': () => options.readiness.answer(),
-    'POST /quitquitquit': () => {
-      options.quit();
-      return json({ quit: true });
-    },
+    'GET /config_dump': () => ({
+      status: 200,
+      body: `${JSON.stringify({ config: options.config, services: options.services.models() }, undefined, 2)}\n`,
+    }),
     ...(options.config.faults ? faultRoutes(options) : {}),
   };
 }

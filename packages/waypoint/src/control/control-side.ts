@@ -17,7 +17,7 @@ import { ADDRESS_TYPE, AUTHORIZATION_TYPE, Resources } from '@ambit/proxy/resour
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
 import { REQUEST_FAMILIES } from '@ambit/telemetry/request-families';
 import { requestSamples, type RequestSnapshot } from '@ambit/telemetry/request-snapshot';
-import { AdminListeners } from '../admin/listeners.ts';
+import { openAdminListeners } from '../admin/listeners.ts';
 import type { Config } from '../config.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { Services } from './services.ts';
@@ -137,7 +137,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     ]),
     apply: (update) => (update.typeUrl === SERVED_SERVICE_TYPE_URL ? services.apply(update) : resources.apply(update)),
   });
-  const admin = await AdminListeners.open({
+  const admin = await openAdminListeners({
     config,
     threads,
     certificates,

@@ -1,5 +1,6 @@
-import type { TunnelObserver, TunnelSide } from '@ambit/hbone/observer';
-import { CONNECT_RETRIES, CONNECTION_REFUSALS, HANDSHAKE_SECONDS, HANDSHAKES } from '@ambit/telemetry/families';
+import type { TunnelObserver } from '@ambit/hbone/observer';
+import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
+import { CONNECTION_REFUSALS } from '@ambit/telemetry/families';
 import { Metrics } from '@ambit/telemetry/metrics';
 import { RequestMetrics } from '@ambit/telemetry/request-metrics';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
@@ -21,20 +22,7 @@ export class ThreadMetrics {
     return this.#metrics.traffic;
   }
 
-  /** For tunnel connections, both sides. */
-  readonly tunnelObserver: TunnelObserver = {
-    onConnection: (side, _peer, milliseconds) => {
-      this.#metrics.number(HANDSHAKES, reporterOf(side), 'ok').value += 1;
-      this.#metrics.histogram(HANDSHAKE_SECONDS, reporterOf(side)).observe(milliseconds / 1_000);
-    },
-    onConnectionFailed: (side, _peer, error) => {
-      this.#metrics.number(HANDSHAKES, reporterOf(side), error.code).value += 1;
-    },
-    onConnectionClosed: () => undefined,
-    onRetry: (_peer, error) => {
-      this.#metrics.number(CONNECT_RETRIES, error.code).value += 1;
-    },
-  };
+  readonly tunnelObserver: TunnelObserver = tunnelMetrics(this.#metrics);
 
   /** A tunnel, or an opaque connection in one, that was refused. */
   refused(reason: string): void {
@@ -50,8 +38,4 @@ export class ThreadMetrics {
     this.traffic.expire(this.#now());
     return { counters: this.#metrics.snapshot(), requests: this.requests.snapshot() };
   }
-}
-
-function reporterOf(side: TunnelSide): 'destination' | 'source' {
-  return side === 'client' ? 'source' : 'destination';
 }

@@ -1,11 +1,10 @@
-import type { Drainable } from '@ambit/core/drain';
-import { OPENMETRICS_CONTENT_TYPE } from '@ambit/telemetry/exposition';
 import type { Config } from '../config.ts';
 import type { LogWriter } from '@ambit/proxy/log-writer';
 import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { renderNodeMetrics } from '../control/node-metrics.ts';
 import { configDump, type DumpSources } from './config-dump.ts';
-import { type Answer, HttpListener, type Routes } from '@ambit/proxy/admin/http-listener';
+import { AdminListeners } from '@ambit/proxy/admin/admin-listeners';
+import type { Routes } from '@ambit/proxy/admin/http-listener';
 import type { Readiness } from '@ambit/proxy/admin/readiness';
 
 export interface AdminOptions extends DumpSources {
@@ -19,56 +18,24 @@ export interface AdminOptions extends DumpSources {
 /** How long a stall may be asked for, milliseconds. */
 const LONGEST_STALL = 60_000;
 
-/** The three HTTP listeners: for operators (local only), for scrapers, for the kubelet. */
-export class AdminListeners implements Drainable {
-  readonly #listeners: readonly HttpListener[];
-
-  private constructor(listeners: readonly HttpListener[]) {
-    this.#listeners = listeners;
-  }
-
-  static async open(options: AdminOptions): Promise<AdminListeners> {
-    const { config, readiness } = options;
-    const metrics = async (): Promise<Answer> => ({
-      status: 200,
-      type: OPENMETRICS_CONTENT_TYPE,
-      body: await renderNodeMetrics(options),
-    });
-    const listeners = await Promise.all([
-      HttpListener.open('ADMIN_ADDR', config.adminAddress, adminRoutes(options)),
-      HttpListener.open('STATS_ADDR', config.metricsAddress, {
-        'GET /metrics': metrics,
-        'GET /stats/prometheus': metrics,
-      }),
-      HttpListener.open('READINESS_ADDR', config.readinessAddress, { 'GET /healthz/ready': () => readiness.answer() }),
-    ]);
-    return new AdminListeners(listeners);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
-  }
-
-  destroy(): void {
-    for (const listener of this.#listeners) listener.destroy();
-  }
+/** The listeners for operators, scrapers and the kubelet. */
+export function openAdminListeners(options: AdminOptions): Promise<AdminListeners> {
+  const { config, readiness, quit } = options;
+  return AdminListeners.open({
+    settings: config,
+    readiness,
+    metrics: () => renderNodeMetrics(options),
+    routes: adminRoutes(options),
+    quit,
+  });
 }
 
 function adminRoutes(options: AdminOptions): Routes {
   return {
-    'GET /': () => ({
-      status: 200,
-      body: `${JSON.stringify({ paths: ['/config_dump', '/quitquitquit (POST)', '/healthz/ready'] })}\n`,
-    }),
     'GET /config_dump': async () => ({
       status: 200,
       body: `${JSON.stringify(await configDump(options), undefined, 2)}\n`,
     }),
-    'GET /healthz/ready': () => options.readiness.answer(),
-    'POST /quitquitquit': () => {
-      options.quit();
-      return { status: 200, body: '{"quit":true}\n' };
-    },
     ...(options.config.faults ? faultRoutes(options.config, options) : {}),
   };
 }

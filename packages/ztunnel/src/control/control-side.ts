@@ -129,8 +129,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   readiness.done('data threads');
 
   // The proxy serves now what its predecessor served. What follows loads libraries and speaks with others.
-  const { AdminListeners } = await import('../admin/listeners.ts');
-  const admin = await AdminListeners.open({
+  const { openAdminListeners } = await import('../admin/listeners.ts');
+  const admin = await openAdminListeners({
     config,
     threads,
     pods,

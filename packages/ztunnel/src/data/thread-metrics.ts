@@ -1,13 +1,12 @@
 import type { AmbitError } from '@ambit/core/errors';
-import type { TunnelObserver, TunnelSide } from '@ambit/hbone/observer';
+import type { TunnelObserver } from '@ambit/hbone/observer';
+import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import {
   CONNECT_RETRIES,
   CONNECT_SECONDS,
   CONNECTION_REFUSALS,
   DNS_REQUESTS,
-  HANDSHAKE_SECONDS,
-  HANDSHAKES,
   POLICY_DECISIONS,
   SOCKETS_OPEN,
 } from '@ambit/telemetry/families';
@@ -36,20 +35,7 @@ export class ThreadMetrics {
     return this.#metrics.traffic;
   }
 
-  /** For tunnel connections, both sides. */
-  readonly tunnelObserver: TunnelObserver = {
-    onConnection: (side, _peer, milliseconds) => {
-      this.#metrics.number(HANDSHAKES, reporterOf(side), 'ok').value += 1;
-      this.#metrics.histogram(HANDSHAKE_SECONDS, reporterOf(side)).observe(milliseconds / 1_000);
-    },
-    onConnectionFailed: (side, _peer, error) => {
-      this.#metrics.number(HANDSHAKES, reporterOf(side), error.code).value += 1;
-    },
-    onConnectionClosed: () => undefined,
-    onRetry: (_peer, error) => {
-      this.retried(error);
-    },
-  };
+  readonly tunnelObserver: TunnelObserver = tunnelMetrics(this.#metrics);
 
   opened(reporter: 'destination' | 'source', milliseconds: number): void {
     const outbound = reporter === 'source';
@@ -115,8 +101,4 @@ export class ThreadMetrics {
     this.#metrics.traffic.expire(this.#now());
     return this.#metrics.snapshot();
   }
-}
-
-function reporterOf(side: TunnelSide): 'destination' | 'source' {
-  return side === 'client' ? 'source' : 'destination';
 }
