@@ -49,6 +49,11 @@ export class EndpointRelay {
   }
 
   /** For the legs. */
+  other(leg: Leg): Leg {
+    return leg === this.#a ? this.#b : this.#a;
+  }
+
+  /** For the legs. */
   closed(error: AmbitError | undefined): void {
     this.#closed += 1;
     if (this.#closed === 2) this.#onEnd(this.#a.bytes, this.#b.bytes, this.#error ?? error);
@@ -61,6 +66,7 @@ class Leg implements ByteEndpointHandler {
   readonly endpoint: DuplexEndpoint;
   /** Passed on. */
   bytes = 0;
+  #toClosed = false;
   readonly #relay: EndpointRelay;
   readonly #to: DuplexEndpoint;
 
@@ -75,6 +81,7 @@ class Leg implements ByteEndpointHandler {
   }
 
   onBytes(bytes: Buffer, _address: number, start: number, end: number): void {
+    if (this.#toClosed) return;
     const { output } = this.#to;
     const size = end - start;
     // Never refused: reading pauses while the output could not take a whole read.
@@ -91,14 +98,21 @@ class Leg implements ByteEndpointHandler {
     this.#to.endOutput();
   }
 
+  /** Nobody listens any more to what this side still says: it is read and dropped until it ends. */
+  toClosed(): void {
+    this.#toClosed = true;
+    this.endpoint.resumeReading();
+  }
+
   /** There is room here again: the other side's bytes may come. */
   onRoom(): void {
     this.#to.resumeReading();
   }
 
   onClose(error: AmbitError | undefined): void {
-    // In order, while the other direction was still open: its peer has to learn that nobody listens any more.
+    // In order: what it said before has to arrive, and its end.
     this.#to.endOutput();
     this.#relay.closed(error);
+    this.#relay.other(this).toClosed();
   }
 }

@@ -107,6 +107,35 @@ describe('a port of undeclared protocol', () => {
     expect(client.text).toContain('x-envoy-upstream-service-time');
   });
 
+  it('ends a silent client when its server has ended', () => {
+    const bed = start({
+      protocol: 'auto',
+      endpoints: {
+        'cart-1': (tunnel) => {
+          tunnel.open([], new Raw()).end();
+        },
+      },
+    });
+    const client = raw(bed);
+    bed.loop.until(() => client.ended || client.closed !== undefined);
+  });
+
+  it('refuses words that are no HTTP when no endpoint takes them, however late they come', () => {
+    const bed = start({
+      protocol: 'auto',
+      endpoints: {
+        'cart-1': (tunnel) => {
+          tunnel.refuse(503, []);
+        },
+      },
+    });
+    const client = raw(bed);
+    bed.loop.pass(60);
+    client.write('SET key value\r\n');
+    bed.loop.until(() => client.closed !== undefined);
+    expect(client.closed?.error?.code).toBe('AMBIT_HBONE_RESET');
+  });
+
   it('carries what is no HTTP, byte for byte, from the first one', () => {
     const received: Raw[] = [];
     const bed = start({

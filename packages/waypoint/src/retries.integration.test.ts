@@ -197,7 +197,79 @@ describe('a connection that the endpoint has closed while it was idle', () => {
     const client = new Client(bed, 'HTTP/1.1');
     expect(settled(bed, client.send({})).body).toBe('answer 1');
     expect(settled(bed, client.send({})).body).toBe('answer 3');
+    expect(bed.endpoint('cart-1').tunnels).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('a request whose body turns out to be empty', () => {
+  it.each(['HTTP/1.1', 'HTTP/2'] as const)(
+    'is told of its end, also on a connection that is in use (%s)',
+    (version) => {
+      const bed = start({
+        protocol: version === 'HTTP/2' ? 'http2' : 'http1',
+        endpoints: { 'cart-1': answering(version, 200, (seen) => `got ${seen.bytes}`) },
+        action: { retry: DEFAULT },
+      });
+      const client = new Client(bed, version);
+      for (let count = 0; count < 3; count++) {
+        const answer = client.send({ ':method': 'POST' }, undefined, true);
+        bed.loop.pass(10);
+        answer.exchange?.endStream();
+        expect(settled(bed, answer).body).toBe('got 0');
+      }
+    },
+  );
+});
+
+describe('more requests than one HTTP/2 connection takes', () => {
+  it('are all served, however long the first ones last', () => {
+    const held: Seen[] = [];
+    const bed = start({
+      protocol: 'http2',
+      endpoints: { 'cart-1': application('HTTP/2', { onComplete: (seen) => held.push(seen) }) },
+    });
+    const clients = Array.from({ length: 4 }, () => new Client(bed, 'HTTP/2'));
+    const answers = clients.flatMap((client) => Array.from({ length: 90 }, () => client.send({})));
+    bed.loop.until(() => held.length === 360);
     expect(bed.endpoint('cart-1').tunnels).toBe(2);
+    for (const seen of held) respond(seen, 200, 'done');
+    bed.loop.until(() => answers.every((answer) => answer.settled));
+    expect(answers.every(({ body }) => body === 'done')).toBe(true);
+  });
+});
+
+describe('an answer that somebody reads slowly', () => {
+  it('holds up nobody else on the connection to the endpoint', () => {
+    const big = Buffer.alloc(4 << 20, 'z');
+    const bed = start({
+      endpoints: {
+        'cart-1': application('HTTP/1.1', {
+          onComplete: (seen) => {
+            if (!seen.fields.includes('/big')) {
+              respond(seen, 200, 'x'.repeat(200_000));
+              return;
+            }
+            seen.exchange.respond([':status', '200', 'content-length', String(big.length)], false);
+            let at = 0;
+            const pour = (): void => {
+              at += seen.exchange.sendData(big, at, big.length, true);
+            };
+            if (seen.exchange.receiver !== undefined) seen.exchange.receiver.onWritable = pour;
+            pour();
+          },
+        }),
+      },
+    });
+    const slow = new Client(bed, 'HTTP/1.1').send({ ':path': '/big' });
+    slow.reads = false;
+    bed.loop.pass(100);
+    for (let count = 0; count < 5; count++) {
+      const answer = settled(bed, new Client(bed, 'HTTP/1.1').send({}));
+      expect(answer.bytes).toBe(200_000);
+    }
+    slow.readOn();
+    bed.loop.until(() => slow.settled, 10_000);
+    expect(slow.bytes).toBe(big.length);
   });
 });
 

@@ -223,6 +223,26 @@ describe('interim and early answers', () => {
     expect(connection.text).toContain('HTTP/1.1 200 ');
   });
 
+  it('an interim answer that says that it has no content costs nothing', () => {
+    const bed = start({
+      endpoints: {
+        'cart-1': (tunnel) => {
+          const server = new Raw();
+          server.endpoint = tunnel.open([], server);
+          server.onText = (): void => {
+            server.onText = undefined;
+            server.write(
+              'HTTP/1.1 103 Early Hints\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+            );
+          };
+        },
+      },
+    });
+    const answer = new Client(bed, 'HTTP/1.1').send({ ':method': 'POST' }, 'x');
+    bed.loop.until(() => answer.settled);
+    expect([answer.status, answer.body]).toEqual([200, 'ok']);
+  });
+
   it('an answer before the end of the body reaches the client, who may stop', () => {
     const bed = start({
       endpoints: {

@@ -26,7 +26,8 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
   }
 
   get available(): number {
-    return this.retired || this.exchange !== undefined ? 0 : 1;
+    // The rest of an answer that somebody reads slowly would hold up the next one's.
+    return this.retired || this.exchange !== undefined || this.holdsContent ? 0 : 1;
   }
 
   request(fields: FieldList, endStream: boolean, receiver: ResponseReceiver): Http1ClientExchange | undefined {
@@ -105,6 +106,10 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
   protected override onExchangeOver(): void {
     if (this.#retired || this.inputEnded) return this.finish(undefined, false);
     this.reader.next();
+  }
+
+  protected override onReleased(): void {
+    if (!this.reading && this.available > 0) this.#handler.onAvailable();
   }
 
   protected override onMalformed(error: Http1Error): void {

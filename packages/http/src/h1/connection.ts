@@ -119,6 +119,17 @@ export abstract class Http1Connection<Exchange extends Http1Exchange>
   release(size: number): void {
     this.#unreleased -= size;
     if (this.#paused) this.updateReading();
+    if (this.#unreleased === 0) this.onReleased();
+  }
+
+  /** Content was handed over that has not left: it counts against whoever comes next. */
+  protected get holdsContent(): boolean {
+    return this.#unreleased > 0;
+  }
+
+  /** Everything that was handed over has left. */
+  protected onReleased(): void {
+    // Only clients wait for it.
   }
 
   onLocalEnd(): void {

@@ -60,7 +60,8 @@ export class Http2ClientConnection extends Http2ExchangeConnection<Http2ClientEx
     if (this.available === 0) return undefined;
     const method = fieldValue(fields, ':method') === 'HEAD' ? 'HEAD' : undefined;
     const stream = this.http.request(fields, endStream, undefined, method);
-    if (stream === undefined) return undefined;
+    // Writing the head may have ended the connection.
+    if (stream === undefined || stream.closed || this.ended) return undefined;
     const exchange = new Http2ClientExchange(this.http, stream, this.sink, receiver, this.requests > 0);
     stream.owner = exchange;
     this.requests++;

@@ -99,13 +99,14 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   });
 
   const listening: { fd?: number } = {};
+  let ending: Promise<void> | undefined;
   threads.owner = {
     *state(): Generator<Command> {
       yield* certificates.commands();
       if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
       const changed = services.models();
       if (changed.length > 0) yield { kind: 'services', changed, removed: [], ticket: 0 };
-      if (listening.fd !== undefined) yield { kind: 'listen', fd: listening.fd };
+      if (listening.fd !== undefined && !isEnding()) yield { kind: 'listen', fd: listening.fd };
     },
     onReport: (thread, report) => {
       if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
@@ -149,17 +150,22 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     quit: () => void end(),
   });
 
-  let ending: Promise<void> | undefined;
   process.on('SIGTERM', () => void end());
   process.on('SIGINT', () => void end());
 
   await Promise.all([resources.known, services.known]);
   readiness.done('controller');
   await certified;
+  // The end may have been asked for meanwhile.
+  if (isEnding()) return;
   listening.fd = listen(config.hboneAddress);
   threads.broadcast({ kind: 'listen', fd: listening.fd });
   readiness.done('listener');
   log.info({ address: config.hboneAddress, services: services.models().length }, 'tunnels are taken');
+
+  function isEnding(): boolean {
+    return ending !== undefined;
+  }
 
   /** Lets what runs finish; a second call cuts what is left. */
   function end(): Promise<void> {

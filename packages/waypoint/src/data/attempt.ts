@@ -94,6 +94,8 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
       this.#fail({ kind: 'reset', reason: 'protocol-error', requestSent: false }, error, false);
       return;
     }
+    // Writing it broke the connection, and `onReset` has told so.
+    if (this.#isOver()) return;
     if (exchange === undefined) {
       this.#fail(REFUSED_STREAM, undefined, false);
       return;
@@ -145,6 +147,10 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
   #fail(outcome: AttemptOutcome, error: AmbitError | undefined, stale: boolean): void {
     this.#end();
     this.#owner.onFailed(outcome, error, stale);
+  }
+
+  #isOver(): boolean {
+    return this.#over;
   }
 
   #end(): void {

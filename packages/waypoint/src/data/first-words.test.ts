@@ -9,13 +9,16 @@ function spoken(text: string, http = false): string {
 describe('the first words of a client', () => {
   it.each([
     ['GET / HTTP/1.1\r\n', 'http1'],
-    ['M-SEARCH * HTTP/1.1\r\n', 'http1'],
+    ['PROPFIND /a HTTP/1.1\r\n', 'http1'],
+    ['SET key value\r\n', 'tcp'],
+    ['NICK x\r\n', 'tcp'],
     ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'http2'],
     ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0', 'http2'],
     ['PRI * HT', 'more'],
     ['', 'more'],
     ['GE', 'more'],
-    ['EHLO', 'more'],
+    ['EHLO', 'tcp'],
+    ['POS', 'more'],
     ['get / HTTP/1.1', 'tcp'],
     [' GET /', 'tcp'],
     ['\x16\x03\x01\x02\0', 'tcp'],

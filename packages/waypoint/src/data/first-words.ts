@@ -4,7 +4,39 @@ import { DETECTION_BYTES } from '../limits.ts';
 export type SpokenProtocol = 'http1' | 'http2' | 'more' | 'tcp';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-const SPACE = 0x20;
+/** Registered methods that applications use (IANA, HTTP Method Registry). */
+const METHODS: ReadonlySet<string> = new Set([
+  'ACL',
+  'BIND',
+  'CHECKIN',
+  'CHECKOUT',
+  'CONNECT',
+  'COPY',
+  'DELETE',
+  'GET',
+  'HEAD',
+  'LABEL',
+  'LINK',
+  'LOCK',
+  'MERGE',
+  'MKACTIVITY',
+  'MKCALENDAR',
+  'MKCOL',
+  'MOVE',
+  'OPTIONS',
+  'ORDERPATCH',
+  'PATCH',
+  'POST',
+  'PROPFIND',
+  'PROPPATCH',
+  'PUT',
+  'REPORT',
+  'SEARCH',
+  'TRACE',
+  'UNLINK',
+  'UNLOCK',
+  'UPDATE',
+]);
 
 /**
  * What a client speaks, by its first octets `bytes[start, end)`. With `http` its port is declared to be HTTP: then only the
@@ -16,16 +48,10 @@ export function spokenProtocol(bytes: Buffer, start: number, end: number, http: 
     return length === PREFACE.length ? 'http2' : 'more';
   }
   if (http) return 'http1';
-  // A method in capitals and a space (RFC 9110 9.1: all registered ones are); server-first protocols have no such client.
-  const most = Math.min(end - start, DETECTION_BYTES);
-  for (let at = 0; at < most; at++) {
-    const octet = bytes[start + at] ?? 0;
-    if (octet === SPACE) return at > 0 ? 'http1' : 'tcp';
-    if (!isMethodOctet(octet)) return 'tcp';
-  }
-  return most === DETECTION_BYTES ? 'tcp' : 'more';
-}
-
-function isMethodOctet(octet: number): boolean {
-  return (octet >= 0x41 && octet <= 0x5a) || octet === 0x2d;
+  // A word in capitals is the beginning of many protocols: only the methods of HTTP tell.
+  const words = bytes.toString('latin1', start, Math.min(end, start + DETECTION_BYTES));
+  const space = words.indexOf(' ');
+  if (space >= 0) return METHODS.has(words.slice(0, space)) ? 'http1' : 'tcp';
+  for (const method of METHODS) if (method.startsWith(words)) return 'more';
+  return 'tcp';
 }

@@ -31,7 +31,7 @@ import { failureAnswer } from '@ambit/traffic/retry/failure';
 import { REPLAY_BYTES } from '../limits.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { MessageBody } from './message-body.ts';
-import { requestHead, responseHead } from './message-heads.ts';
+import { interimHead, requestHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
@@ -193,7 +193,12 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   }
 
   onInterim(fields: FieldList): void {
-    this.#down.inform(fields);
+    try {
+      this.#down.inform(interimHead(fields));
+    } catch (thrown) {
+      // Whoever cannot be told in the meantime is told in the end.
+      if (!(thrown instanceof AmbitError)) throw thrown;
+    }
   }
 
   onHead(fields: FieldList, endStream: boolean): void {

@@ -58,7 +58,8 @@ export class MessageBody {
       this.complete = endStream && at === end;
     }
     if (at < end) this.#store(bytes, at, end);
-    if (to !== undefined && this.#chunks.length > 0) this.pump(to);
+    // An end without content has to be told as well.
+    if (to !== undefined && (this.#chunks.length > 0 || (endStream && !this.complete))) this.pump(to);
     this.#release();
   }
 

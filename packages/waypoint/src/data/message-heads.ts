@@ -41,6 +41,12 @@ export function responseHead(fields: FieldList, milliseconds: number): string[] 
   return head;
 }
 
+/** The head of an interim response: it has no content, also when it says that it has none. */
+export function interimHead(fields: FieldList): FieldList {
+  const at = fields.indexOf('content-length');
+  return at < 0 ? fields : fields.filter((_, index) => index !== at && index !== at + 1);
+}
+
 const COLON = 0x3a;
 const LETTER_X = 0x78;
 

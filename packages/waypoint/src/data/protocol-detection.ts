@@ -6,10 +6,11 @@ import { DETECTION_MS } from '../limits.ts';
 import type { DataThreadContext } from './context.ts';
 import { spokenProtocol } from './first-words.ts';
 import { OpaqueConnection } from './opaque-connection.ts';
-import { OpaqueDial, type OpaqueUpstream } from './opaque-dial.ts';
+import { OpaqueDial, type OpaqueFailure, type OpaqueUpstream } from './opaque-dial.ts';
 import { OpaqueRecord } from './opaque-record.ts';
 import { type ServedClient, ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
+import { WAITING } from './waiting-endpoint.ts';
 
 /**
  * Finds out what a client speaks and hands its tunnel to whoever speaks that. On a port of undeclared protocol an endpoint is
@@ -99,20 +100,27 @@ export class ProtocolDetection implements ByteEndpointHandler {
 
   #connect(): void {
     this.#timer?.cancel();
-    if (this.#dial !== undefined || this.#endpoint === undefined) return;
-    this.#dial = new OpaqueDial(this.#thread, this.#live, this.#port.tcpDestinations, (result) => {
+    const endpoint = this.#endpoint;
+    if (this.#dial !== undefined || endpoint === undefined) return;
+    const made = { over: false };
+    const dial = new OpaqueDial(this.#thread, this.#live, this.#port.tcpDestinations, (result) => {
+      made.over = true;
       if ('error' in result) {
         this.#dial = undefined;
-        // A silent client may still turn out to speak HTTP, which has answers for this.
-        if (!this.#opaque) return;
-        new OpaqueRecord(this.#thread, this.#client).fail(result);
-        this.#endpoint?.destroy(result.error, true);
+        if (this.#opaque) this.#refuse(result);
+        // A silent client may still turn out to speak HTTP, which has answers for this; it does not wait for ever.
+        else
+          this.#timer = this.#thread.reactor.after(this.#thread.config.headTimeout, () => {
+            this.#refuse(result);
+          });
         return;
       }
       this.#upstream = result;
       if (this.#opaque) this.#relay(result);
       else result.endpoint.handTo(new ServerWords(this, result));
     });
+    // A dial that ended within its making is none.
+    if (!made.over) this.#dial = dial;
   }
 
   /** For the words of the server: it spoke first. */
@@ -120,10 +128,16 @@ export class ProtocolDetection implements ByteEndpointHandler {
     this.#relay(upstream)?.relay.deliverFromB(bytes, start, end);
   }
 
+  /** The server ended before anybody spoke: its client hears of it as without a waypoint between them. */
   serverLeft(error: AmbitError | undefined): void {
     this.#upstream = undefined;
-    this.#dial = undefined;
-    if (this.#opaque) this.#endpoint?.destroy(error, true);
+    if (error === undefined && !this.#opaque) this.#endpoint?.end();
+    else this.#endpoint?.destroy(error, true);
+  }
+
+  #refuse(failure: OpaqueFailure): void {
+    new OpaqueRecord(this.#thread, this.#client).fail(failure);
+    this.#endpoint?.destroy(failure.error, true);
   }
 
   #relay(upstream: OpaqueUpstream): OpaqueConnection | undefined {
@@ -147,6 +161,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
     this.#dial?.cancel();
     const upstream = this.#upstream;
     this.#upstream = undefined;
+    upstream?.endpoint.handTo(WAITING);
     upstream?.endpoint.destroy();
   }
 }

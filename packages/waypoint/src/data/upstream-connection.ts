@@ -12,6 +12,8 @@ import { HttpTransport } from './transport.ts';
 export interface UpstreamConnectionKeeper {
   onAvailable(connection: UpstreamConnection): void;
   onGone(connection: UpstreamConnection): void;
+  /** It takes no further requests; those under way go on. */
+  onRetired(): void;
 }
 
 /** A connection to an endpoint, inside a tunnel or plain, with the HTTP codec on it. */
@@ -58,7 +60,7 @@ export class UpstreamConnection implements ClientConnectionHandler {
   }
 
   onRetired(): void {
-    // Nobody is given it any more: `available` is 0.
+    this.#keeper.onRetired();
   }
 
   onPauseReading(): void {

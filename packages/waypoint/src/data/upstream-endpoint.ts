@@ -60,6 +60,7 @@ export class UpstreamEndpoint {
   /** The workload is gone or drains: requests go on, connections without one are closed. */
   retire(): void {
     for (const pool of Object.values(this.#pools)) pool.drain();
+    this.checkUse();
   }
 
   destroy(error: AmbitError): void {
@@ -87,6 +88,7 @@ class VersionPool {
   readonly #connections = new Set<UpstreamConnection>();
   readonly #waiting: ConnectionSeeker[] = [];
   #dialling = 0;
+  #connectTimeoutMs = 0;
   #retired = false;
 
   constructor(endpoint: UpstreamEndpoint, version: UpstreamVersion) {
@@ -115,7 +117,9 @@ class VersionPool {
     // Who wants a fresh connection gets one because it stands first when that opens.
     if (fresh) this.#waiting.unshift(seeker);
     else this.#waiting.push(seeker);
-    if (fresh || this.#dialling < this.#wanted()) this.#dial(connectTimeoutMs);
+    this.#connectTimeoutMs = connectTimeoutMs;
+    // On one fresh HTTP/2 connection all can go that lost theirs.
+    if (this.#dialling < this.#wanted() || (fresh && this.#version === 'HTTP/1.1')) this.#dial();
   }
 
   withdraw(seeker: ConnectionSeeker): void {
@@ -126,6 +130,14 @@ class VersionPool {
   drain(): void {
     this.#retired = true;
     for (const connection of [...this.#connections]) connection.http.drain();
+    this.serveWaiting();
+  }
+
+  /** Who waits gets a connection, or hears that there will be none; called whenever one is lost to new requests. */
+  serveWaiting(): void {
+    if (this.#waiting.length === 0 || this.#dialling > 0) return;
+    if (this.#retired) this.#failWaiting(gone());
+    else this.#dial();
   }
 
   destroy(error: AmbitError): void {
@@ -144,7 +156,12 @@ class VersionPool {
 
   onGone(connection: UpstreamConnection): void {
     this.#connections.delete(connection);
+    this.serveWaiting();
     this.#endpoint.checkUse();
+  }
+
+  onRetired(): void {
+    this.serveWaiting();
   }
 
   /** The connection used last is the one that is least likely to have been closed by the other end. */
@@ -168,12 +185,12 @@ class VersionPool {
     return idle > IDLE_CONNECTIONS_PER_ENDPOINT;
   }
 
-  #dial(connectTimeoutMs: number): void {
+  #dial(): void {
     this.#dialling += 1;
-    this.#endpoint.dial(connectTimeoutMs, (dialled) => {
+    this.#endpoint.dial(this.#connectTimeoutMs, (dialled) => {
       this.#dialling -= 1;
       if (dialled instanceof AmbitError) {
-        this.#failed(dialled, connectTimeoutMs);
+        this.#failed(dialled);
         this.#endpoint.checkUse();
         return;
       }
@@ -182,22 +199,29 @@ class VersionPool {
       connection.begin();
       this.onAvailable(connection);
       if (this.#retired) connection.http.drain();
+      // It could not take all of them.
+      this.serveWaiting();
     });
   }
 
   /** HTTP/1: each connection that fails fails one request. HTTP/2: whoever waited for it. */
-  #failed(error: AmbitError, connectTimeoutMs: number): void {
+  #failed(error: AmbitError): void {
     if (this.#version === 'HTTP/2') {
       if (this.#dialling === 0) this.#failWaiting(error);
       return;
     }
     this.#waiting.shift()?.onConnectFailed(error);
-    if (this.#dialling < this.#waiting.length) this.#dial(connectTimeoutMs);
+    if (this.#retired) this.serveWaiting();
+    else if (this.#dialling < this.#waiting.length) this.#dial();
   }
 
   #failWaiting(error: AmbitError): void {
     for (const seeker of this.#waiting.splice(0)) seeker.onConnectFailed(error);
   }
+}
+
+function gone(): AmbitError {
+  return new AmbitError('AMBIT_UPSTREAM_GONE', 'the endpoint is gone or was replaced', { retryable: true });
 }
 
 export type { VersionPool };
