@@ -197,7 +197,7 @@ describe('a connection that the endpoint has closed while it was idle', () => {
     const client = new Client(bed, 'HTTP/1.1');
     expect(settled(bed, client.send({})).body).toBe('answer 1');
     expect(settled(bed, client.send({})).body).toBe('answer 3');
-    expect(bed.endpoint('cart-1').tunnels).toBeLessThanOrEqual(4);
+    expect(bed.endpoint('cart-1').tunnels).toBe(2);
   });
 });
 
@@ -231,7 +231,7 @@ describe('more requests than one HTTP/2 connection takes', () => {
     const clients = Array.from({ length: 4 }, () => new Client(bed, 'HTTP/2'));
     const answers = clients.flatMap((client) => Array.from({ length: 90 }, () => client.send({})));
     bed.loop.until(() => held.length === 360);
-    expect(bed.endpoint('cart-1').tunnels).toBe(2);
+    expect(bed.endpoint('cart-1').tunnels).toBeLessThanOrEqual(4);
     for (const seen of held) respond(seen, 200, 'done');
     bed.loop.until(() => answers.every((answer) => answer.settled));
     expect(answers.every(({ body }) => body === 'done')).toBe(true);
