@@ -37,32 +37,33 @@ export class Requests {
     const { total = Number.POSITIVE_INFINITY, pause: between = 0 } = this.#options;
     while (!this.#stopped && this.#begun < total) {
       this.#begun += 1;
-      await this.#one(this.#options.repeat === true);
+      await this.#one(this.#options.repeat === true ? 'first' : 'only');
       if (between > 0) await pause(systemClock, between);
     }
   }
 
-  async #one(mayRepeat: boolean): Promise<void> {
+  /** A repeated request goes on a connection of its own: another kept one may have lost its other end as well. */
+  async #one(attempt: 'first' | 'only' | 'repeated'): Promise<void> {
     const startedAt = systemClock.wallTime();
     const begin = systemClock.now();
     try {
-      const { status, version, pod } = await this.#exchange();
+      const { status, version, pod } = await this.#exchange(attempt === 'repeated' ? false : this.#agent);
       const took = Math.round((systemClock.now() - begin) * 100) / 100;
       this.#answers.push([startedAt, took, status, version, pod]);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (mayRepeat && code === 'ECONNRESET') {
+      if (attempt === 'first' && code === 'ECONNRESET') {
         this.#repeated += 1;
-        await this.#one(false);
+        await this.#one('repeated');
       } else this.#failures.push({ startedAt, failure: code ?? message });
     }
   }
 
-  #exchange(): Promise<{ status: number; version: string; pod: string }> {
+  #exchange(agent: Agent | false): Promise<{ status: number; version: string; pod: string }> {
     const { host, port, path = '/', headers = {}, answerWithin = 5_000 } = this.#options;
     return new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(answerWithin);
-      const call = request({ host, port, path, headers, agent: this.#agent, signal });
+      const call = request({ host, port, path, headers, agent, signal });
       call.on('error', reject);
       call.on('response', (response) => {
         response.on('error', reject);
