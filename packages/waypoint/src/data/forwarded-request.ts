@@ -1,13 +1,12 @@
 import { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, ExchangeReceiver, ExchangeReset, ServerExchange } from '@ambit/http/exchange';
 import { ErrorCode } from '@ambit/http/h2/frames';
-import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
+import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledPort, CompiledRoute } from '@ambit/traffic/compiled-service';
 import { Deadline } from '@ambit/traffic/deadline';
 import { drawDestination } from '@ambit/traffic/destination';
 import {
-  answerMessage,
   CLUSTER_NOT_FOUND,
   directAnswer,
   isGrpcRequest,
@@ -17,6 +16,7 @@ import {
   ROUTE_NOT_FOUND,
 } from '@ambit/traffic/local-answer';
 import { findRoute } from '@ambit/traffic/match/find-route';
+import { isIdempotent } from '@ambit/traffic/request/idempotent-method';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import {
@@ -30,6 +30,7 @@ import { type AttemptDecision, Attempts } from '@ambit/traffic/retry/attempts';
 import { failureAnswer } from '@ambit/traffic/retry/failure';
 import { REPLAY_BYTES } from '../limits.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
+import { ClientAnswer } from './client-answer.ts';
 import { MessageBody } from './message-body.ts';
 import { interimHead, requestHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -47,8 +48,8 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   readonly #down: ServerExchange;
   readonly #record: RequestRecord;
   readonly #headOnly: boolean;
+  readonly #toClient: ClientAnswer;
   #facts: RequestFacts | undefined;
-  #grpc = false;
   #head: readonly string[] = [];
   #route: CompiledRoute | undefined;
   #cluster: UpstreamCluster | undefined;
@@ -58,10 +59,6 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   #deadlineTimer: ReactorTimer | undefined;
   #tryTimer: ReactorTimer | undefined;
   #requestBody: MessageBody | undefined;
-  #responseBody: MessageBody | undefined;
-  /** Octets of an answer of our own that the client has not taken. */
-  #rest: Buffer | undefined;
-  #responseBegun = false;
   #freshTried = false;
   #over = false;
 
@@ -70,6 +67,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     this.#down = exchange;
     this.#headOnly = headOnly;
     this.#record = record;
+    this.#toClient = new ClientAnswer(exchange, record, connection.thread.reactor.buffers);
     exchange.receiver = this;
   }
 
@@ -82,9 +80,9 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
       return;
     }
     this.#facts = facts;
-    this.#grpc = isGrpcRequest(facts);
+    this.#toClient.grpc = isGrpcRequest(facts);
     const route = findRoute(port, facts);
-    this.#record.routed(facts, this.#grpc, route);
+    this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
       this.#answer(ROUTE_NOT_FOUND);
       return;
@@ -135,7 +133,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   }
 
   get responseBegun(): boolean {
-    return this.#responseBegun;
+    return this.#toClient.begun;
   }
 
   // From the client.
@@ -163,14 +161,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   }
 
   onWritable(): void {
-    if (this.#rest !== undefined) {
-      this.#sendRest();
-      return;
-    }
-    const body = this.#responseBody;
-    if (body === undefined || this.#over) return;
-    body.pump(this.#down);
-    if (body.complete) this.#finish();
+    if (!this.#over && this.#toClient.resume()) this.#finish();
   }
 
   // From the try at an endpoint.
@@ -205,7 +196,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     const attempts = this.#attempts;
     if (attempts === undefined) return;
     const status = Number(fields[1]);
-    const decision = attempts.next({ kind: 'response', status, grpcStatus: this.#grpcStatus(fields) }, this);
+    const decision = attempts.next({ kind: 'response', status, grpcStatus: this.#toClient.grpcStatus(fields) }, this);
     if (this.#attempt !== undefined) this.#cluster?.answered(this.#attempt.chosen);
     if (decision.kind === 'retry') {
       this.#attempt?.abandon();
@@ -213,17 +204,15 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
       return;
     }
     this.#tryTimer?.cancel();
+    const head = responseHead(fields, this.#connection.thread.reactor.now - this.#record.startedAt);
     try {
-      this.#down.respond(responseHead(fields, this.#connection.thread.reactor.now - this.#record.startedAt), endStream);
+      this.#toClient.head(head, endStream, decision.kind === 'pass' ? decision.flags : '-');
     } catch (thrown) {
       if (!(thrown instanceof AmbitError)) throw thrown;
       this.#attempt?.abandon();
       this.#answer(failureAnswer(INVALID_RESPONSE, undefined));
       return;
     }
-    this.#responseBegun = true;
-    this.#record.responding(status, decision.kind === 'pass' ? decision.flags : '-', 'via_upstream');
-    this.#noteGrpcStatus(fields);
     // It will not be sent again.
     this.#requestBody?.commit();
     if (endStream) this.#finish();
@@ -232,22 +221,11 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   onContent(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     const exchange = this.#attempt?.exchange;
     if (exchange === undefined) return;
-    this.#record.bytesSent += end - start;
-    this.#responseBody ??= new MessageBody(this.#connection.thread.reactor.buffers, exchange, 0);
-    this.#responseBody.receive(bytes, start, end, endStream, this.#down);
-    if (this.#responseBody.complete) this.#finish();
+    if (this.#toClient.content(exchange, bytes, start, end, endStream)) this.#finish();
   }
 
   onResponseTrailers(fields: FieldList): void {
-    this.#noteGrpcStatus(fields);
-    const body = this.#responseBody;
-    if (body === undefined || body.sent === body.length) {
-      this.#down.sendTrailers(fields);
-      this.#finish();
-      return;
-    }
-    body.endWith(fields, this.#down);
-    if (body.complete) this.#finish();
+    if (this.#toClient.trailers(fields)) this.#finish();
   }
 
   onFailed(outcome: AttemptOutcome, error: AmbitError | undefined, stale: boolean): void {
@@ -344,26 +322,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
   /** Answers without an endpoint. */
   #answer(answer: LocalAnswer): void {
     if (this.#over) return;
-    const message = answerMessage(answer, { grpc: this.#grpc, head: this.#facts?.method === 'HEAD' });
-    this.#record.responding(Number(message.fields[1]), answer.flags, answer.details);
-    this.#noteGrpcStatus(message.fields);
-    this.#responseBegun = true;
-    this.#down.respond(message.fields, message.body.length === 0);
-    if (message.body.length === 0) {
-      this.#finish();
-      return;
-    }
-    this.#rest = Buffer.from(message.body);
-    this.#sendRest();
-  }
-
-  #sendRest(): void {
-    const rest = this.#rest;
-    if (rest === undefined || this.#over) return;
-    const taken = this.#down.sendData(rest, 0, rest.length, true);
-    this.#record.bytesSent += taken;
-    this.#rest = rest.subarray(taken);
-    if (taken === rest.length) this.#finish();
+    if (this.#toClient.own(answer, this.#facts?.method === 'HEAD')) this.#finish();
   }
 
   /** The client has the whole answer, as far as it is ours to send. */
@@ -382,7 +341,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     this.#tryTimer?.cancel();
     this.#attempts?.end();
     this.#requestBody?.clear();
-    this.#responseBody?.clear();
+    this.#toClient.clear();
     this.#record.end(flags, details);
     this.#connection.onRequestOver();
   }
@@ -399,32 +358,8 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
 
   /** RFC 9110 9.2.2: a client may repeat an idempotent request by itself when the connection went away under it. */
   #mayRepeatUnseen(): boolean {
-    if (this.#freshTried || this.#responseBegun || !this.replayable) return false;
+    if (this.#freshTried || this.responseBegun || !this.replayable) return false;
     return (this.bodyBytesSent === 0 || this.bodyComplete) && isIdempotent(this.#facts?.method ?? '');
-  }
-
-  #grpcStatus(fields: FieldList): number {
-    const text = this.#grpc ? fieldValue(fields, 'grpc-status') : undefined;
-    return text === undefined ? -1 : Number(text);
-  }
-
-  #noteGrpcStatus(fields: FieldList): void {
-    const status = this.#grpcStatus(fields);
-    if (status >= 0) this.#record.grpcStatus = status;
-  }
-}
-
-function isIdempotent(method: string): boolean {
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-    case 'OPTIONS':
-    case 'PUT':
-    case 'DELETE':
-    case 'TRACE':
-      return true;
-    default:
-      return false;
   }
 }
 

@@ -1,0 +1,104 @@
+import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
+import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
+import type { BufferPool } from '@ambit/reactor/buffer-pool';
+import { answerMessage, type LocalAnswer } from '@ambit/traffic/local-answer';
+import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import { MessageBody } from './message-body.ts';
+import type { RequestRecord } from './request-record.ts';
+
+/**
+ * What the client of one request is told: an answer of our own, or one relayed from an endpoint, at the pace at which the
+ * client takes it. Every method that sends content says whether the answer is complete with it.
+ */
+export class ClientAnswer {
+  /** Whether the request is a gRPC call, whose status is a field and not the head's number. */
+  grpc = false;
+  readonly #down: ServerExchange;
+  readonly #record: RequestRecord;
+  readonly #buffers: BufferPool;
+  #begun = false;
+  #body: MessageBody | undefined;
+  /** Octets of an answer of our own that the client has not taken. */
+  #rest: Buffer | undefined;
+
+  constructor(down: ServerExchange, record: RequestRecord, buffers: BufferPool) {
+    this.#down = down;
+    this.#record = record;
+    this.#buffers = buffers;
+  }
+
+  /** Its head is with the client: nothing else can be answered any more. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** An answer without an endpoint; `toHead`: the request asked for the head alone. */
+  own(answer: LocalAnswer, toHead: boolean): boolean {
+    const message = answerMessage(answer, { grpc: this.grpc, head: toHead });
+    this.#record.responding(Number(message.fields[1]), answer.flags, answer.details);
+    this.#noteGrpcStatus(message.fields);
+    this.#begun = true;
+    this.#down.respond(message.fields, message.body.length === 0);
+    if (message.body.length === 0) return true;
+    this.#rest = Buffer.from(message.body);
+    return this.#sendRest(this.#rest);
+  }
+
+  /** The head of an endpoint's answer. @throws AmbitError when it cannot be said to this client; nothing was sent then. */
+  head(fields: FieldList, endStream: boolean, flags: ResponseFlags): void {
+    this.#down.respond(fields, endStream);
+    this.#begun = true;
+    this.#record.responding(Number(fields[1]), flags, 'via_upstream');
+    this.#noteGrpcStatus(fields);
+  }
+
+  /** Content of an endpoint's answer; what the client does not take yet is kept, and holds `from` up. */
+  content(from: ClientExchange, bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
+    this.#record.bytesSent += end - start;
+    this.#body ??= new MessageBody(this.#buffers, from, 0);
+    this.#body.receive(bytes, start, end, endStream, this.#down);
+    return this.#body.complete;
+  }
+
+  /** The trailers of an endpoint's answer, behind all of its content. */
+  trailers(fields: FieldList): boolean {
+    this.#noteGrpcStatus(fields);
+    const body = this.#body;
+    if (body === undefined || body.sent === body.length) {
+      this.#down.sendTrailers(fields);
+      return true;
+    }
+    body.endWith(fields, this.#down);
+    return body.complete;
+  }
+
+  /** The client takes more. */
+  resume(): boolean {
+    if (this.#rest !== undefined) return this.#sendRest(this.#rest);
+    this.#body?.pump(this.#down);
+    return this.#body?.complete ?? false;
+  }
+
+  /** Gives back what is kept. */
+  clear(): void {
+    this.#body?.clear();
+  }
+
+  /** The gRPC status among these fields; -1 when there is none, or the request is not a call. */
+  grpcStatus(fields: FieldList): number {
+    const text = this.grpc ? fieldValue(fields, 'grpc-status') : undefined;
+    return text === undefined ? -1 : Number(text);
+  }
+
+  #sendRest(rest: Buffer): boolean {
+    const taken = this.#down.sendData(rest, 0, rest.length, true);
+    this.#record.bytesSent += taken;
+    this.#rest = rest.subarray(taken);
+    return taken === rest.length;
+  }
+
+  #noteGrpcStatus(fields: FieldList): void {
+    const status = this.grpcStatus(fields);
+    if (status >= 0) this.#record.grpcStatus = status;
+  }
+}
