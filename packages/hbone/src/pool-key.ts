@@ -10,10 +10,15 @@ const formatted: WeakMap<readonly SpiffeId[], string> = new WeakMap();
  * workload that was meant to be. An address that another pod got is another key.
  */
 export function poolKey(target: TunnelTarget): string {
-  let identities = formatted.get(target.expected);
-  if (identities === undefined) {
-    identities = target.expected.map(formatSpiffeId).sort().join(',');
-    formatted.set(target.expected, identities);
+  return `${target.sourcePrincipal} ${target.sourceIp} ${formatSocketAddress(target.address)} ${target.workloadUid} ${identitiesKey(target.expected)}`;
+}
+
+/** Equal for lists of the same identities, in whatever order. */
+export function identitiesKey(identities: readonly SpiffeId[]): string {
+  let key = formatted.get(identities);
+  if (key === undefined) {
+    key = identities.map(formatSpiffeId).sort().join(',');
+    formatted.set(identities, key);
   }
-  return `${target.sourcePrincipal} ${target.sourceIp} ${formatSocketAddress(target.address)} ${target.workloadUid} ${identities}`;
+  return key;
 }

@@ -257,6 +257,22 @@ describe('what a waypoint does not serve', () => {
     expect(bed.endpoint('cart-1').tunnels).toBe(0);
     expect(bed.lines().join('\n')).toContain('AMBIT_HBONE_WRONG_IDENTITY');
   });
+
+  it('an identity that the service no longer accepts gets no request on a connection from before', () => {
+    const thief = 'spiffe://cluster.local/ns/shop/sa/thief';
+    const bed = start({ endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') }, endpointPrincipal: thief });
+    const client = new Client(bed, 'HTTP/1.1');
+    const status = (): number => {
+      const answer = client.send({});
+      bed.loop.until(() => answer.settled);
+      return answer.status;
+    };
+    bed.acceptIdentities([thief]);
+    expect(status()).toBe(200);
+    bed.acceptIdentities([]);
+    expect(status()).toBe(503);
+    expect(bed.endpoint('cart-1').tunnels).toBe(1);
+  });
 });
 
 describe('a waypoint that ends', () => {

@@ -7,7 +7,7 @@ import { HbonePool } from '@ambit/hbone/pool';
 import { HboneServer } from '@ambit/hbone/server';
 import type { IncomingTunnel, TunnelHandler } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
-import { endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
+import { change, endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
 import type { AppProtocol, Service } from '@ambit/mesh/service';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
@@ -244,6 +244,11 @@ export class TestWaypoint {
   /** Puts a version of the service into force. */
   serve(model: ServedService): void {
     this.#plane.handle({ kind: 'services', changed: [model], removed: [], ticket: 0 });
+  }
+
+  /** The controller says that these may answer for the service too. */
+  acceptIdentities(subjectAltNames: readonly string[]): void {
+    change(this.thread.store, { services: [{ ...this.#service, subjectAltNames }] });
   }
 
   model({ protocol = 'http1', action, routes, subsets = {} }: Omit<TestServiceOptions, 'endpoints'>): ServedService {

@@ -1,5 +1,6 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
+import { identitiesKey } from '@ambit/hbone/pool-key';
 import type { Client } from '@ambit/mesh/client';
 import { chooseAddress } from '@ambit/mesh/endpoint/endpoint';
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
@@ -87,9 +88,9 @@ export class Upstreams {
     this.#dialler = dialler;
   }
 
-  /** The connections to an endpoint at an address. */
+  /** The connections to an endpoint at an address; services that accept other identities of it have connections of their own. */
   endpoint({ uid, endpoint }: EndpointSlot, address: SocketAddress): UpstreamEndpoint {
-    const key = `${uid} ${formatSocketAddress(address)}`;
+    const key = `${uid} ${formatSocketAddress(address)} ${identitiesKey(endpoint.identities)}`;
     const known = this.#endpoints.get(key);
     // Its identity, or whether it is in the mesh, may have changed: other connections then.
     if (known?.endpoint.workload === endpoint.workload) return known;
