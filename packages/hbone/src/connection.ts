@@ -251,7 +251,7 @@ export abstract class HboneConnection implements ByteEndpointHandler, Http2Handl
   }
 
   /** The owner of a stream threw: that stream fails, not its neighbours on the connection. */
-  protected failStream(stream: Http2Stream<StreamOwner>, thrown: unknown): void {
+  failStream(stream: Http2Stream<StreamOwner>, thrown: unknown): void {
     this.reactor.report(thrown);
     const { owner } = stream;
     stream.owner = undefined;

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { AmbitError } from '@ambit/core/errors';
+import { type AmbitError, messageOf } from '@ambit/core/errors';
 import type { ByteEndpoint, ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
 import { EndpointRelay } from '@ambit/reactor/endpoint-relay';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
@@ -87,6 +87,22 @@ function digest(bytes: Buffer): string {
 }
 
 describe('a tunnel as a byte connection', () => {
+  it('is lost, and told so, when what stands on it throws in a call that came later', () => {
+    const [attempt, incoming] = bed.ask();
+    const server = new End();
+    server.onOpen = (): void => {
+      throw new Error('a defect');
+    };
+    const client = new End();
+    server.endpoint = incoming.open([], server);
+    bed.loop.until(() => attempt.settled);
+    client.endpoint = attempt.tunnel?.endpoint(client);
+    bed.loop.until(() => server.closed !== undefined && client.closed !== undefined);
+    expect(server.closed?.error?.code).toBe('AMBIT_HBONE_INTERNAL');
+    expect(client.closed?.error?.code).toBe('AMBIT_HBONE_RESET');
+    expect(bed.loop.errors.splice(0).map(messageOf)).toEqual([expect.stringContaining('a defect')]);
+  });
+
   it('carries more than its windows hold, unchanged, both ways at once, and ends in good order', () => {
     const { client, server } = tunnel();
     const up = Buffer.alloc(9_000_001, 'up to the server ');

@@ -44,16 +44,18 @@ export class TunnelEndpoint implements DuplexEndpoint, StreamOwner {
     this.#stream = stream;
     this.#reactor = connection.reactor;
     this.#handler = handler;
-    this.#flushSoon = (): void => {
+    this.#flushSoon = this.#guarded(() => {
       this.#flush();
-    };
+    });
     // Deferred calls run before the connection's own flush, so that what is written leaves in one send of the same turn.
     this.output = new OutputBuffer(this.#reactor.buffers, () => {
       this.#reactor.defer(this.#flushSoon);
     });
-    this.#reactor.defer(() => {
-      this.#open();
-    });
+    this.#reactor.defer(
+      this.#guarded(() => {
+        this.#open();
+      }),
+    );
   }
 
   get congested(): boolean {
@@ -191,10 +193,23 @@ export class TunnelEndpoint implements DuplexEndpoint, StreamOwner {
   #replaySoon(): void {
     if (this.#replaying) return;
     this.#replaying = true;
-    this.#reactor.defer(() => {
-      this.#replaying = false;
-      this.#replay();
-    });
+    this.#reactor.defer(
+      this.#guarded(() => {
+        this.#replaying = false;
+        this.#replay();
+      }),
+    );
+  }
+
+  /** A handler that throws loses its tunnel also when it is called later than the bytes came. */
+  #guarded(run: () => void): () => void {
+    return () => {
+      try {
+        run();
+      } catch (thrown) {
+        this.#connection.failStream(this.#stream, thrown);
+      }
+    };
   }
 
   /** Hands over what waited, as if it came now. */
