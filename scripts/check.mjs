@@ -64,5 +64,8 @@ async function runLane(lane) {
 
 const results = (await Promise.all(LANES.map(runLane))).flat();
 const failed = results.filter(({ ok }) => !ok);
-if (failed.length > 0) console.log(`\nFailed: ${failed.map(({ name }) => name).join(', ')}`);
-conclude({ passed: results.length - failed.length, failed: failed.length });
+conclude({
+  passed: results.length - failed.length,
+  failed: failed.length,
+  failures: failed.map(({ name }) => name),
+});

@@ -1,19 +1,22 @@
-/** @typedef {{ passed: number, failed: number }} Count */
+/** `failures`: what failed and what it said, for a reader who has only the end of the output.
+ * @typedef {{ passed: number, failed: number, failures?: readonly string[] }} Count */
 
 /** @param {readonly Count[]} counts @returns {Count} */
 export function sum(counts) {
-  return counts.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed }), {
-    passed: 0,
-    failed: 0,
-  });
+  return {
+    passed: counts.reduce((total, { passed }) => total + passed, 0),
+    failed: counts.reduce((total, { failed }) => total + failed, 0),
+    failures: counts.flatMap(({ failures }) => failures ?? []),
+  };
 }
 
 /**
- * Prints the one line that scripts read, last and alone, and sets the exit code that agrees with it.
+ * Prints what failed, and then the one line that scripts read, last and alone, and sets the exit code that agrees with it.
  * A run in which nothing passed proves nothing and is a failure.
  * @param {Count} count
  */
 export function conclude(count) {
+  for (const failure of count.failures ?? []) console.log(`\nFAILED: ${failure}`);
   console.log(`\n${count.passed} passed, ${count.failed} failed`);
   process.exitCode = count.failed > 0 || count.passed === 0 ? 1 : 0;
 }
