@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { hostname } from 'node:os';
 import { systemClock } from '@ambit/core/clock';
@@ -47,9 +48,12 @@ function tell(event: BackendEvent): void {
   console.log(JSON.stringify(event));
 }
 
-for (const [name, port] of Object.entries(BACKEND_PORTS)) {
-  if (name === 'partly' && OPTIONS.refuses === true) continue;
-  const server = createServer({ keepAliveTimeout: 60_000 }, answer);
-  server.listen({ port, host: '::', backlog: 4096 });
-}
+const served = Object.entries(BACKEND_PORTS).filter(([name]) => name !== 'partly' || OPTIONS.refuses !== true);
+await Promise.all(
+  served.map(async ([, port]) => {
+    const server = createServer({ keepAliveTimeout: 60_000 }, answer);
+    server.listen({ port, host: '::', backlog: 4096 });
+    await once(server, 'listening');
+  }),
+);
 console.log('ready');

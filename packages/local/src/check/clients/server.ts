@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import { systemClock } from '@ambit/core/clock';
 import { CHECK_MARKER, LATE_ANSWER_BYTES, SERVER_PORTS, type ServerEvent, type ServerPort } from './options.ts';
@@ -30,11 +31,15 @@ function answerFirstLine(socket: Socket): void {
 /** Loads open hundreds of connections a second on these; a line for each would be most of the work. */
 const QUIET: ReadonlySet<ServerPort> = new Set(['echo', 'echoOnce']);
 
+/** With an argument, SIGTERM ends the program when its last connection has ended. */
+const GRACEFUL = process.argv[2] === 'graceful';
+
 function tell(event: ServerEvent): void {
   console.log(JSON.stringify(event));
 }
 
-function serve(name: ServerPort): void {
+/** Resolves when it listens. */
+async function serve(name: ServerPort): Promise<void> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const from = socket.remoteAddress ?? '';
     const report = (event: ServerEvent['event'], errno?: string): void => {
@@ -48,9 +53,12 @@ function serve(name: ServerPort): void {
     );
     answers[name](socket);
   });
+  // What an orderly program does: takes nothing new, finishes what it has, and ends with that.
+  if (GRACEFUL) process.on('SIGTERM', () => server.close());
   // A load of a thousand connections a second may arrive in one burst after an interruption.
   server.listen({ port: SERVER_PORTS[name], host: '::', backlog: 4096 });
+  await once(server, 'listening');
 }
 
-for (const name of Object.keys(SERVER_PORTS) as ServerPort[]) serve(name);
+await Promise.all((Object.keys(SERVER_PORTS) as ServerPort[]).map((name) => serve(name)));
 console.log('ready');
