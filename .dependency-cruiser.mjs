@@ -180,7 +180,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: ['node_modules'] },
-    exclude: { path: ['/dist/', '/gen/'] },
+    exclude: { path: ['/dist/', '/bundle/', '/gen/'] },
     tsPreCompilationDeps: true,
     detectProcessBuiltinModuleCalls: true,
     enhancedResolveOptions: {

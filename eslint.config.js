@@ -6,7 +6,7 @@ const EDGES = [
   'packages/core/**',
   '**/main.ts',
   'packages/ztunnel/src/proxy.ts',
-  '**/worker.ts',
+  '**/{worker,control-worker}.ts',
   '**/*.test.ts',
   '**/test-*.ts',
   'examples/**',
@@ -36,7 +36,7 @@ const reasonedDisable = {
 };
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/**', '**/dist/**', '**/gen/**', '**/.cache/**'] },
+  { ignores: ['**/node_modules/**', '**/dist/**', '**/bundle/**', '**/gen/**', '**/.cache/**'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

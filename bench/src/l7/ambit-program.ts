@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { AmbitError } from '@ambit/core/errors';
 import { PROXY_RUNTIME_ENVIRONMENT, PROXY_RUNTIME_FLAGS } from '@ambit/core/runtime-flags';
+import { programPath } from '@ambit/local/bed/programs';
 import { requestInside } from '@ambit/local/bed/request-inside';
 import { WAYPOINT_NAME } from './echo-service.ts';
 import { routeObjects } from './mesh-objects.ts';
@@ -14,13 +12,8 @@ export function ambitProgram(): WaypointProgram {
   return {
     objects: routeObjects(),
     prepare: ({ control, pod }) => {
-      // The same number of folders up from src/l7 and from dist/l7.
-      const path = fileURLToPath(new URL('../../../packages/waypoint/dist/main.js', import.meta.url));
-      if (!existsSync(path)) {
-        throw new AmbitError('AMBIT_BENCH_PROGRAM', `${path} is not there: build the repository first`);
-      }
       return Promise.resolve({
-        command: [process.execPath, ...PROXY_RUNTIME_FLAGS, path],
+        command: [process.execPath, ...PROXY_RUNTIME_FLAGS, programPath('waypoint')],
         environment: {
           ...PROXY_RUNTIME_ENVIRONMENT,
           ...control.environment(pod),

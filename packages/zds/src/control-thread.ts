@@ -16,7 +16,7 @@ export class ControlThread {
     // What crosses is made by our own worker from the types of thread-messages.ts.
     this.#control = new LoopControl((message) => onMessage(message as FromAgentThread));
     const { channel } = this.#control;
-    this.#worker = new Worker(siblingModule(import.meta.url, './worker'), {
+    this.#worker = new Worker(siblingModule(import.meta.url, './control-worker'), {
       workerData: { channel, path },
       transferList: [channel.port],
       // A few short messages for each pod: all that lives is the loop itself.

@@ -7,10 +7,17 @@ import { PEERS_INFORMED_MS } from './limits.ts';
 /** The programs of the mesh that the bed starts. They run compiled, whatever runs the bed. */
 export type MeshProgram = 'istiod-lite' | 'waypoint' | 'ztunnel';
 
-/** Path of a program's compiled main file. Throws `AMBIT_BED_NOT_BUILT`. */
+/** The folder of what is started: those that run on nodes are bundled. */
+const FOLDERS: Readonly<Record<MeshProgram, 'bundle' | 'dist'>> = {
+  'istiod-lite': 'dist',
+  waypoint: 'bundle',
+  ztunnel: 'bundle',
+};
+
+/** Path of a program's main file as it is shipped. Throws `AMBIT_BED_NOT_BUILT`. */
 export function programPath(program: MeshProgram): string {
   // The same number of folders up from src/bed and from dist/bed.
-  const path = fileURLToPath(new URL(`../../../${program}/dist/main.js`, import.meta.url));
+  const path = fileURLToPath(new URL(`../../../${program}/${FOLDERS[program]}/main.js`, import.meta.url));
   if (existsSync(path)) return path;
   throw new AmbitError('AMBIT_BED_NOT_BUILT', `${path} is not there: build the repository first`, {
     source: 'configuration',

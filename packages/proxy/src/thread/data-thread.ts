@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
+import { freeThreadsOfMainThreadLimits } from '@ambit/core/runtime-flags';
 import { Ledger } from '@ambit/native/ledger';
 import { LoopControl } from '@ambit/reactor/loop-channel';
 import type { ProgramReport, ThreadStart } from './messages.ts';
@@ -9,7 +10,7 @@ import type { ProgramReport, ThreadStart } from './messages.ts';
  * Heap limits of a data thread, megabytes: exhausting them ends the thread, not the process. The young generation is
  * small because a loop allocates little, and what it may grow to counts as memory of every connection.
  */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 6 };
 
 /** What loading the modules of a thread may take on a busy machine, milliseconds. */
 const START_ALLOWANCE = 10_000;
@@ -67,6 +68,7 @@ export class DataThread<Command, Report extends ProgramReport, Start> {
       channel: this.#loop.channel,
       logWritten: this.#logWritten.buffer,
     };
+    freeThreadsOfMainThreadLimits();
     this.#worker = new Worker(options.module, {
       workerData: start,
       transferList: [this.#loop.channel.port],
