@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 
 /** A setting below `/proc/sys` and the value it must have. */
@@ -25,6 +26,8 @@ export function applySysctls(sysctls: readonly Sysctl[], proc: string): void {
   for (const { path, value, why } of sysctls) {
     try {
       const file = `${proc}/sys/${path}`;
+      // A kernel that is too old for it does without; the proxy says what that costs.
+      if (!existsSync(file) && existsSync(`${proc}/sys/${dirname(path)}`)) continue;
       if (readFileSync(file, 'latin1').trim() !== value) writeFileSync(file, value);
     } catch (error) {
       throw new AmbitError('AMBIT_CAPTURE_SYSCTL', `cannot set ${path} to ${value} (${why}): ${messageOf(error)}`, {

@@ -10,6 +10,11 @@ export interface ZdsAgentOptions {
   /** Path of the socket; its folder must exist. */
   readonly path: string;
   readonly clock: Clock;
+  /**
+   * Proxies that connect wait for `admit`, so that their snapshot names every pod that is made known before: a pod that
+   * is missing in it would be given up. Default false.
+   */
+  readonly held?: boolean;
   /** The number of proxies that have greeted, and of those that have acknowledged the whole snapshot. */
   readonly onProxies?: (greeted: number, synced: number) => void;
   /** A connection ended by a fault, or a proxy could not forget a pod. Nothing has to be done about it. */
@@ -83,6 +88,11 @@ export class ZdsAgent implements Drainable {
     });
   }
 
+  /** Serves proxies from now on, and those that wait already. Idempotent. */
+  admit(): void {
+    if (this.#ended === undefined) this.#thread.post({ kind: 'admit' });
+  }
+
   /** Makes a pod unknown. Resolves when every connected proxy has taken note; a waiting `add` of it rejects. */
   remove(uid: string): Promise<void> {
     const gone = new AmbitError('AMBIT_ZDS_REMOVED', `pod ${uid} was removed before a proxy served it`);
@@ -136,6 +146,7 @@ export class ZdsAgent implements Drainable {
     switch (message.kind) {
       case 'listening':
         this.#inode = message.inode;
+        if (this.#options.held !== true) this.admit();
         this.#listening.resolve();
         return;
       case 'notListening':

@@ -101,6 +101,21 @@ describe('agent and proxy', () => {
     await until(() => older.notes.includes('add b shop/web/web'), 'the older one takes over what it missed');
   });
 
+  it('a proxy that connects while the agent still finds its pods waits, and loses none of them', async () => {
+    const proxy = connect();
+    await agent.add(pod('served'));
+    await agent.close();
+    agent = await ZdsAgent.listen({ path: surroundings.path, clock: systemClock, held: true });
+    const add = agent.add(pod('served'));
+    await until(() => proxy.state?.connected === true, 'the proxy is back');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const late = agent.add(pod('late'));
+    expect(proxy.notes).toEqual(['add served shop/web/web']);
+    agent.admit();
+    await Promise.all([add, late]);
+    expect(proxy.notes).toEqual(['add served shop/web/web', 'add late shop/web/web']);
+  });
+
   it('an agent that restarts: pods are kept, those it no longer names leave, new ones come', async () => {
     const proxy = connect();
     await agent.add(pod('stays'));

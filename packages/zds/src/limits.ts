@@ -7,9 +7,12 @@ export const MESSAGE_DEADLINE_MS: number = 5_000;
 /** Connections that the agent takes per second, and at once after a pause: a proxy in a crash loop must not occupy it. */
 export const ACCEPTS_PER_SECOND: number = 5;
 
-/** Milliseconds from a lost connection to the next attempt: the first, doubled each time up to the last. */
+/**
+ * Milliseconds from a lost connection to the next attempt: the first, doubled each time up to the last. New pods of the node
+ * wait for a proxy that has not noticed a new agent yet, and trying costs some microseconds.
+ */
 export const RECONNECT_FIRST_MS: number = 10;
-export const RECONNECT_LONGEST_MS: number = 15_000;
+export const RECONNECT_LONGEST_MS: number = 1_000;
 
 /** Milliseconds between attempts to start a pod that could not be started. */
 export const PENDING_RETRY_MS: number = 5_000;

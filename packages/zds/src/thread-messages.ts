@@ -14,7 +14,8 @@ export type ToAgentThread =
       readonly info: PodInfo;
       readonly namespace: number | undefined;
     }
-  | { readonly kind: 'remove'; readonly uid: string; readonly serial: number };
+  | { readonly kind: 'remove'; readonly uid: string; readonly serial: number }
+  | { readonly kind: 'admit' };
 
 export type FromAgentThread =
   | { readonly kind: 'listening'; readonly inode: number }

@@ -1,19 +1,6 @@
 /** Milliseconds between two looks at the manifests: short enough to feel live, long enough to cost nothing. */
 export const MANIFEST_POLL_MS: number = 200;
 
-/** Milliseconds between two looks at what a pod that leaves the mesh still has open. */
-export const LEAVING_POLL_MS: number = 250;
-
-/**
- * Milliseconds between telling the controller that a pod speaks HBONE (or no longer does) and the moment from which all
- * peers are taken to know: the controller looks every 200 ms and pushes at once.
- */
-export const PEERS_INFORMED_MS: number = 600;
-
-/** Milliseconds between attempts to have a pod served by the node's proxy: the first, doubled up to the longest. */
-export const ENROL_RETRY_FIRST_MS: number = 100;
-export const ENROL_RETRY_LONGEST_MS: number = 5_000;
-
 /** Milliseconds between two looks at whether the rules of enrolled pods and nodes are still as written. */
 export const RULE_CHECK_MS: number = 10_000;
 

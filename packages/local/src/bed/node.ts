@@ -1,15 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IpAddress } from '@ambit/core/address';
+import type { HostRedirection } from '@ambit/capture/host-rules';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
+import { HostProbes } from '@ambit/enrolment/host-probes';
 import { ZdsAgent } from '@ambit/zds/agent';
 import { AddressPool, NODE_ADDRESSES, type NodeName } from './address-plan.ts';
-import { HostProbes } from './host-probes.ts';
 import { layPodLink, type PodLink } from './pod-link.ts';
 import type { BedPod } from './pod.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { Proxy } from './proxy.ts';
+
+/** In the bed everything that the node itself sends is kubelet's, and has its uid, 0. */
+const HOST: HostRedirection = { kubeletUid: 0, ipv6: false };
 
 export interface NodeOptions {
   readonly name: NodeName;
@@ -54,7 +58,7 @@ export class BedNode {
     this.directory = directory;
     this.#run = run;
     this.agent = agent;
-    this.probes = new HostProbes(namespace);
+    this.probes = new HostProbes(namespace, HOST);
     this.#addresses = new AddressPool(NODE_ADDRESSES[name].podPrefix, 2);
   }
 

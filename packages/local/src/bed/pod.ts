@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { IpAddress } from '@ambit/core/address';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import type { PodRedirection } from '@ambit/capture/pod-rules';
+import { Enrolment } from '@ambit/enrolment/enrolment';
+import type { HostProbes } from '@ambit/enrolment/host-probes';
+import { redirectionOf } from '@ambit/enrolment/redirection';
 import { objectName, type Pod } from '@ambit/translation/objects';
 import type { ZdsAgent } from '@ambit/zds/agent';
 import { NODE_ADDRESSES, type NodeName } from './address-plan.ts';
-import { Enrolment } from './enrolment.ts';
-import type { HostProbes } from './host-probes.ts';
 import type { Images } from './images.ts';
 import { DEFAULT_GRACE_SECONDS } from './limits.ts';
 import { PodContainers } from './pod-containers.ts';
@@ -80,15 +80,17 @@ export class BedPod {
     this.#startedAt = new Date(context.clock.wallTime()).toISOString();
     const info = { name: this.name, namespace: this.namespace, serviceAccount: this.serviceAccount };
     this.enrolment = new Enrolment(
-      { uid, info, ip: this.ip, namespace: link.namespace },
+      { uid, info, ips: [this.ip], namespace: link.namespace },
       {
         agent: context.agent,
         probes: context.probes,
         clock: context.clock,
-        redirection: () => redirectionOf(this.#wanted),
+        // The bed's pods have IPv4 addresses alone.
+        redirection: () => redirectionOf(this.#wanted.metadata.annotations, { dns: true, ipv6: false }),
         publish: (captured) => {
           this.#published = captured;
           this.#changed();
+          return Promise.resolve();
         },
         report: context.report,
       },
@@ -119,7 +121,8 @@ export class BedPod {
       node: this.node,
       ip: this.ip,
       phase: this.#containers?.phase ?? 'Pending',
-      ready: this.ready,
+      // As kubelet has it: what its probes say, also of a pod that is on its way out.
+      ready: this.#containers?.ready === true,
       captured: this.#published,
       startedAt: this.#startedAt,
       deletedAt: this.#deletedAt,
@@ -230,16 +233,4 @@ export class BedPod {
 
 function planOf({ environment, directory }: RunOptions): Omit<ProcessPlan, 'command'> {
   return { ...(environment && { environment }), ...(directory !== undefined && { directory }) };
-}
-
-/** What a pod's annotations ask for (Istio's names and defaults). */
-function redirectionOf({ metadata: { annotations = {} } }: Pod): PodRedirection {
-  const interfaces = annotations['istio.io/reroute-virtual-interfaces'] ?? '';
-  return {
-    // The bed's pods have IPv4 addresses alone.
-    ipv6: false,
-    dns: annotations['ambient.istio.io/dns-capture'] !== 'false',
-    bypassInbound: annotations['ambient.istio.io/bypass-inbound-capture'] === 'true',
-    virtualInterfaces: interfaces.split(',').filter((name) => name !== ''),
-  };
 }

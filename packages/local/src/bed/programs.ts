@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AmbitError } from '@ambit/core/errors';
+import { PEERS_INFORMED_MS } from '@ambit/enrolment/limits';
 import type { Image } from './images.ts';
-import { PEERS_INFORMED_MS } from './limits.ts';
 
 /** The programs of the mesh that the bed starts. They run compiled, whatever runs the bed. */
 export type MeshProgram = 'istiod-lite' | 'waypoint' | 'ztunnel';

@@ -1,11 +1,11 @@
 import type { Gateway } from '@ambit/translation/gateway-objects';
 import { DEFAULT_SETTINGS } from '@ambit/translation/translate/settings';
-import { WAYPOINT_CLASS } from '@ambit/translation/translate/waypoint/deployed-names';
-import { waypointObjects } from '@ambit/translation/waypoint-objects';
+import { WAYPOINT_CLASSES } from '@ambit/translation/translate/waypoint/deployed-names';
+import { waypointImage, waypointObjects } from '@ambit/translation/waypoint-objects';
 import type { ManifestStore } from './manifests.ts';
 
-/** Tag of the image that Deployments of waypoints name; the bed runs what is built, whatever the tag says. */
-const VERSION = '0.1.0';
+/** The image is of no release: the bed runs what is built, whatever the tag says. One pod, as the machine is one. */
+const SETTINGS = { ...DEFAULT_SETTINGS, image: waypointImage('0.1.0'), replicas: 1 };
 
 /**
  * Deploys waypoints: what a Gateway of their class becomes stands as a manifest in the bed's own folder, so that
@@ -24,7 +24,7 @@ export class Waypoints {
   update(gateways: Iterable<Gateway>): boolean {
     const wanted = new Map<string, string>();
     for (const gateway of gateways) {
-      if (gateway.spec.gatewayClassName !== WAYPOINT_CLASS) continue;
+      if (!WAYPOINT_CLASSES.includes(gateway.spec.gatewayClassName)) continue;
       wanted.set(manifestName(gateway), manifestOf(gateway));
     }
     let changed = false;
@@ -50,6 +50,6 @@ function manifestName({ metadata }: Gateway): string {
 }
 
 function manifestOf(gateway: Gateway): string {
-  const { serviceAccount, deployment, service } = waypointObjects(gateway, { ...DEFAULT_SETTINGS, version: VERSION });
+  const { serviceAccount, deployment, service } = waypointObjects(gateway, SETTINGS);
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [serviceAccount, service, deployment] }, null, 1);
 }

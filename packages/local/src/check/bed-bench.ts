@@ -27,6 +27,8 @@ const RECOVERY_DEADLINE = 2_000;
 const KNOWN_WITHIN = 10_000;
 /** How long a number of requests may take, in milliseconds. */
 const REQUESTS_WITHIN = 60_000;
+/** How long the pods of a Deployment may take to be replaced, in milliseconds. */
+const ROLLED_WITHIN = 60_000;
 /** Access records that are kept per node; older ones are forgotten. */
 const KEPT_RECORDS = 50_000;
 
@@ -45,6 +47,7 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
     remove: (name) => bed.remove(name),
     pod: (name) => benchPod(bed, name, clock),
     node: (name) => nodes[name],
+    rolled: (deployment) => rolled(bed, deployment, clock),
     waypoints: (gateway) => benchWaypoints(bed, gateway, clock),
     controller: benchController(bed),
     serviceAddress: (name) => bed.serviceAddress(name),
@@ -54,6 +57,19 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
   };
   await known(bench);
   return bench;
+}
+
+/** The pods of the former template go as soon as all of the new one are ready. */
+async function rolled(bed: Bed, deployment: string, clock: Clock): Promise<void> {
+  const pods = (): BedPod[] => bed.pods().filter(({ name }) => name.startsWith(`${deployment}-`));
+  const templates = (): number =>
+    new Set(pods().map(({ wanted }) => wanted.metadata.labels?.['pod-template-hash'])).size;
+  await eventually(clock, ROLLED_WITHIN, `the new pods of ${deployment} begin`, () =>
+    Promise.resolve(templates() > 1 ? true : undefined),
+  );
+  await eventually(clock, ROLLED_WITHIN, `the old pods of ${deployment} are gone`, () =>
+    Promise.resolve(templates() === 1 ? true : undefined),
+  );
 }
 
 /** The proxies learn of new pods a moment after those are ready. */

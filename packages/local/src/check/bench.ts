@@ -26,6 +26,8 @@ export interface Bench extends Recoverable {
   remove(name: string): void;
   pod(name: BenchPodName): BenchPod;
   node(name: BenchNodeName): BenchNode;
+  /** Resolves when the pods of a Deployment of namespace `check` are those of its present template, and all others are gone. */
+  rolled(deployment: string): Promise<void>;
   /** The pods that run for a Gateway `namespace/name`, ready ones first. */
   waypoints(gateway: string): BenchWaypoint[];
   readonly controller: BenchController;

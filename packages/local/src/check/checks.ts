@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import type { Check } from './check.ts';
 import { labelling, unlabelling } from './enrolment/labelling.ts';
+import { applicationRolled } from './failure/application-rolled.ts';
 import { controllerAway } from './failure/controller.ts';
 import { proxyKilled } from './failure/proxy-killed.ts';
 import { renewal } from './failure/renewal.ts';
@@ -58,6 +59,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   waypointComesAndGoes,
   waypointKilled,
   failClosed,
+  applicationRolled,
   controllerAway,
   proxyReplaced,
   threadKilled,

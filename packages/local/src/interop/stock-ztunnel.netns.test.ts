@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tcpSockets } from '../bed/open-connections.ts';
+import { tcpSockets } from '@ambit/enrolment/open-connections';
 import { eventually, script } from '../bed/test-bed.ts';
 import { LATE_ANSWER_BYTES } from '../check/clients/options.ts';
 import { BODY_BYTES, BODY_PORT, bodyOf, digestOf } from './test-bodies.ts';

@@ -5,7 +5,7 @@ import { CLUSTER_DNS_IP, type NodeName } from '../bed/address-plan.ts';
 import type { Bed } from '../bed/bed.ts';
 import type { BedOptions } from '../bed/bed-options.ts';
 import { ip } from '../bed/fabric.ts';
-import { tcpSockets } from '../bed/open-connections.ts';
+import { tcpSockets } from '@ambit/enrolment/open-connections';
 import type { BedPod } from '../bed/pod.ts';
 import { eventually, openBed } from '../bed/test-bed.ts';
 import { SERVER_PORTS, type ServerPort } from '../check/clients/options.ts';

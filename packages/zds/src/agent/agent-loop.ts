@@ -20,6 +20,7 @@ export class AgentLoop implements ReadinessHandler {
   readonly #book: PodBook;
   /** Connections that may be accepted now. */
   #allowance: number = ACCEPTS_PER_SECOND;
+  #admitted = false;
 
   /** Throws when the path cannot be listened on. A socket that nobody answers any more is replaced. */
   constructor(reactor: Reactor, path: string) {
@@ -35,7 +36,8 @@ export class AgentLoop implements ReadinessHandler {
     reactor.adopt(this.#listener);
     // What is sent over it are keys to the pods' networks.
     chmodSync(path, 0o600);
-    reactor.register(this.#listener, EPOLLIN, this);
+    // Nobody is let in before the owner says so; who connects meanwhile waits in the backlog.
+    reactor.register(this.#listener, 0, this);
     this.#post({ kind: 'listening', inode: lstatSync(path).ino });
   }
 
@@ -47,11 +49,15 @@ export class AgentLoop implements ReadinessHandler {
       case 'remove':
         this.#book.remove(message.uid, message.serial);
         return;
+      case 'admit':
+        this.#admitted = true;
+        this.#reactor.modify(this.#listener, EPOLLIN);
+        return;
     }
   }
 
   onReady(): void {
-    while (this.#allowance > 0) {
+    while (this.#admitted && this.#allowance > 0) {
       const connection = acceptSeqpacket(this.#listener);
       if (connection === -EAGAIN) return;
       if (connection < 0) {

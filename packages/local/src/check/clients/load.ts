@@ -15,7 +15,7 @@ const LONGEST = 600_000;
  * seen as a wait. `stop` ends the opening, waits for what is under way and reports every connection.
  */
 export class Load {
-  readonly #options: Required<Omit<LoadOptions, 'name'>>;
+  readonly #options: Required<Omit<LoadOptions, 'duration' | 'name'>>;
   readonly #lookups: Lookups | undefined;
   readonly #attempts: Attempt[] = [];
   readonly #cuts: Cut[] = [];
@@ -126,12 +126,13 @@ if (process.argv[1] === import.meta.filename) {
   const load = new Load({ ...options, host });
   await load.start();
   console.log('ready');
-  // When all connections are cut, nothing else would keep the process until its report is wanted.
-  const alive = systemClock.setTimeout(() => undefined, LONGEST);
-  process.once('SIGTERM', () => {
-    alive.cancel();
+  const end = (): void => {
+    // When all connections are cut, nothing else keeps the process until its report is wanted.
+    over.cancel();
     void load.stop().then((report) => {
       process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());
     });
-  });
+  };
+  const over = systemClock.setTimeout(end, options.duration ?? LONGEST);
+  process.once('SIGTERM', end);
 }

@@ -74,6 +74,8 @@ export interface LoadOptions {
   readonly timeout?: number;
   /** A name that is looked up 20 times a second. Default none. */
   readonly name?: string;
+  /** Ends by itself after so long. Default: when told to. */
+  readonly duration?: number;
 }
 
 /** One new connection. Moments are milliseconds since the epoch. */

@@ -12,6 +12,8 @@ export interface RequestsOptions {
   readonly keepAlive?: boolean;
   /** Ends by itself after so many requests. Default: when told to. */
   readonly total?: number;
+  /** Ends by itself after so long. Default: when told to. */
+  readonly duration?: number;
   /** Pause of a loop between two requests. Default 0. */
   readonly pause?: number;
   /** A request that is not answered for so long has failed. Default 5000. */

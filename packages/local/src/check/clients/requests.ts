@@ -99,7 +99,7 @@ if (process.argv[1] === import.meta.filename) {
       () => {
         requests.stop();
       },
-      LONGEST,
+      options.duration ?? LONGEST,
       { background: true },
     );
     console.log('ready');

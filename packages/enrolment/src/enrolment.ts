@@ -2,6 +2,7 @@ import type { IpAddress } from '@ambit/core/address';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import {
+  type ApplyOptions,
   applyInPod,
   type CapturedPod,
   prepareInPod,
@@ -14,6 +15,7 @@ import type { ZdsAgent } from '@ambit/zds/agent';
 import type { PodInfo } from '@ambit/zds/messages';
 import type { HostProbes } from './host-probes.ts';
 import { ENROL_RETRY_FIRST_MS, ENROL_RETRY_LONGEST_MS, LEAVING_POLL_MS, PEERS_INFORMED_MS } from './limits.ts';
+import { localAddresses } from './local-addresses.ts';
 import { connectionsThroughProxy, tcpSockets } from './open-connections.ts';
 
 /** Where a pod stands: outside the mesh, on its way in, inside, or inside for what is still open while new connections pass by. */
@@ -22,7 +24,7 @@ export type EnrolmentState = 'out' | 'joining' | 'in' | 'leaving';
 export interface EnrolledPod {
   readonly uid: string;
   readonly info: PodInfo;
-  readonly ip: IpAddress;
+  readonly ips: readonly IpAddress[];
   /** Descriptor of the network namespace. */
   readonly namespace: number;
 }
@@ -33,9 +35,13 @@ export interface EnrolmentContext {
   readonly clock: Clock;
   /** The pod's own choices among what is redirected. */
   readonly redirection: () => PodRedirection;
-  /** Tells the controller whether the pod speaks HBONE. */
-  readonly publish: (captured: boolean) => void;
+  /** Tells the controller whether the pod speaks HBONE. Resolves when it is told, and need not when it is told otherwise meanwhile. */
+  readonly publish: (captured: boolean) => Promise<void>;
   readonly report: (error: AmbitError) => void;
+  /** Where the proc file system is writable. Default `/proc`; a container needs the host's. */
+  readonly proc?: string;
+  /** Milliseconds that connections through the proxy get to end when the pod leaves. Default: as long as they live. */
+  readonly leaveDeadline?: () => number;
 }
 
 /**
@@ -58,6 +64,9 @@ export class Enrolment {
   #gone = false;
   #working: Promise<void> = Promise.resolve();
   #retryPause: number = ENROL_RETRY_FIRST_MS;
+  #trouble: AmbitError | undefined;
+  /** Ends what is waited for when what is wanted changes. */
+  #wake: () => void = () => undefined;
   /** What is written in the pod, so that the same is taken away. */
   #written: PodRedirection | undefined;
 
@@ -75,15 +84,49 @@ export class Enrolment {
     return this.#state === 'in';
   }
 
+  /** Whether the pod is wanted in the mesh. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+
+  /** What keeps the pod from being where it is wanted; undefined when it is there, or nothing went wrong so far. */
+  get trouble(): AmbitError | undefined {
+    return this.#trouble;
+  }
+
   /** From now on the pod runs: it may have connections that must not break. */
   started(): void {
     this.#running = true;
+  }
+
+  /** The pod was redirected by an earlier agent, as `written` says, and still is: it counts as being in. */
+  adopt(written: PodRedirection): void {
+    if (this.#state !== 'out' || this.#gone) return;
+    const { agent, probes, publish } = this.#context;
+    this.#running = true;
+    this.#written = written;
+    this.#state = 'in';
+    this.#wanted = true;
+    const watch = (what: string, step: Promise<void>): void => {
+      step.catch((error: unknown) => {
+        if (this.#isWanted()) this.#report(what, error);
+      });
+    };
+    watch('be served', agent.add({ ...this.#pod }));
+    watch('be announced', publish(true));
+    try {
+      prepareInPod(this.#captured(), this.#where());
+      for (const ip of this.#pod.ips) probes.add(ip, this.#pod.uid);
+    } catch (error) {
+      this.#report('be probed by kubelet', error);
+    }
   }
 
   /** Says where the pod should be. What is under way is finished or turned round. */
   want(captured: boolean): void {
     if (this.#gone || this.#wanted === captured) return;
     this.#wanted = captured;
+    this.#wake();
     // An Add that waits for a proxy would wait on.
     if (!captured && this.#state === 'joining') void this.#forget();
     this.#working = this.#working.then(() => this.#work());
@@ -97,13 +140,22 @@ export class Enrolment {
     }
   }
 
-  /** Writes the rules of an enrolled pod again when something else has changed them, and reports what was wrong. */
-  repair(): void {
-    if (this.#state !== 'in' || this.#gone || this.#written === undefined) return;
-    const problems = verifyInPod(this.#captured(), this.#written);
-    if (problems.length === 0) return;
-    applyInPod(this.#captured(), this.#written);
+  /**
+   * Looks at the rules of an enrolled pod, writes them again when something else has changed them or the pod's annotations
+   * ask for others, and returns and reports what was wrong. Throws when they cannot be read or written.
+   */
+  repair(): string[] {
+    if (this.#state !== 'in' || this.#gone || this.#written === undefined) return [];
+    const redirection = this.#context.redirection();
+    const problems = verifyInPod(this.#captured(), redirection);
+    if (problems.length === 0) return [];
+    const asked = JSON.stringify(redirection) !== JSON.stringify(this.#written);
+    applyInPod(this.#captured(), redirection, this.#where());
+    this.#written = redirection;
+    if (asked) return [];
     this.#report('keep its rules', `${problems.join('; ')}: they are written again`);
+    this.#trouble = undefined;
+    return problems;
   }
 
   /** The pod is being deleted: the proxy forgets it, its rules go with its namespace. */
@@ -111,8 +163,9 @@ export class Enrolment {
     if (this.#gone) return;
     this.#gone = true;
     this.#wanted = false;
+    this.#wake();
     if (this.#state === 'out') return;
-    this.#context.probes.remove(this.#pod.ip, this.#pod.uid);
+    this.#stopProbes();
     await this.#forget();
     this.#state = 'out';
   }
@@ -136,52 +189,71 @@ export class Enrolment {
     const { agent, probes, publish } = this.#context;
     try {
       if (this.#state === 'out') this.#state = 'joining';
-      prepareInPod(this.#captured());
-      if (this.#state === 'joining') await agent.add({ ...this.#pod, namespace: this.#pod.namespace });
+      prepareInPod(this.#captured(), this.#where());
+      if (this.#state === 'joining') await agent.add({ ...this.#pod });
+      if (!this.#isWanted()) return;
       // Probes are let through before they could be redirected.
-      probes.add(this.#pod.ip, this.#pod.uid);
+      for (const ip of this.#pod.ips) probes.add(ip, this.#pod.uid);
       if (this.#running) {
-        publish(true);
+        await this.#unlessTurned(publish(true));
         await this.#pause(PEERS_INFORMED_MS);
       }
       if (!this.#isWanted()) return;
       const redirection = this.#context.redirection();
-      applyInPod(this.#captured(), redirection);
+      applyInPod(this.#captured(), redirection, this.#where());
       this.#written = redirection;
       this.#state = 'in';
+      this.#trouble = undefined;
       this.#retryPause = ENROL_RETRY_FIRST_MS;
-      publish(true);
+      // Nobody waits: the pod may start before the controller has heard of it.
+      if (!this.#running) publish(true).catch((error: unknown) => this.#report('be announced', error));
     } catch (error) {
       if (!this.#isWanted()) return;
       this.#report('enter the mesh', error);
-      await this.#pause(this.#retryPause);
+      await this.#unlessTurned(this.#pause(this.#retryPause));
       this.#retryPause = Math.min(this.#retryPause * 2, ENROL_RETRY_LONGEST_MS);
     }
   }
 
   async #goOut(): Promise<void> {
-    const { agent, clock, probes, publish } = this.#context;
+    const { agent, clock, publish } = this.#context;
     try {
       if (this.#state === 'in' && this.#written !== undefined) releaseInPod(this.#captured(), this.#written);
       this.#state = 'leaving';
-      publish(false);
+      await this.#unlessTurned(publish(false));
       const informedAt = clock.now() + PEERS_INFORMED_MS;
-      while (!this.#isTurned() && (clock.now() < informedAt || this.#open() > 0)) await this.#pause(LEAVING_POLL_MS);
+      const since = clock.now();
+      const mayStay = (): boolean =>
+        clock.now() - since < (this.#context.leaveDeadline?.() ?? Number.POSITIVE_INFINITY);
+      while (!this.#isTurned() && (clock.now() < informedAt || (mayStay() && this.#open() > 0)))
+        await this.#unlessTurned(this.#pause(LEAVING_POLL_MS));
       if (this.#isTurned()) return;
-      probes.remove(this.#pod.ip, this.#pod.uid);
+      this.#stopProbes();
       await agent.remove(this.#pod.uid);
       if (this.#written !== undefined) removeFromPod(this.#captured(), this.#written);
       this.#written = undefined;
       this.#state = 'out';
+      this.#trouble = undefined;
     } catch (error) {
       if (this.#gone) return;
       this.#report('leave the mesh', error);
-      await this.#pause(ENROL_RETRY_LONGEST_MS);
+      await this.#unlessTurned(this.#pause(ENROL_RETRY_LONGEST_MS));
+    }
+  }
+
+  #stopProbes(): void {
+    for (const ip of this.#pod.ips) {
+      try {
+        this.#context.probes.remove(ip, this.#pod.uid);
+      } catch (error) {
+        this.#report('give back its address', error);
+      }
     }
   }
 
   #open(): number {
-    return connectionsThroughProxy(tcpSockets(this.#pod.namespace), new Set([this.#pod.ip]));
+    const { ips, namespace } = this.#pod;
+    return connectionsThroughProxy(tcpSockets(namespace), new Set([...ips, ...localAddresses(namespace)]));
   }
 
   #captured(): CapturedPod {
@@ -189,8 +261,20 @@ export class Enrolment {
     return { namespace, name: `${info.namespace}/${info.name}` };
   }
 
+  #where(): ApplyOptions {
+    const { proc } = this.#context;
+    return proc === undefined ? {} : { proc };
+  }
+
   #pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => this.#context.clock.setTimeout(resolve, milliseconds));
+  }
+
+  #unlessTurned(step: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wake = resolve;
+      step.then(resolve, reject);
+    });
   }
 
   // These change while something is awaited.
@@ -205,6 +289,7 @@ export class Enrolment {
   #report(what: string, error: unknown): void {
     const { info } = this.#pod;
     const message = `pod ${info.namespace}/${info.name} cannot ${what}: ${messageOf(error)}`;
-    this.#context.report(new AmbitError('AMBIT_BED_ENROLMENT', message, { cause: error, retryable: true }));
+    this.#trouble = new AmbitError('AMBIT_ENROLMENT', message, { cause: error, retryable: true });
+    this.#context.report(this.#trouble);
   }
 }

@@ -1,0 +1,3 @@
+module ambit/cni-plugin
+
+go 1.24
