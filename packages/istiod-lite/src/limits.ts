@@ -61,6 +61,41 @@ export const SETTLE_MS = 30;
 export const POLL_MS = 1_000;
 export const POLL_UNWATCHED_MS = 100;
 
+/** Pods of a waypoint whose Gateway does not say how many: one may be evicted and the other serves. */
+export const WAYPOINT_REPLICAS = 2;
+
+/** Characters of a condition's message; the API server takes 32,768, and nobody reads so many. */
+export const MAX_CONDITION_MESSAGE = 4_096;
+
+/** Bytes of one overlay of a waypoint's objects. */
+export const MAX_OVERLAY_BYTES = 65_536;
+
+/** Writes to the API server of one kind of work: at once, in a row without pause, and per second from then on. */
+export const WRITES_AT_ONCE = 4;
+export const WRITES_BURST = 100;
+export const WRITES_PER_SECOND = 20;
+
+/** How long changes of the API server's objects are gathered after the first went out, milliseconds. */
+export const GATHER_MS = 100;
+
+/** How long an accepted token is not asked about again, milliseconds; never beyond its own expiry. */
+export const TOKEN_ACCEPTED_MS = 60_000;
+
+/** How long a refused token is not asked about again, milliseconds: short, because its pod may be a moment ahead of us. */
+export const TOKEN_REFUSED_MS = 5_000;
+
+/** How long an accepted token goes on while the API server cannot be asked, milliseconds; never beyond its own expiry. */
+export const TOKEN_STALE_MS = 3_600_000;
+
+/** Tokens remembered; the one unused for longest is forgotten first. A node proxy has one, so has a waypoint. */
+export const MAX_REMEMBERED_TOKENS = 10_000;
+
+/** Questions to the API server about tokens under way; further callers are told to come again. */
+export const MAX_TOKEN_REVIEWS = 64;
+
+/** How long one such question may take, milliseconds. */
+export const TOKEN_REVIEW_TIMEOUT_MS = 5_000;
+
 /** Files read from one directory; further ones, by name, are reported and left out. */
 export const MAX_FILES_PER_DIRECTORY = 10_000;
 

@@ -1,28 +1,28 @@
-import { join } from 'node:path';
 import { formatSocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
 import { DrainTree } from '@ambit/core/drain';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { createLogger } from '@ambit/core/log';
+import { createLogger, type Logger } from '@ambit/core/log';
 import { DeltaServer, type DeltaServerEvent } from '@ambit/xds/delta-server';
 import { ResourceCache } from '@ambit/xds/resource-cache';
 import { Authenticator } from './ca/authenticator.ts';
 import { CertificateIssuer } from './ca/issue.ts';
 import { PodWait } from './ca/pod-wait.ts';
-import { openAuthority, readTokenKeys, statusPages, writeRoots } from './controller.ts';
 import { STOP_DEADLINE_MS } from './limits.ts';
 import { MeshState } from './model/mesh-state.ts';
-import { ReadyWaypoints } from './model/ready-waypoints.ts';
 import { type Options, readOptions } from './options.ts';
+import { openPlatform } from './platform/open-platform.ts';
 import { ControlPlaneServer } from './serve/control-plane-server.ts';
 import { Counters } from './serve/counters.ts';
 import { DiscoveryAccess } from './serve/discovery-access.ts';
 import { Publisher } from './serve/publisher.ts';
 import { SERVED_TYPES } from './serve/resources.ts';
 import { ServerCertificate } from './serve/server-credentials.ts';
+import { statusPages } from './serve/status-pages.ts';
 import { StatusServer } from './serve/status-server.ts';
-import { ConfigDirectory } from './watch/config-directory.ts';
-import { LastGoodDirectory, NO_LAST_GOOD } from './watch/last-good.ts';
+
+/** Aborted once the program is on its way out. */
+const stopping = new AbortController();
 
 /** The controller, its parts in the order in which an object meets them on its way to a proxy. */
 async function run(options: Options): Promise<void> {
@@ -30,6 +30,13 @@ async function run(options: Options): Promise<void> {
   const log = createLogger('istiod-lite', { level: options.logLevel });
   const counters = new Counters();
   const tree = new DrainTree();
+  stopOnSignal(tree, log, stopping);
+
+  // A cluster or a directory of manifests: nothing below knows which.
+  const platform = tree.add(
+    'platform',
+    await openPlatform({ options, environment: process.env, clock, log, counters }),
+  );
 
   // What proxies are served; filled by the model, read by the discovery server.
   const cache = new ResourceCache(SERVED_TYPES);
@@ -39,33 +46,48 @@ async function run(options: Options): Promise<void> {
 
   // Objects become resources here, and the CA asks here for the pods of a node.
   const { clusterId, clusterDomain, network, rootNamespace, trustDomain } = options;
+  const { inCluster, readyWaypoints } = platform;
   const mesh = new MeshState({
-    settings: { clusterId, clusterDomain, network, rootNamespace, trustDomain, sendDryRunPolicies: false },
-    publish: (translation) => publisher.publish(translation),
-    readyWaypoints: new ReadyWaypoints(options.stateDir === '' ? '' : join(options.stateDir, 'ready-waypoints'), log),
+    settings: { clusterId, clusterDomain, network, rootNamespace, trustDomain, inCluster, sendDryRunPolicies: false },
+    publish: (snapshot) => {
+      publisher.publish(snapshot.translation);
+      platform.act(snapshot);
+    },
+    readyWaypoints,
     counters,
     clock,
     log,
   });
 
   // The source of objects; starting it reads everything once, so that nobody is served a part.
-  const lastGood =
-    options.stateDir === '' ? NO_LAST_GOOD : new LastGoodDirectory(join(options.stateDir, 'last-good'), log);
   const config = tree.add(
     'configuration',
-    new ConfigDirectory(options.configDirs, { clock, log, counters, lastGood, onChange: (next) => mesh.apply(next) }),
+    platform.configuration((next) => mesh.apply(next)),
   );
 
-  // Who may ask at all, and for what; shared by discovery and CA.
-  const authenticator = new Authenticator(
-    { keys: await readTokenKeys(options.tokenKeyFile), issuer: options.tokenIssuer },
-    clock,
+  // For probes and people, who see here what a start waits for.
+  const serving: { discovery?: DeltaServer; server?: ControlPlaneServer } = {};
+  const status = tree.add(
+    'status',
+    new StatusServer(
+      statusPages({
+        mesh,
+        clients: () => serving.discovery?.clients() ?? [],
+        metrics: () => counters.text(),
+        listening: () => serving.server?.address,
+        further: platform.pages,
+      }),
+    ),
   );
+  const statusAddress = await status.listen(options.statusListen);
+
+  // Who may ask at all, and for what; shared by discovery and CA.
+  const authenticator = new Authenticator(platform.tokens, clock);
   const settings = { trustDomain, trustedNodeAccounts: new Set(options.trustedNodeAccounts) };
   const podWait = new PodWait(mesh, clock);
 
   // The CA: before the server, whose own certificate it signs, and before anybody can look for the roots.
-  const authority = await openAuthority(options, clock, log);
+  const authority = await platform.openAuthority();
   const issuer = new CertificateIssuer({
     authority,
     authenticator,
@@ -80,13 +102,13 @@ async function run(options: Options): Promise<void> {
     'server certificate',
     await ServerCertificate.issue({
       authority,
-      names: ['istiod.istio-system.svc', `istiod.istio-system.svc.${clusterDomain}`, ...options.serverNames],
+      names: [...serviceNames(rootNamespace, clusterDomain), ...options.serverNames],
       identity: { trustDomain, namespace: rootNamespace, serviceAccount: 'istiod' },
       clock,
       log,
     }),
   );
-  await writeRoots(options, authority);
+  await platform.publishRoots(authority);
 
   // Discovery: sends what changed to whom it lets in.
   const access = new DiscoveryAccess({ authenticator, pods: mesh, podWait, settings, counters, log });
@@ -104,6 +126,11 @@ async function run(options: Options): Promise<void> {
   });
   counters.gauge({ name: 'pilot_xds', help: 'Discovery clients.', read: () => discovery.clients().length });
   counters.gauge({
+    name: 'ambit_leader',
+    help: '1 for the replica that writes to the API server.',
+    read: () => Number(platform.leading),
+  });
+  counters.gauge({
     name: 'citadel_server_root_cert_expiry_timestamp',
     help: 'When the authority expires, seconds since the epoch.',
     read: () => authority.expiresAt / 1_000,
@@ -112,25 +139,18 @@ async function run(options: Options): Promise<void> {
   // The port that both are on; closed before the discovery streams are, so that no new one comes.
   const server = tree.add('server', new ControlPlaneServer(discovery, issuer, clock));
   tree.add('discovery', discovery);
-
-  // For probes and people; the last to start, the first to go.
-  const status = tree.add(
-    'status',
-    new StatusServer(
-      statusPages({
-        mesh,
-        clients: () => discovery.clients(),
-        metrics: () => counters.text(),
-        listening: () => server.address,
-      }),
-    ),
-  );
+  Object.assign(serving, { discovery, server });
 
   await config.start();
-  const statusAddress = await status.listen(options.statusListen);
   const listening = await server.listen(options.listen, certificate.credentials);
 
+  log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
+}
+
+/** From the start on: the first process of a container gets no signal that it does not ask for. */
+function stopOnSignal(tree: DrainTree, log: Logger, ending: AbortController): void {
   const stop = (signal: NodeJS.Signals): void => {
+    ending.abort();
     log.info({ signal }, 'stopping');
     tree.close({ deadline: STOP_DEADLINE_MS }).then(
       () => process.exit(0),
@@ -142,14 +162,23 @@ async function run(options: Options): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+}
 
-  log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
+/** By which proxies know the controller. */
+function serviceNames(rootNamespace: string, clusterDomain: string): string[] {
+  return [...new Set([rootNamespace, 'istio-system'])].flatMap((namespace) => [
+    `istiod.${namespace}.svc`,
+    `istiod.${namespace}.svc.${clusterDomain}`,
+  ]);
 }
 
 try {
   await run(readOptions(process.argv.slice(2), process.env));
 } catch (error) {
-  const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
-  process.stderr.write(`istiod-lite: ${code}: ${messageOf(error)}\n`);
-  process.exit(code === 'AMBIT_CONFIG' ? 2 : 1);
+  // What a start was waiting for fails when it is given up.
+  if (!stopping.signal.aborted) {
+    const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
+    process.stderr.write(`istiod-lite: ${code}: ${messageOf(error)}\n`);
+    process.exit(code === 'AMBIT_CONFIG' || code === 'AMBIT_KUBE_CONFIG' ? 2 : 1);
+  }
 }

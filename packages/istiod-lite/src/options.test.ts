@@ -19,8 +19,25 @@ describe('readOptions', () => {
     });
   });
 
+  it('reads Kubernetes without a directory, open to the network for probes, in the namespace of its pod', () => {
+    expect(readOptions([], { POD_NAMESPACE: 'mesh', POD_NAME: 'istiod-1' })).toMatchObject({
+      configDirs: [],
+      podName: 'istiod-1',
+      rootNamespace: 'mesh',
+      statusListen: { ip: '0.0.0.0', port: 15_014 },
+      trustedNodeAccounts: ['mesh/ztunnel'],
+      waypointImage: expect.stringMatching(/^ghcr\.io\/ambit-mesh\/waypoint:\d+\.\d+\.\d+$/) as string,
+    });
+    expect(readOptions(REQUIRED, {})).toMatchObject({
+      rootNamespace: 'istio-system',
+      statusListen: { ip: '127.0.0.1', port: 15_014 },
+    });
+    expect(readOptions(['--waypoint-image', 'mine:1'], {}).waypointImage).toBe('mine:1');
+  });
+
   it.each<[string, string[], Record<string, string>, RegExp]>([
-    ['no directory', ['--token-key', '/k'], {}, /--config-dir/],
+    ['keys without a directory', ['--token-key', '/k'], {}, /--token-key goes with --config-dir/],
+    ['a CA of files without a directory', ['--ca-dir', '/k'], {}, /--ca-dir goes with --config-dir/],
     ['no token key: there is no anonymous way', ['--config-dir', '/m'], {}, /--token-key/],
     ['an unknown option', [...REQUIRED, '--insecure'], {}, /insecure/],
     ['a wrong address', REQUIRED, { LISTEN: 'localhost:1' }, /LISTEN="localhost:1"/],

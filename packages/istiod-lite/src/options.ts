@@ -1,29 +1,32 @@
+import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseIp, parseSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { duration, readEnvironment, text, type Variable } from '@ambit/core/environment';
 import { AmbitError, messageOf } from '@ambit/core/errors';
+import { waypointImage } from '@ambit/translation/waypoint-objects';
+import { RELEASE } from './release.ts';
 
 /** Each variable is an option too: `TOKEN_KEY` is `--token-key`, and the option wins. */
 const TABLE = {
-  configDirs: list('CONFIG_DIR', [], 'directories of manifests'),
+  configDirs: list('CONFIG_DIR', [], 'directories of manifests; none: Kubernetes'),
+  kubeconfig: text('KUBECONFIG', '', 'how to reach the API server; empty: with the credentials of the pod'),
+  podName: text('POD_NAME', '', 'who this replica is; empty: the name of the host'),
+  podNamespace: text('POD_NAMESPACE', '', 'namespace of this replica'),
+  waypointImage: text('WAYPOINT_IMAGE', '', 'image of waypoints; empty: that of this release'),
   tokenKeyFile: text('TOKEN_KEY', '', 'PEM file of the public keys whose tokens are accepted'),
   tokenIssuer: text('TOKEN_ISSUER', 'https://kubernetes.default.svc.cluster.local', 'iss of accepted tokens'),
   stateDir: text('STATE_DIR', '', 'keeps the root and the last good manifests over a restart'),
   caDir: text('CA_DIR', '', 'a plugged-in authority in cacerts layout'),
   rootCertOut: text('ROOT_CERT_OUT', '', 'file that receives the root certificates'),
   listen: socketAddress('LISTEN', { ip: '0.0.0.0', port: 15_012 }, 'ADS and CA'),
-  statusListen: socketAddress('STATUS_LISTEN', { ip: '127.0.0.1', port: 15_014 }, 'readiness, metrics and debugging'),
+  statusListen: socketAddress('STATUS_LISTEN', undefined, 'readiness, metrics and debugging'),
   serverNames: list('SERVER_NAMES', [], 'further names of the server certificate'),
   trustDomain: text('TRUST_DOMAIN', 'cluster.local', 'trust domain of all identities'),
-  rootNamespace: text('ROOT_NAMESPACE', 'istio-system', 'namespace of mesh-wide policies'),
+  rootNamespace: text('ROOT_NAMESPACE', '', 'namespace of mesh-wide policies; empty: that of this replica'),
   clusterId: text('CLUSTER_ID', 'Kubernetes', 'name of the cluster'),
   network: text('NETWORK', '', 'network of pods that name none'),
   clusterDomain: text('CLUSTER_DOMAIN', 'cluster.local', 'suffix of Service names'),
-  trustedNodeAccounts: list(
-    'CA_TRUSTED_NODE_ACCOUNTS',
-    ['istio-system/ztunnel'],
-    'accounts that act for the pods of their node',
-  ),
+  trustedNodeAccounts: list('CA_TRUSTED_NODE_ACCOUNTS', [], 'accounts that act for the pods of their node'),
   defaultCertTtl: duration('DEFAULT_WORKLOAD_CERT_TTL', 86_400_000, 'lifetime of certificates when none is asked for'),
   maxCertTtl: duration('MAX_WORKLOAD_CERT_TTL', 7_776_000_000, 'longest lifetime of certificates'),
   logLevel: level('LOG_LEVEL', 'info', 'least level that is logged'),
@@ -32,7 +35,12 @@ const TABLE = {
 type Level = 'debug' | 'error' | 'fatal' | 'info' | 'silent' | 'trace' | 'warn';
 
 export interface Options {
+  /** Empty: Kubernetes. */
   readonly configDirs: readonly string[];
+  /** Empty: the credentials of the pod. */
+  readonly kubeconfig: string;
+  readonly podName: string;
+  readonly waypointImage: string;
   readonly tokenKeyFile: string;
   readonly tokenIssuer: string;
   readonly stateDir: string;
@@ -57,16 +65,30 @@ export function readOptions(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Options {
-  const options = readEnvironment(TABLE, { ...environment, ...readArguments(args) });
-  const missing = [
-    ...(options.configDirs.length === 0 ? ['--config-dir DIR (CONFIG_DIR) is required'] : []),
-    ...(options.tokenKeyFile === ''
+  const written = readEnvironment(TABLE, { ...environment, ...readArguments(args) });
+  const { configDirs, tokenKeyFile, caDir, stateDir, rootCertOut, podNamespace } = written;
+  const inDirectory = configDirs.length > 0;
+  const stray = Object.entries({ '--token-key': tokenKeyFile, '--ca-dir': caDir, '--root-cert-out': rootCertOut });
+  const wrong = [
+    ...(inDirectory && tokenKeyFile === ''
       ? ['--token-key FILE (TOKEN_KEY) is required: without it no caller could be told']
       : []),
-    ...(options.caDir !== '' && options.stateDir === options.caDir ? ['--state-dir and --ca-dir must differ'] : []),
+    ...(caDir !== '' && stateDir === caDir ? ['--state-dir and --ca-dir must differ'] : []),
+    ...stray
+      .filter(([, value]) => !inDirectory && value !== '')
+      .map(([option]) => `${option} goes with --config-dir DIR (CONFIG_DIR) only: Kubernetes has its own`),
   ];
-  if (missing.length > 0) throw new AmbitError('AMBIT_CONFIG', missing.join('; '), { source: 'configuration' });
-  return options;
+  if (wrong.length > 0) throw new AmbitError('AMBIT_CONFIG', wrong.join('; '), { source: 'configuration' });
+  const rootNamespace = written.rootNamespace || podNamespace || 'istio-system';
+  return {
+    ...written,
+    rootNamespace,
+    podName: written.podName || hostname(),
+    waypointImage: written.waypointImage || waypointImage(RELEASE),
+    statusListen: written.statusListen ?? { ip: inDirectory ? '127.0.0.1' : '0.0.0.0', port: 15_014 },
+    trustedNodeAccounts:
+      written.trustedNodeAccounts.length > 0 ? written.trustedNodeAccounts : [`${rootNamespace}/ztunnel`],
+  };
 }
 
 function readArguments(args: readonly string[]): Record<string, string> {
@@ -103,7 +125,11 @@ function list(name: string, fallback: readonly string[], about: string): Variabl
 }
 
 /** `ip:port`; port 0 lets the system choose. */
-function socketAddress(name: string, fallback: SocketAddress, about: string): Variable<SocketAddress> {
+function socketAddress<Fallback extends SocketAddress | undefined>(
+  name: string,
+  fallback: Fallback,
+  about: string,
+): Variable<Fallback | SocketAddress> {
   const parse = (value: string): SocketAddress => {
     const zero = /^(.*):0$/.exec(value);
     const ip = zero === null ? undefined : parseIp((zero[1] ?? '').replace(/^\[|\]$/g, ''));

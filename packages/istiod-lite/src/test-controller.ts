@@ -9,7 +9,7 @@ import { type TestSigner, testSigner } from './ca/test-tokens.ts';
 /** The name by which clients know the server, wherever it listens. */
 export const SERVER_NAME = 'istiod.istio-system.svc';
 
-/** The real program on a directory of its own, on ports that the system chooses. */
+/** The real program, on ports that the system chooses: on a directory of its own, or on what options say. */
 export class TestController {
   readonly root: string;
   readonly signer: TestSigner = testSigner();
@@ -18,12 +18,21 @@ export class TestController {
   #child: ChildProcess | undefined;
   #addresses: { address: string; status: string } | undefined;
 
-  private constructor(root: string) {
+  readonly #source: readonly string[];
+
+  private constructor(root: string, source: readonly string[]) {
     this.root = root;
+    this.#source = source;
   }
 
-  static async create(): Promise<TestController> {
-    const controller = new TestController(await mkdtemp(join(tmpdir(), 'controller-')));
+  /** `source`: options in place of those that name a directory. */
+  static async create(source?: readonly string[]): Promise<TestController> {
+    const root = await mkdtemp(join(tmpdir(), 'controller-'));
+    const directory = [
+      ...['--config-dir', join(root, 'manifests'), '--token-key', join(root, 'token-key.pem')],
+      ...['--state-dir', join(root, 'state'), '--root-cert-out', join(root, 'roots.pem')],
+    ];
+    const controller = new TestController(root, source ?? directory);
     await mkdir(join(controller.root, 'manifests'));
     await writeFile(join(controller.root, 'token-key.pem'), controller.signer.publicKeyPem);
     return controller;
@@ -42,22 +51,26 @@ export class TestController {
     return readFile(this.rootsFile, 'utf8');
   }
 
-  /** Starts the program; on the address it had before when it was started before. */
+  /** Starts the program, on the address it had before when it was started before, and waits until it serves. */
   async start(...further: string[]): Promise<void> {
+    await this.launch(...further);
+  }
+
+  /** The same without waiting: what is returned resolves when it serves. */
+  launch(...further: string[]): Promise<void> {
     this.lines = [];
     const child = spawn(
       process.execPath,
       [
         '--conditions=development',
         join(import.meta.dirname, 'main.ts'),
-        ...['--config-dir', join(this.root, 'manifests'), '--token-key', join(this.root, 'token-key.pem')],
-        ...['--state-dir', join(this.root, 'state'), '--root-cert-out', this.rootsFile, '--server-names', '127.0.0.1'],
+        ...[...this.#source, '--server-names', '127.0.0.1'],
         ...['--listen', this.#addresses?.address ?? '127.0.0.1:0', '--status-listen', '127.0.0.1:0', ...further],
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     this.#child = child;
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       child.once('exit', (code) =>
         reject(new Error(`the controller ended with ${code}: ${JSON.stringify(this.lines)}`)),
       );
@@ -119,9 +132,9 @@ export class TestController {
   }
 }
 
-/** Asks until something comes; fails after five seconds. */
+/** Asks until something comes; fails after 15 seconds. */
 export async function eventually<T>(ask: () => T | undefined, what: string): Promise<T> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + 15_000;
   for (;;) {
     const value = ask();
     if (value !== undefined) return value;

@@ -1,10 +1,12 @@
 import { MAX_OBJECT_BYTES } from './limits.ts';
 import { type KindHandling, handlingOf } from './kinds.ts';
+import { locatedJson } from './manifest/json.ts';
 import { entryOf, type Located, textOf } from './manifest/located.ts';
-import { type ManifestProblem, type Position, printable, quoted } from './manifest/problem.ts';
+import type { Plain, PlainObject } from './manifest/plain.ts';
+import { type ManifestProblem, NOWHERE, type Position, printable, quoted } from './manifest/problem.ts';
 import { parseYaml } from './manifest/yaml.ts';
 import { type ManifestObject, objectName } from './objects.ts';
-import { checkObject, FindingList, type Plain, type PlainObject } from './schema/check.ts';
+import { checkObject, FindingList } from './schema/check.ts';
 import { isDnsLabel, isDnsName } from './schema/formats.ts';
 import { checkRelations } from './schema/relations.ts';
 
@@ -52,14 +54,36 @@ export function decodeManifests(file: string, text: string): DecodedFile {
   return decoder.result();
 }
 
+/** Groups whose objects an API server has checked by the tables of its own release, which may be newer than ours. */
+const CHECKED_ELSEWHERE: readonly string[] = ['v1', 'apps/v1', 'discovery.k8s.io/v1'];
+
+/**
+ * Reads one object as an API server gives it. Kubernetes' own kinds may hold fields and values that are newer than ours:
+ * they are left out, values with a word in `ignored`. The mesh's kinds are read as strictly as manifests. Never throws for
+ * what the object holds.
+ */
+export function decodeApiObject(value: unknown): DecodedFile {
+  const decoder = new FileDecoder('', CHECKED_ELSEWHERE);
+  const root = locatedJson(value);
+  if (root === undefined) {
+    const message = 'the object is nested too deeply or too large';
+    const problem = { file: '', position: NOWHERE, object: '', path: '', message };
+    return { file: '', objects: [], ignored: [], problems: [problem] };
+  }
+  decoder.decode(root);
+  return decoder.result();
+}
+
 class FileDecoder {
   readonly #file: string;
+  readonly #tolerated: readonly string[];
   readonly #objects = new Map<string, DecodedObject>();
   readonly #ignored: IgnoredObject[] = [];
   readonly #problems: ManifestProblem[] = [];
 
-  constructor(file: string) {
+  constructor(file: string, tolerated: readonly string[] = []) {
     this.#file = file;
+    this.#tolerated = tolerated;
   }
 
   result(): DecodedFile {
@@ -113,11 +137,13 @@ class FileDecoder {
   }
 
   #read(node: Located, handling: KindHandling & { handling: 'read' }): void {
-    const findings = new FindingList();
+    const tolerant = this.#tolerated.includes(textOf(node, 'apiVersion') ?? '');
+    const findings = new FindingList({ tolerant });
     const checked = checkObject(handling.kind, node, '', findings);
     checkMetadata(handling, node, findings);
     const object = findings.list.length === 0 ? completeObject(checked, handling) : undefined;
-    if (object !== undefined) checkRelations(object, node, findings);
+    if (object !== undefined && !tolerant) checkRelations(object, node, findings);
+    for (const { path, message } of findings.tolerated) this.#leftOut(node, path, message);
     for (const finding of findings.list)
       this.#problems.push({ file: this.#file, object: nameOfNode(node), ...finding });
     if (object === undefined || findings.list.length > 0) return;
@@ -132,6 +158,12 @@ class FileDecoder {
       );
     }
     this.#objects.set(key, { object, file: this.#file, position: node.position });
+  }
+
+  #leftOut(node: Located, path: string, message: string): void {
+    const reason = `${path}: ${message}; read as if it were not written`;
+    const object = nameOfNode(node);
+    this.#ignored.push({ file: this.#file, position: node.position, object, consequence: 'not honoured', reason });
   }
 }
 

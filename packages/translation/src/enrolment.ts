@@ -48,6 +48,11 @@ export function isTerminal(pod: Pod): boolean {
 
 /** Whether a pod takes traffic: it is ready and not on its way out. */
 export function isReadyPod(pod: Pod): boolean {
+  return isServingPod(pod) && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** Whether a pod would serve what comes: its probes say so, even if it is on its way out. */
+export function isServingPod(pod: Pod): boolean {
   const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-  return ready && pod.metadata.deletionTimestamp === undefined && !isTerminal(pod);
+  return ready && !isTerminal(pod);
 }

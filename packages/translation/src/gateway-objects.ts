@@ -14,6 +14,7 @@ export interface Gateway {
   readonly kind: 'Gateway';
   readonly metadata: Metadata;
   readonly spec: GatewaySpec;
+  readonly status?: { readonly addresses?: readonly unknown[] };
 }
 
 export interface GatewaySpec {
@@ -29,7 +30,7 @@ export interface GatewaySpec {
 export interface GatewayInfrastructure {
   readonly labels?: Texts;
   readonly annotations?: Texts;
-  readonly parametersRef?: unknown;
+  readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string };
 }
 
 export interface GatewayListener {

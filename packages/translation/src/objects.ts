@@ -32,6 +32,8 @@ export interface Metadata {
   /** Filled in when read: `default` when a namespaced object names none, empty for cluster-wide kinds. */
   readonly namespace: string;
   readonly uid?: string;
+  /** Counts the changes of `spec`; only an API server gives it. */
+  readonly generation?: number;
   readonly labels?: Texts;
   readonly annotations?: Texts;
   /** RFC 3339. */

@@ -5,15 +5,23 @@ import type { ServedService } from '@ambit/proto/waypoint';
 import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
 import { selects, valueOf } from './labels.ts';
 import type { Model } from './model.ts';
-import { type AuthorizationPolicy, objectName, type Pod, type Service } from './objects.ts';
+import {
+  type AuthorizationPolicy,
+  type Endpoint,
+  type EndpointSlice,
+  objectName,
+  type Pod,
+  type Service,
+} from './objects.ts';
 import { convertAuthorizationPolicy } from './translate/authorization-policy.ts';
 import type { Condition } from './translate/condition.ts';
-import { Membership } from './translate/membership.ts';
+import { Membership, type ServicePorts } from './translate/membership.ts';
 import { MutualTls } from './translate/peer-authentication.ts';
 import { convertService, isPublished, serviceKey } from './translate/service.ts';
 import { ServicePods } from './translate/service-pods.ts';
+import { ReadyServices } from './translate/serving.ts';
 import type { TranslationSettings } from './translate/settings.ts';
-import { Waypoints } from './translate/waypoint/binding.ts';
+import { type WaypointBinding, Waypoints } from './translate/waypoint/binding.ts';
 import { type Waypoint, type WaypointFacts, WaypointGateways } from './translate/waypoint/gateways.ts';
 import { JudgedTargets } from './translate/waypoint/judged.ts';
 import { DestinationRules } from './translate/waypoint/destination-rules.ts';
@@ -57,7 +65,7 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
     settings,
   );
   const membership = new Membership(model, settings);
-  const gateways = new WaypointGateways(model);
+  const gateways = new WaypointGateways(model, settings);
   const judged = new JudgedTargets(model, settings);
   const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady: memory.waypointsOnceReady });
   const servicePods = new ServicePods(settings);
@@ -75,12 +83,22 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
     if (binding?.waypoint !== undefined) bound.push({ service, waypoint: binding.waypoint, judged: binding.judged });
   }
 
+  const ready = new ReadyServices();
+  const published: { pod: Pod; services: ServicePorts; keys: string[]; binding: WaypointBinding | undefined }[] = [];
   for (const pod of model.pods.values()) {
     const binding = waypoints.ofPod(pod);
     if (binding !== undefined) conditions.push(binding.condition);
     if (!isPublishedPod(pod)) continue;
     const services = membership.ofPod(pod);
-    servicePods.add(pod, Object.keys(services));
+    const keys = Object.keys(services);
+    ready.addPod(pod, keys);
+    published.push({ pod, services, keys, binding });
+  }
+  const bare = [...model.endpointSlices.values()].flatMap((slice) => bareEndpoints(slice, membership));
+  for (const { endpoint, services } of bare) ready.addEndpoint(endpoint, Object.keys(services));
+
+  for (const { pod, services, keys, binding } of published) {
+    servicePods.add(pod, keys);
     const workload = convertPod(pod, {
       settings,
       network,
@@ -88,22 +106,18 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
       services,
       policies: [...selecting.namesFor(pod), ...mutualTls.policiesOf(pod)],
       waypoint: binding?.address,
+      healthy: ready.usesPod(pod, keys),
     });
     addresses.set(workload.uid, addressOfWorkload(workload));
   }
 
-  for (const slice of model.endpointSlices.values()) {
-    const service = membership.serviceOf(slice);
-    if (service === undefined || slice.addressType === 'FQDN') continue;
-    const services = membership.ofSlice(slice, service);
-    for (const endpoint of slice.endpoints) {
-      if (endpoint.targetRef?.kind === 'Pod') continue;
-      for (const text of endpoint.addresses) {
-        const address = parseIp(text);
-        if (address === undefined) continue;
-        const workload = convertEndpoint(slice, endpoint, address, { settings, network, services });
-        addresses.set(workload.uid, addressOfWorkload(workload));
-      }
+  for (const { slice, endpoint, services } of bare) {
+    const healthy = ready.usesEndpoint(endpoint, Object.keys(services));
+    for (const text of endpoint.addresses) {
+      const address = parseIp(text);
+      if (address === undefined) continue;
+      const workload = convertEndpoint(slice, address, { settings, network, services, healthy });
+      addresses.set(workload.uid, addressOfWorkload(workload));
     }
   }
 
@@ -141,6 +155,19 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
       ...destinationRules.conditions(),
     ],
   };
+}
+
+/** The endpoints of a slice that no pod stands behind. */
+function bareEndpoints(
+  slice: EndpointSlice,
+  membership: Membership,
+): { slice: EndpointSlice; endpoint: Endpoint; services: ServicePorts }[] {
+  const service = membership.serviceOf(slice);
+  if (service === undefined || slice.addressType === 'FQDN') return [];
+  const services = membership.ofSlice(slice, service);
+  return slice.endpoints
+    .filter(({ targetRef }) => targetRef?.kind !== 'Pod')
+    .map((endpoint) => ({ slice, endpoint, services }));
 }
 
 /** Policies with a selector, by the namespace whose pods they select; those of the root namespace select everywhere. */

@@ -5,9 +5,9 @@ import { decodeManifests } from './decode.ts';
 import { podsOfDeployment } from './deployment-pods.ts';
 import type { Gateway } from './gateway-objects.ts';
 import { DEFAULT_SETTINGS } from './translate/settings.ts';
-import { waypointObjects } from './waypoint-objects.ts';
+import { waypointImage, waypointObjects } from './waypoint-objects.ts';
 
-const SETTINGS = { ...DEFAULT_SETTINGS, version: '1.2.3' };
+const SETTINGS = { ...DEFAULT_SETTINGS, image: waypointImage('1.2.3'), replicas: 2 };
 
 function gateway(metadata: Partial<Gateway['metadata']> = {}, spec: Partial<Gateway['spec']> = {}): Gateway {
   return {
@@ -30,8 +30,10 @@ describe('waypointObjects', () => {
     };
     const annotations = { 'ambit.io/replicas': '3' };
     const objects = waypointObjects(gateway({ annotations, uid: 'u1' }, { infrastructure }), SETTINGS);
-    const { serviceAccount, deployment, service } = objects;
-    const text = [serviceAccount, deployment, service].map((object) => stringify(object)).join('---\n');
+    const { serviceAccount, deployment, service, podDisruptionBudget } = objects;
+    const text = [serviceAccount, deployment, service, podDisruptionBudget]
+      .map((object) => stringify(object, { aliasDuplicateObjects: false }))
+      .join('---\n');
     await expect(text).toMatchFileSnapshot(join(import.meta.dirname, 'golden', 'waypoint-objects.yaml'));
     expect(decodeManifests('waypoint.yaml', text).problems).toEqual([]);
     expect(podsOfDeployment(deployment).map(({ spec }) => spec.serviceAccountName)).toEqual(Array(3).fill('waypoint'));

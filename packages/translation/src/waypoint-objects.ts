@@ -1,27 +1,47 @@
 import type { Gateway } from './gateway-objects.ts';
 import type { Deployment, EnvVar, Metadata, Service, ServiceAccount, Texts } from './objects.ts';
 import type { TranslationSettings } from './translate/settings.ts';
-import {
-  deployedNamesOf,
-  GATEWAY_CLASS_LABEL,
-  GATEWAY_NAME_LABEL,
-  WAYPOINT_CLASS,
-} from './translate/waypoint/deployed-names.ts';
+import { deployedNamesOf, GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL } from './translate/waypoint/deployed-names.ts';
 import { replicasOf } from './translate/waypoint/replicas.ts';
 
-/** What a Gateway of the class of waypoints becomes. */
+/** What a Gateway of a class of waypoints becomes. */
 export interface WaypointObjects {
   readonly serviceAccount: ServiceAccount;
   readonly deployment: Deployment;
   readonly service: Service;
+  readonly podDisruptionBudget: PodDisruptionBudget;
+}
+
+/** As far as it is written here. */
+export interface PodDisruptionBudget {
+  readonly apiVersion: 'policy/v1';
+  readonly kind: 'PodDisruptionBudget';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly maxUnavailable: number;
+    readonly selector: { readonly matchLabels: Texts };
+    readonly unhealthyPodEvictionPolicy: 'AlwaysAllow';
+  };
 }
 
 export interface WaypointObjectSettings
-  extends Pick<TranslationSettings, 'clusterDomain' | 'clusterId' | 'network' | 'trustDomain'> {
-  /** Of this release: tag of the image. */
-  readonly version: string;
+  extends Pick<TranslationSettings, 'clusterDomain' | 'clusterId' | 'network' | 'rootNamespace' | 'trustDomain'> {
+  /** Image of the waypoint, with its tag. */
+  readonly image: string;
+  /** Pods of a Gateway that does not say how many. */
+  readonly replicas: number;
 }
 
+/** The image of a release. */
+export function waypointImage(version: string): string {
+  return `ghcr.io/ambit-mesh/waypoint:${version}`;
+}
+
+/** On everything that is made of a Gateway: whose it is. */
+export const MANAGED_LABEL = 'gateway.istio.io/managed';
+export const MANAGED_BY = 'istio.io-mesh-controller';
+
+const CONTROLLER_PORT = 15_012;
 const HBONE_PORT = 15_008;
 const METRICS_PORT = 15_020;
 const STATUS_PORT = 15_021;
@@ -30,8 +50,8 @@ const TOKEN_SECONDS = 43_200;
 const PROXY_USER = 1_337;
 
 /**
- * The objects that run a waypoint, with Istio's names, labels and ports. They stand in the Gateway's namespace, one pod
- * unless the annotation `ambit.io/replicas` says otherwise; labels and annotations of `spec.infrastructure` are on all of
+ * The objects that run a waypoint, with Istio's names, labels and ports. They stand in the Gateway's namespace, with as
+ * many pods as the annotation `ambit.io/replicas` or the settings say; labels and annotations of `spec.infrastructure` are on all of
  * them. Pure: the same Gateway gives the same objects.
  */
 export function waypointObjects(gateway: Gateway, settings: WaypointObjectSettings): WaypointObjects {
@@ -40,8 +60,8 @@ export function waypointObjects(gateway: Gateway, settings: WaypointObjectSettin
   const labels = {
     ...foreign(infrastructure.labels),
     [GATEWAY_NAME_LABEL]: gateway.metadata.name,
-    [GATEWAY_CLASS_LABEL]: WAYPOINT_CLASS,
-    'gateway.istio.io/managed': 'istio.io-mesh-controller',
+    [GATEWAY_CLASS_LABEL]: gateway.spec.gatewayClassName,
+    [MANAGED_LABEL]: MANAGED_BY,
   };
   const annotations = foreign(infrastructure.annotations);
   const metadata = (objectName: string, further: Texts = {}): Metadata => ({
@@ -60,13 +80,13 @@ export function waypointObjects(gateway: Gateway, settings: WaypointObjectSettin
     'service.istio.io/canonical-revision': 'latest',
   };
   const spec = {
-    replicas: replicasOf(gateway) ?? 1,
+    replicas: replicasOf(gateway, settings.replicas) ?? settings.replicas,
     selector: { matchLabels: selector },
     // A pod goes only when its successor takes requests.
     strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
     template: {
       metadata: { labels: podLabels, ...texts('annotations', annotations) },
-      spec: podSpec(gateway.metadata.name, serviceAccount, settings),
+      spec: podSpec(gateway.metadata.name, serviceAccount, selector, settings),
     },
   };
   const serviceSpec = {
@@ -87,17 +107,26 @@ export function waypointObjects(gateway: Gateway, settings: WaypointObjectSettin
       metadata: metadata(name, { 'networking.istio.io/traffic-distribution': 'PreferClose' }),
       spec: serviceSpec,
     },
+    podDisruptionBudget: {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: metadata(name),
+      // A pod that is not ready serves nobody, and must not hold up the draining of its node.
+      spec: { maxUnavailable: 1, selector: { matchLabels: selector }, unhealthyPodEvictionPolicy: 'AlwaysAllow' },
+    },
   };
 }
 
 function podSpec(
   gatewayName: string,
   serviceAccount: string,
+  selector: Texts,
   settings: WaypointObjectSettings,
 ): Deployment['spec']['template']['spec'] {
   const container = {
     name: 'istio-proxy',
-    image: `ghcr.io/ambit-mesh/waypoint:${settings.version}`,
+    image: settings.image,
+    imagePullPolicy: 'IfNotPresent',
     ports: [
       { name: 'metrics', containerPort: METRICS_PORT, protocol: 'TCP' as const },
       { name: 'status-port', containerPort: STATUS_PORT, protocol: 'TCP' as const },
@@ -125,6 +154,15 @@ function podSpec(
     serviceAccountName: serviceAccount,
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 30,
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: 'kubernetes.io/hostname',
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector: { matchLabels: selector },
+      },
+    ],
     containers: [container],
     volumes: [
       {
@@ -155,12 +193,15 @@ function environment(gatewayName: string, settings: WaypointObjectSettings): Env
     ['NODE_NAME', 'spec.nodeName'],
     ['SERVICE_ACCOUNT', 'spec.serviceAccountName'],
   ];
+  const controller = `https://istiod.${settings.rootNamespace}.svc:${CONTROLLER_PORT}`;
   const values: readonly (readonly [string, string])[] = [
     ['GATEWAY_NAME', gatewayName],
     ['CLUSTER_ID', settings.clusterId],
     ['CLUSTER_DOMAIN', settings.clusterDomain],
     ['NETWORK', settings.network],
     ['TRUST_DOMAIN', settings.trustDomain],
+    ['XDS_ADDRESS', controller],
+    ['CA_ADDRESS', controller],
     ['AUTH_TOKEN', '/var/run/secrets/tokens/istio-token'],
     ['XDS_ROOT_CA', '/var/run/secrets/istio/root-cert.pem'],
     ['CA_ROOT_CA', '/var/run/secrets/istio/root-cert.pem'],

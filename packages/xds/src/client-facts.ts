@@ -26,6 +26,6 @@ export const SEES_EVERYTHING: Visibility = new Map();
 
 /**
  * Decides whether a client is served, and what it may see. Rejects to refuse: the message of an AmbitError is sent to the client, anything
- * else only as "authentication failed".
+ * else only as "authentication failed". One that is `retryable` is no verdict on the client and is sent as UNAVAILABLE.
  */
 export type Authenticator = (facts: ClientFacts) => Promise<Visibility>;

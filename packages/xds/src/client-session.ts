@@ -149,7 +149,9 @@ export class ClientSession {
     try {
       this.#visibility = await this.#options.authenticate(clientFacts(call, request.node));
     } catch (error) {
-      this.end(status.UNAUTHENTICATED, error instanceof AmbitError ? error.message : 'authentication failed');
+      const known = error instanceof AmbitError ? error : undefined;
+      const code = known?.retryable === true ? status.UNAVAILABLE : status.UNAUTHENTICATED;
+      this.end(code, known?.message ?? 'authentication failed');
       return;
     }
     if (this.#phase !== 'authenticating') return;

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { ManualClock } from '@ambit/core/clock';
+import { AmbitError } from '@ambit/core/errors';
 import { TestAuthority } from '@ambit/identity/test-authority';
 import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
 import {
@@ -254,6 +255,14 @@ describe('DeltaServer', () => {
     await vi.waitFor(() => expect(client.error?.code).toBe(status.UNAUTHENTICATED));
     expect(client.error?.details).toBe('authentication failed');
     expect(client.responses).toEqual([]);
+  });
+
+  it('tells a client to come again when nobody can say who it is', async () => {
+    authenticate = () => Promise.reject(new AmbitError('AMBIT_XDS_REFUSED', 'not now', { retryable: true }));
+    const client = connect();
+    client.send({ typeUrl: ADDRESS_TYPE_URL });
+    await vi.waitFor(() => expect(client.error?.code).toBe(status.UNAVAILABLE));
+    expect(client.error?.details).toBe('not now');
   });
 
   it('shows the certificate of a client that has one', async () => {

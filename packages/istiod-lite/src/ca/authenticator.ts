@@ -2,17 +2,15 @@ import type { Clock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
 import { REFUSALS_PER_ADDRESS_BURST, REFUSALS_PER_ADDRESS_PER_SECOND } from '../limits.ts';
 import { RateLimit } from './rate-limit.ts';
-import { type Caller, type TokenTrust, verifyServiceAccountToken } from './service-account-token.ts';
+import type { Caller, TokenVerifier } from './caller.ts';
 
 /** Tells callers by their bearer token; there is no other way. Addresses whose calls keep being refused are refused unseen. */
 export class Authenticator {
-  readonly #trust: TokenTrust;
-  readonly #clock: Clock;
+  readonly #tokens: TokenVerifier;
   readonly #refusals: RateLimit;
 
-  constructor(trust: TokenTrust, clock: Clock) {
-    this.#trust = trust;
-    this.#clock = clock;
+  constructor(tokens: TokenVerifier, clock: Clock) {
+    this.#tokens = tokens;
     this.#refusals = new RateLimit(
       { burst: REFUSALS_PER_ADDRESS_BURST, perSecond: REFUSALS_PER_ADDRESS_PER_SECOND },
       clock,
@@ -20,10 +18,11 @@ export class Authenticator {
   }
 
   /**
-   * The caller behind the bearer token of a call from an IP address; undefined when it carries none, or several. Throws
+   * The caller behind the bearer token of a call from an IP address; undefined when it carries none, or several. Rejects with
    * `AMBIT_TOKEN_REFUSED` or, for an address with too many refusals, `AMBIT_TOO_MANY_REFUSALS`; the reasons are for the log.
+   * An error that is `retryable` is no verdict on the caller, and nothing is counted against it.
    */
-  authenticate(token: string | undefined, address: string): Caller {
+  async authenticate(token: string | undefined, address: string): Promise<Caller> {
     if (!this.#refusals.hasRoom(address)) {
       throw new AmbitError('AMBIT_TOO_MANY_REFUSALS', `calls from ${address} were refused too often`, {
         source: 'peer',
@@ -33,9 +32,9 @@ export class Authenticator {
       if (token === undefined) {
         throw new AmbitError('AMBIT_TOKEN_REFUSED', 'the call carries no bearer token', { source: 'peer' });
       }
-      return verifyServiceAccountToken(token, this.#trust, this.#clock.wallTime());
+      return await this.#tokens.verify(token);
     } catch (error) {
-      this.#refusals.take(address);
+      if (!(error instanceof AmbitError && error.retryable)) this.#refusals.take(address);
       throw error;
     }
   }

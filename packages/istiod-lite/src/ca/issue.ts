@@ -22,7 +22,7 @@ import {
 } from './node-authorization.ts';
 import type { PodWait } from './pod-wait.ts';
 import { RateLimit } from './rate-limit.ts';
-import type { Caller } from './service-account-token.ts';
+import type { Caller } from './caller.ts';
 
 export interface IssuerParts {
   readonly authority: CertificateAuthority;
@@ -41,6 +41,7 @@ type CreateCertificate = handleUnaryCall<IstioCertificateRequest, IstioCertifica
 const ANSWERS: ReadonlyMap<string, { readonly code: status; readonly details: string }> = new Map([
   ['AMBIT_CALLER_REFUSED', { code: status.PERMISSION_DENIED, details: 'not authorized' }],
   ['AMBIT_CSR_REFUSED', { code: status.INVALID_ARGUMENT, details: 'the certificate request is not acceptable' }],
+  ['AMBIT_TOKEN_UNCHECKED', { code: status.UNAVAILABLE, details: 'callers cannot be told now' }],
   ['AMBIT_TOKEN_REFUSED', { code: status.UNAUTHENTICATED, details: 'not authenticated' }],
   ['AMBIT_TOO_MANY_CERTIFICATES', { code: status.RESOURCE_EXHAUSTED, details: 'too many requests' }],
   ['AMBIT_TOO_MANY_REFUSALS', { code: status.RESOURCE_EXHAUSTED, details: 'too many requests' }],
@@ -82,7 +83,7 @@ export class CertificateIssuer {
     address: string,
   ): Promise<IstioCertificateResponse> {
     this.#parts.counters.count('citadel_server_csr_count');
-    const caller = this.#parts.authenticator.authenticate(bearerToken(metadata), address);
+    const caller = await this.#parts.authenticator.authenticate(bearerToken(metadata), address);
     if (!this.#perNode.take(caller.nodeName)) {
       throw new AmbitError('AMBIT_TOO_MANY_CERTIFICATES', `node ${caller.nodeName} asks for too many certificates`, {
         source: 'peer',
@@ -106,11 +107,15 @@ export class CertificateIssuer {
       () => authorizeIdentity(caller, impersonated, pods, settings),
       (answer) => answer.allowed || !answer.mayChange,
     );
+    const asks = `${nameOf(caller)} asks for ${formatSpiffeId(wanted.identity)}`;
     if (!allowed.allowed)
-      throw new AmbitError('AMBIT_CALLER_REFUSED', allowed.reason, { source: 'peer', retryable: allowed.mayChange });
+      throw new AmbitError('AMBIT_CALLER_REFUSED', `${asks}: ${allowed.reason}`, {
+        source: 'peer',
+        retryable: allowed.mayChange,
+      });
     if (!sameSpiffeId(wanted.identity, allowed.identity)) {
-      const names = `${formatSpiffeId(wanted.identity)}, but ${formatSpiffeId(allowed.identity)} is allowed`;
-      throw new AmbitError('AMBIT_CALLER_REFUSED', `the certificate request names ${names}`, { source: 'peer' });
+      const names = `the certificate request names that, but ${formatSpiffeId(allowed.identity)} is allowed`;
+      throw new AmbitError('AMBIT_CALLER_REFUSED', `${asks}: ${names}`, { source: 'peer' });
     }
     const issued = await this.#parts.authority.issue(wanted, ttlOf(request.validityDuration));
     this.#parts.counters.count('citadel_server_success_cert_issuance_count');
@@ -126,6 +131,10 @@ export class CertificateIssuer {
     );
     return issued;
   }
+}
+
+function nameOf({ namespace, serviceAccount, podName, nodeName }: Caller): string {
+  return `${namespace}/${serviceAccount} (pod ${podName} on node ${nodeName})`;
 }
 
 /** The token of the one `authorization` header, if there is exactly one and it is a bearer's. */

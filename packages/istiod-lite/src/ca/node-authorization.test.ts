@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '@ambit/translation/objects';
 import { authorizeIdentity, type PodDirectory } from './node-authorization.ts';
-import type { Caller } from './service-account-token.ts';
+import type { Caller } from './caller.ts';
 
 interface PodFacts {
   name: string;

@@ -3,7 +3,7 @@ import { formatSpiffeId, sameSpiffeId, type SpiffeId } from '@ambit/core/spiffe'
 import { isTerminal } from '@ambit/translation/enrolment';
 import type { Pod } from '@ambit/translation/objects';
 import { serviceAccountOf } from '@ambit/translation/translate/workload';
-import type { Caller } from './service-account-token.ts';
+import type { Caller } from './caller.ts';
 
 /** The pods that are known now. */
 export interface PodDirectory {

@@ -1,6 +1,6 @@
 import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
-import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest/problem';
+import { formatProblem, type ManifestProblem, type Position } from '@ambit/translation/manifest/problem';
 import { type BuiltModel, buildModel, type Model } from '@ambit/translation/model';
 import type { Pod } from '@ambit/translation/objects';
 import { translate, type Translation } from '@ambit/translation/translate';
@@ -10,15 +10,20 @@ import type { PodDirectory } from '../ca/node-authorization.ts';
 import type { PodChanges } from '../ca/pod-wait.ts';
 import type { Counters } from '../serve/counters.ts';
 import type { WaypointDirectory } from '../serve/waypoint-access.ts';
-import type { Configuration } from '../watch/config-directory.ts';
+import type { Configuration, Refusal } from '../watch/configuration.ts';
 import type { ReadyWaypoints } from './ready-waypoints.ts';
 
-/** Takes what is to be served. */
-export type Publish = (translation: Translation) => void;
+/** What is in force, and what it was made of. */
+export interface MeshSnapshot {
+  readonly model: Model;
+  readonly translation: Translation;
+  readonly refusals: readonly Refusal[];
+}
 
 export interface MeshStateParts {
   readonly settings: TranslationSettings;
-  readonly publish: Publish;
+  /** Takes what is to be served. */
+  readonly publish: (snapshot: MeshSnapshot) => void;
   readonly readyWaypoints: ReadyWaypoints;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -69,7 +74,7 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     this.#podsOnNode = podsByNode(built.model);
     this.#tell(configuration, built, translation.conditions.filter(isComplaint));
     this.#parts.counters.count('ambit_config_reloads_total');
-    this.#parts.publish(translation);
+    this.#parts.publish({ model: built.model, translation, refusals: configuration.refusals });
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const resume of waiting) resume();
@@ -105,12 +110,10 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     const ignored = configuration.sources
       .flatMap(({ decoded }) => decoded.ignored)
       .filter(({ consequence }) => consequence === 'not honoured')
-      .map(({ file, position, object, reason }) => `${file}:${position.line}: ${object}: ${reason}`);
+      .map(({ object, reason, ...origin }) => `${placeOf(origin)}${object}: ${reason}`);
     const conditions = complaints.map((condition) => {
       const { kind, name, type, status, reason, message } = condition;
-      const origin = built.origins.get(`${kind} ${name}`);
-      const place = origin === undefined ? '' : `${origin.file}:${origin.position.line}: `;
-      return `${place}${subjectOf(condition)}: ${type}=${status} ${reason}: ${message}`;
+      return `${placeOf(built.origins.get(`${kind} ${name}`))}${subjectOf(condition)}: ${type}=${status} ${reason}: ${message}`;
     });
     const duplicates = built.problems.map((problem) => formatProblem(problem));
     this.#notHonoured = [...conditions, ...ignored];
@@ -118,6 +121,11 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     for (const line of now) if (!this.#told.has(line)) this.#parts.log.warn(`not honoured as written: ${line}`);
     this.#told = now;
   }
+}
+
+/** Objects of an API server stand in no file. */
+function placeOf(origin: { readonly file: string; readonly position: Position } | undefined): string {
+  return origin === undefined || origin.file === '' ? '' : `${origin.file}:${origin.position.line}: `;
 }
 
 function podsByNode(model: Model): Map<string, Pod[]> {

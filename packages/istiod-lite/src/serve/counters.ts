@@ -5,13 +5,21 @@ const FAMILIES: Readonly<Record<CounterName, string>> = {
   citadel_server_success_cert_issuance_count: 'Certificates issued.',
   ambit_config_reloads_total: 'Times the configuration changed what is served.',
   ambit_config_file_errors_total: 'Times a configuration file could not be taken.',
+  ambit_config_object_errors_total: 'Times an object of the API server could not be taken, by kind.',
+  ambit_kube_write_errors_total: 'Writes to the API server that failed, by what was to be written.',
+  ambit_kube_writes_total: 'Writes to the API server, by what was written.',
+  ambit_token_reviews_total: 'Questions to the API server who a caller is, by answer.',
   ambit_xds_refusal_count: 'Discovery streams refused, by reason.',
   pilot_total_xds_rejects: 'Responses that a proxy rejected, by type.',
 };
 
 export type CounterName =
   | 'ambit_config_file_errors_total'
+  | 'ambit_config_object_errors_total'
   | 'ambit_config_reloads_total'
+  | 'ambit_kube_write_errors_total'
+  | 'ambit_kube_writes_total'
+  | 'ambit_token_reviews_total'
   | 'ambit_xds_refusal_count'
   | 'citadel_server_csr_count'
   | 'citadel_server_refusal_count'

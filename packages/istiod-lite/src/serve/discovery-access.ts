@@ -9,7 +9,7 @@ import {
   type PodDirectory,
 } from '../ca/node-authorization.ts';
 import type { PodWait } from '../ca/pod-wait.ts';
-import type { Caller } from '../ca/service-account-token.ts';
+import type { Caller } from '../ca/caller.ts';
 import type { Counters } from './counters.ts';
 import { claimedWaypoint, nodeVisibility, waypointVisibility, type WaypointDirectory } from './waypoint-access.ts';
 
@@ -41,13 +41,16 @@ export class DiscoveryAccess {
       const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
       this.#parts.counters.count('ambit_xds_refusal_count', { code });
       this.#parts.log.warn({ code, address, reason: messageOf(error) }, 'a discovery client is refused');
+      if (code === 'AMBIT_TOKEN_UNCHECKED') {
+        throw new AmbitError('AMBIT_XDS_REFUSED', 'callers cannot be told now', { source: 'system', retryable: true });
+      }
       throw new AmbitError('AMBIT_XDS_REFUSED', 'not authenticated', { source: 'peer' });
     }
   };
 
   async #check(facts: ClientFacts, address: string): Promise<Visibility> {
     const { authenticator, podWait } = this.#parts;
-    const caller = authenticator.authenticate(facts.bearerToken, address);
+    const caller = await authenticator.authenticate(facts.bearerToken, address);
     const answer = await podWait.settle(
       () => this.#judge(caller, facts),
       (outcome) => 'visibility' in outcome || !outcome.mayChange,

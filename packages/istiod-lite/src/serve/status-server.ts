@@ -13,6 +13,9 @@ export interface StatusPage {
   readonly body: string;
 }
 
+/** What tells of the mesh's inside; only who is on the machine, or forwards a port to it, may see it. */
+const PRIVATE = '/debug/';
+
 /** Plain HTTP for probes, metrics and people on the machine: GET only, one small page per path. */
 export class StatusServer implements Drainable {
   readonly #pages: ReadonlyMap<string, () => StatusPage>;
@@ -21,7 +24,15 @@ export class StatusServer implements Drainable {
   constructor(pages: ReadonlyMap<string, () => StatusPage>) {
     this.#pages = pages;
     this.#server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16_384 }, (request, response) => {
-      const page = this.#page(request.method ?? '', (request.url ?? '').split('?')[0] ?? '');
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      const page =
+        path.startsWith(PRIVATE) && !isLoopback(request.socket.remoteAddress ?? '')
+          ? {
+              status: 403,
+              contentType: 'text/plain',
+              body: 'from the machine itself only, or by kubectl port-forward\n',
+            }
+          : this.#page(request.method ?? '', path);
       response.writeHead(page.status ?? 200, { 'content-type': page.contentType ?? 'application/json' });
       response.end(page.body);
     });
@@ -67,4 +78,8 @@ export class StatusServer implements Drainable {
       return { status: 500, contentType: 'text/plain', body: `${messageOf(error)}\n` };
     }
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
 }

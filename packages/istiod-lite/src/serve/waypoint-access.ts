@@ -3,7 +3,7 @@ import { valueOf } from '@ambit/translation/labels';
 import { GATEWAY_NAME_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
 import type { ClientFacts, Visibility } from '@ambit/xds/client-facts';
 import type { PodDirectory } from '../ca/node-authorization.ts';
-import type { Caller } from '../ca/service-account-token.ts';
+import type { Caller } from '../ca/caller.ts';
 
 /** The waypoints that are known now. */
 export interface WaypointDirectory {

@@ -6,7 +6,8 @@ import { createLogger } from '@ambit/core/log';
 import { buildModel } from '@ambit/translation/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Counters } from '../serve/counters.ts';
-import { ConfigDirectory, type Configuration } from './config-directory.ts';
+import { ConfigDirectory } from './config-directory.ts';
+import type { Configuration } from './configuration.ts';
 import { LastGoodDirectory, NO_LAST_GOOD } from './last-good.ts';
 
 const log = createLogger('test', { level: 'silent' });
@@ -38,7 +39,7 @@ interface Watched {
 }
 
 async function start(lastGood = NO_LAST_GOOD, directories = [directory]): Promise<Watched> {
-  let now: Configuration = { sources: [], problems: [] };
+  let now: Configuration = { sources: [], problems: [], refusals: [] };
   const config = new ConfigDirectory(directories, {
     clock: systemClock,
     log,

@@ -2,22 +2,14 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Clock, Timer } from '@ambit/core/clock';
-import type { Drainable } from '@ambit/core/drain';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
-import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest/problem';
-import type { ModelSource } from '@ambit/translation/model';
+import { formatProblem } from '@ambit/translation/manifest/problem';
 import { MAX_FILES_PER_DIRECTORY, POLL_MS, POLL_UNWATCHED_MS, SCAN_DELAY_MS, SETTLE_MS } from '../limits.ts';
 import type { Counters } from '../serve/counters.ts';
 import { ConfigFile } from './config-file.ts';
+import type { Configuration, ConfigurationSource } from './configuration.ts';
 import type { LastGoodStore } from './last-good.ts';
-
-/** What the directories say now. */
-export interface Configuration {
-  readonly sources: readonly ModelSource[];
-  /** Of files that are broken now; what they held before is among the sources. */
-  readonly problems: readonly ManifestProblem[];
-}
 
 export interface ConfigDirectoryParts {
   readonly clock: Clock;
@@ -33,7 +25,7 @@ export interface ConfigDirectoryParts {
  * case it tells nothing. A file is taken whole or keeps its last good state; a directory that cannot be listed keeps
  * all of its files.
  */
-export class ConfigDirectory implements Drainable {
+export class ConfigDirectory implements ConfigurationSource {
   readonly #directories: readonly string[];
   readonly #parts: ConfigDirectoryParts;
   readonly #files = new Map<string, ConfigFile>();
@@ -210,6 +202,7 @@ export class ConfigDirectory implements Drainable {
     this.#parts.onChange({
       sources: files.flatMap(({ role, good }) => (good === undefined ? [] : [{ role, decoded: good }])),
       problems: files.flatMap(({ problems }) => problems),
+      refusals: [],
     });
   }
 

@@ -6,8 +6,12 @@ export interface Position {
   readonly column: number;
 }
 
+/** The position of what was not written in a file. */
+export const NOWHERE: Position = { line: 0, column: 0 };
+
 /** Why a manifest is refused. */
 export interface ManifestProblem {
+  /** Empty for an object that does not come from a file. */
   readonly file: string;
   readonly position: Position;
   /** `Kind namespace/name` as far as it could be read; empty when the text is not an object at all. */
@@ -23,7 +27,7 @@ export interface ManifestProblem {
 /** One line without control characters: `shop.yaml:14:9: Service shop/web: spec.ports[0].port: 70000 is no port (…)`. */
 export function formatProblem(problem: ManifestProblem): string {
   const parts = [
-    `${printable(problem.file)}:${problem.position.line}:${problem.position.column}`,
+    problem.file === '' ? '' : `${printable(problem.file)}:${problem.position.line}:${problem.position.column}`,
     problem.object,
     problem.path,
     problem.cause === undefined ? problem.message : `${problem.message} (${problem.cause})`,

@@ -1,30 +1,54 @@
 import { MAX_ANNOTATION_BYTES, MAX_PROBLEMS_PER_FILE } from '../limits.ts';
 import type { Located, LocatedMap, LocatedScalar } from '../manifest/located.ts';
+import { type Plain, type PlainObject, toPlain } from '../manifest/plain.ts';
 import { type Position, quoted } from '../manifest/problem.ts';
 import { type Field, fieldsOf } from './field-table.ts';
 import { isLabelValue, isQualifiedName } from './formats.ts';
 import { describeScalar, readScalar } from './scalars.ts';
 import { suggestionFor } from './suggestion.ts';
 
-/** A checked value: plain JSON, whose objects have no prototype, so that no key means anything special. */
-export type Plain = boolean | number | string | null | readonly Plain[] | PlainObject;
-
-export interface PlainObject {
-  readonly [key: string]: Plain;
+export interface Finding {
+  readonly position: Position;
+  readonly path: string;
+  readonly message: string;
+  readonly cause?: string;
 }
 
 /** Where the findings of one object are gathered. */
 export interface Findings {
+  /** Somebody else has checked the object by newer tables: see `FindingList`. */
+  readonly tolerant: boolean;
   report(position: Position, path: string, message: string, cause?: string): void;
+  /** What follows is about one optional field. */
+  inOptionalField<T>(check: (findings: Findings) => T): T | undefined;
 }
 
-/** Findings of one object, at most as many as a file may report. */
+/**
+ * Findings of one object, at most as many as a file may report. When `tolerant`, unknown fields are left out without a
+ * word, and a wrong value leaves out the innermost optional field that holds it and stands in `tolerated`; labels and
+ * annotations, by which others select, are never left out.
+ */
 export class FindingList implements Findings {
-  readonly list: { position: Position; path: string; message: string; cause?: string }[] = [];
+  readonly list: Finding[] = [];
+  readonly tolerated: Finding[] = [];
+  readonly tolerant: boolean;
+
+  constructor(options: { readonly tolerant?: boolean } = {}) {
+    this.tolerant = options.tolerant ?? false;
+  }
 
   report(position: Position, path: string, message: string, cause?: string): void {
     if (this.list.length >= MAX_PROBLEMS_PER_FILE) return;
     this.list.push({ position, path, message, ...(cause === undefined ? {} : { cause }) });
+  }
+
+  inOptionalField<T>(check: (findings: Findings) => T): T | undefined {
+    const inner = new FindingList({ tolerant: true });
+    const result = check(inner);
+    this.tolerated.push(...inner.tolerated.slice(0, MAX_PROBLEMS_PER_FILE - this.tolerated.length));
+    if (inner.list.length === 0) return result;
+    this.tolerated.push(...inner.list.slice(0, MAX_PROBLEMS_PER_FILE - this.tolerated.length));
+    return undefined;
   }
 }
 
@@ -43,21 +67,35 @@ export function checkObject(typeName: string, node: Located, path: string, findi
     const place = join(path, key);
     const field = fields.get(key);
     if (field === undefined) {
+      if (findings.tolerant) continue;
       const suggestion = suggestionFor(key, fields.keys());
       const cause = suggestion === undefined ? undefined : `did you mean ${suggestion}?`;
       findings.report(keyPosition, place, `unknown field ${quoted(key)}`, cause);
       continue;
     }
-    if (isNull(value)) continue;
-    const checked = checkField(field, value, place, findings);
+    if (isNull(value)) {
+      // What Go writes for a list without items.
+      if (findings.tolerant && field.required && field.shape === 'list') result[key] = [];
+      continue;
+    }
+    const checked =
+      findings.tolerant && !field.required && !isSelectable(field)
+        ? findings.inOptionalField((inner) => checkField(field, value, place, inner))
+        : checkField(field, value, place, findings);
     if (checked !== undefined) result[key] = checked;
   }
   for (const field of fields.values()) {
+    if (result[field.name] !== undefined) continue;
     if (field.required && !node.entries.some((entry) => entry.key === field.name && !isNull(entry.value))) {
       findings.report(node.position, join(path, field.name), 'is required and missing');
     }
   }
   return result;
+}
+
+/** By what others select: leaving it out would take an object out of a policy. */
+function isSelectable({ type }: Field): boolean {
+  return type.kind === 'scalar' && (type.name === 'labels' || type.name === 'annotations');
 }
 
 function checkField(field: Field, node: Located, path: string, findings: Findings): Plain | undefined {
@@ -202,15 +240,6 @@ function checkTexts(
     check(entry, value, place);
     result[entry.key] = value;
   }
-  return result;
-}
-
-/** Any value as plain JSON, unchecked. */
-function toPlain(node: Located): Plain {
-  if (node.kind === 'scalar') return node.value;
-  if (node.kind === 'list') return node.items.map((item) => toPlain(item));
-  const result = emptyObject();
-  for (const { key, value } of node.entries) result[key] = toPlain(value);
   return result;
 }
 

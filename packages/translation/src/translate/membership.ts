@@ -17,6 +17,7 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
 export class Membership {
   readonly #settings: TranslationSettings;
   readonly #model: Model;
+  /** By namespace and the first label that they select, so that a pod is held against few of them. */
   readonly #selecting = new Map<string, Service[]>();
   /** Slices that name a pod, of Services without selector, by `namespace/pod`. */
   readonly #slicesOfPod = new Map<string, { slice: EndpointSlice; service: Service }[]>();
@@ -28,8 +29,12 @@ export class Membership {
     this.#settings = settings;
     for (const service of model.services.values()) {
       if (!isPublished(service) || !hasSelector(service)) continue;
-      const { namespace } = service.metadata;
-      this.#selecting.set(namespace, [...(this.#selecting.get(namespace) ?? []), service]);
+      const [label] = Object.entries(service.spec.selector ?? {});
+      if (label === undefined) continue;
+      const key = selectionKey(service.metadata.namespace, label);
+      const others = this.#selecting.get(key);
+      if (others === undefined) this.#selecting.set(key, [service]);
+      else others.push(service);
     }
     for (const slice of model.endpointSlices.values()) this.#indexSlice(slice);
   }
@@ -43,9 +48,11 @@ export class Membership {
 
   ofPod(pod: Pod): ServicePorts {
     const result: ServicePorts = {};
-    for (const service of this.#selecting.get(pod.metadata.namespace) ?? []) {
-      if (!selects(service.spec.selector ?? {}, pod.metadata.labels)) continue;
-      result[serviceKey(service, this.#settings)] = { ports: this.#portsOfPod(service, pod) };
+    for (const label of Object.entries(pod.metadata.labels ?? {})) {
+      for (const service of this.#selecting.get(selectionKey(pod.metadata.namespace, label)) ?? []) {
+        if (!selects(service.spec.selector ?? {}, pod.metadata.labels)) continue;
+        result[serviceKey(service, this.#settings)] = { ports: this.#portsOfPod(service, pod) };
+      }
     }
     for (const { slice, service } of this.#slicesOfPod.get(objectName(pod.metadata)) ?? []) {
       const key = serviceKey(service, this.#settings);
@@ -124,4 +131,9 @@ function samePort(
   b: { servicePort?: number; targetPort?: number },
 ): boolean {
   return a.servicePort === b.servicePort && a.targetPort === b.targetPort;
+}
+
+/** Neither names of namespaces nor labels hold a blank. */
+function selectionKey(namespace: string, [key, value]: readonly [string, string]): string {
+  return `${namespace} ${key}=${value}`;
 }

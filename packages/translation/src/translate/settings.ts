@@ -10,6 +10,8 @@ export interface TranslationSettings {
   readonly network: string;
   /** Whether policies in dry run are sent, for proxies that judge and do not enforce them. */
   readonly sendDryRunPolicies: boolean;
+  /** The objects are a cluster's: other controllers act on classes of theirs, and parameters of Gateways can be read. */
+  readonly inCluster: boolean;
 }
 
 export const DEFAULT_SETTINGS: TranslationSettings = {
@@ -19,4 +21,5 @@ export const DEFAULT_SETTINGS: TranslationSettings = {
   rootNamespace: 'istio-system',
   network: '',
   sendDryRunPolicies: false,
+  inCluster: false,
 };

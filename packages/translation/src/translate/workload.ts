@@ -9,12 +9,12 @@ import {
   WorkloadStatus,
   WorkloadType,
 } from '@ambit/proto/workload';
-import { isCaptured, isReadyPod, isTerminal } from '../enrolment.ts';
+import { isCaptured, isTerminal } from '../enrolment.ts';
 import { valueOf } from '../labels.ts';
-import type { Endpoint, EndpointSlice, Node, Pod } from '../objects.ts';
+import type { EndpointSlice, Node, Pod } from '../objects.ts';
 import type { ServicePorts } from './membership.ts';
 import type { TranslationSettings } from './settings.ts';
-import { GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL, WAYPOINT_CLASS } from './waypoint/deployed-names.ts';
+import { GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES } from './waypoint/deployed-names.ts';
 import { workloadNamesOf } from './workload-name.ts';
 
 /** Label of a Pod or of the root namespace that names its network. */
@@ -32,6 +32,8 @@ export interface WorkloadContext {
   /** Names of the policies that select the workload. */
   readonly policies: readonly string[];
   readonly waypoint: GatewayAddress | undefined;
+  /** Whether it should get connections. */
+  readonly healthy: boolean;
 }
 
 /** Resource name of a pod. */
@@ -47,7 +49,7 @@ export function isPublishedPod(pod: Pod): boolean {
 /** A published pod as a workload. */
 export function convertPod(pod: Pod, context: WorkloadContext): Workload {
   const { metadata, spec } = pod;
-  const { settings, node, services, policies, waypoint } = context;
+  const { settings, node, services, policies, waypoint, healthy } = context;
   const nativeTunnel = valueOf(metadata.labels, 'networking.istio.io/tunnel') === 'http' || isWaypointPod(pod);
   const names = workloadNamesOf(pod);
   return create(WorkloadSchema, {
@@ -67,7 +69,7 @@ export function convertPod(pod: Pod, context: WorkloadContext): Workload {
     workloadName: names.workloadName,
     workloadType: WorkloadType.POD,
     authorizationPolicies: [...policies],
-    status: isReadyPod(pod) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
+    status: healthy ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
     clusterId: settings.clusterId,
     services,
     ...localityOf(node),
@@ -78,12 +80,11 @@ export function convertPod(pod: Pod, context: WorkloadContext): Workload {
 /** An endpoint that no pod stands behind: an address without identity, one workload per address. */
 export function convertEndpoint(
   slice: EndpointSlice,
-  endpoint: Endpoint,
   address: IpAddress,
-  context: Pick<WorkloadContext, 'network' | 'services' | 'settings'>,
+  context: Pick<WorkloadContext, 'healthy' | 'network' | 'services' | 'settings'>,
 ): Workload {
   const { metadata } = slice;
-  const { settings, network, services } = context;
+  const { settings, network, services, healthy } = context;
   return create(WorkloadSchema, {
     uid: `${settings.clusterId}/discovery.k8s.io/EndpointSlice/${metadata.namespace}/${metadata.name}/${address}`,
     name: metadata.name,
@@ -95,7 +96,7 @@ export function convertEndpoint(
     workloadType: WorkloadType.POD,
     canonicalName: metadata.name,
     canonicalRevision: 'latest',
-    status: endpoint.conditions?.ready === false ? WorkloadStatus.UNHEALTHY : WorkloadStatus.HEALTHY,
+    status: healthy ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
     clusterId: settings.clusterId,
     services,
     // The address may be shared with something else, so no policy or identity may be found by it.
@@ -111,7 +112,7 @@ export function serviceAccountOf({ spec }: Pod): string {
 /** Whether a pod is a waypoint's, which speaks HBONE itself. */
 function isWaypointPod({ metadata }: Pod): boolean {
   const gateway = valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? '';
-  return gateway !== '' && valueOf(metadata.labels, GATEWAY_CLASS_LABEL) === WAYPOINT_CLASS;
+  return gateway !== '' && WAYPOINT_CLASSES.includes(valueOf(metadata.labels, GATEWAY_CLASS_LABEL) ?? '');
 }
 
 function podIps({ status }: Pod): IpAddress[] {

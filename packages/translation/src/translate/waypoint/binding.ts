@@ -6,6 +6,7 @@ import type { Model } from '../../model.ts';
 import type { Namespace, Pod, Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { WAYPOINT_CLASSES } from './deployed-names.ts';
 import { failureModeConditions, failureModeOf } from './failure-mode.ts';
 import type { Waypoint, WaypointGateways } from './gateways.ts';
 import type { JudgedTargets } from './judged.ts';
@@ -85,7 +86,9 @@ export class Waypoints {
     const key = `${reference.namespace}/${reference.name}`;
     const waypoint = this.#parts.gateways.get(key);
     const obstacle = this.#obstacleOf(object, key, waypoint);
-    const judged = this.#parts.judged.has(object, key);
+    // Of a waypoint that is not there nobody knows which class it would be of.
+    const classes = waypoint === undefined ? WAYPOINT_CLASSES : [waypoint.gateway.spec.gatewayClassName];
+    const judged = this.#parts.judged.has(object, key, classes);
     const served = obstacle?.attached !== false && waypoint?.refusal === undefined ? waypoint : undefined;
     const address = this.#addressOf(reference, waypoint);
     const said = (status: Condition['status'], reason: string, message: string): Condition =>
@@ -141,7 +144,11 @@ export class Waypoints {
     if (mode === 'open') return undefined;
     if (mode === 'closed') return 'its namespace is never reached without waypoint';
     if (judged) return 'policies wait there';
-    return attached && this.#parts.onceReady.has(key) ? 'it was ready before' : undefined;
+    return attached && this.#wasReady(key) ? 'it was ready before' : undefined;
+  }
+
+  #wasReady(key: string): boolean {
+    return this.#parts.onceReady.has(key) || this.#parts.gateways.get(key)?.hadAddress === true;
   }
 
   #addressOf(reference: WaypointReference, waypoint: Waypoint | undefined): GatewayAddress {

@@ -7,8 +7,11 @@ export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 /** Label of what a Gateway deploys: its class. */
 export const GATEWAY_CLASS_LABEL = 'gateway.networking.k8s.io/gateway-class-name';
 
-/** The class of Gateways that are waypoints. */
-export const WAYPOINT_CLASS = 'istio-waypoint';
+/** The classes of Gateways that are waypoints: Istio's, and the same under our name. */
+export const WAYPOINT_CLASSES: readonly string[] = ['istio-waypoint', 'ambit-waypoint'];
+
+/** The controller that a GatewayClass of waypoints names. */
+export const WAYPOINT_CONTROLLER = 'istio.io/mesh-controller';
 
 /** What the objects are called that a waypoint's Gateway deploys; they stand in its namespace. */
 export interface DeployedNames {

@@ -5,16 +5,16 @@ import { selectorHolds, valueOf } from '../../labels.ts';
 import type { Model } from '../../model.ts';
 import { objectName, type Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
-import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASS } from './deployed-names.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from './deployed-names.ts';
 import { replicasOf } from './replicas.ts';
 
 /** Label of a Gateway or GatewayClass: what the waypoint is for. */
 const WAYPOINT_FOR = 'istio.io/waypoint-for';
 
-/** The controller that a GatewayClass of waypoints must name. */
-const CONTROLLER = 'istio.io/mesh-controller';
+const SERVED = WAYPOINT_CLASSES.join(' and ');
 
-/** A Gateway of the class of waypoints. */
+/** A Gateway of a class of waypoints. */
 export interface Waypoint {
   readonly gateway: Gateway;
   /** Why it is not served; undefined: it is. */
@@ -26,30 +26,38 @@ export interface Waypoint {
   readonly serviceAccount: string;
   /** Its Service and a ready pod are there. */
   readonly ready: boolean;
+  /** Its status says where it is or was: it was ready at some time. */
+  readonly hadAddress: boolean;
 }
 
 /** What the controller needs to know of a waypoint. */
 export interface WaypointFacts {
   /** Its pods run as this account of the Gateway's namespace. */
   readonly serviceAccount: string;
+  /** It is served. */
+  readonly accepted: boolean;
   /** It is served, its Service is there, and a pod of it is ready. */
   readonly ready: boolean;
+  /** The Service in front of its pods, in the Gateway's namespace. */
+  readonly serviceName: string;
 }
 
 /** The Gateways of a model that are waypoints. */
 export class WaypointGateways {
   readonly #model: Model;
+  readonly #inCluster: boolean;
   readonly #waypoints = new Map<string, Waypoint>();
 
-  constructor(model: Model) {
+  constructor(model: Model, { inCluster }: Pick<TranslationSettings, 'inCluster'>) {
     this.#model = model;
+    this.#inCluster = inCluster;
     const gatewaysWithPods = new Set(
       [...model.pods.values()]
         .filter((pod) => isReadyPod(pod))
         .map(({ metadata }) => `${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`),
     );
     for (const [key, gateway] of model.gateways) {
-      if (gateway.spec.gatewayClassName !== WAYPOINT_CLASS) continue;
+      if (!this.#isWaypointClass(gateway.spec.gatewayClassName)) continue;
       const { name, serviceAccount } = deployedNamesOf(gateway);
       this.#waypoints.set(key, {
         gateway,
@@ -58,6 +66,7 @@ export class WaypointGateways {
         serviceName: name,
         serviceAccount,
         ready: gatewaysWithPods.has(key) && model.services.has(`${gateway.metadata.namespace}/${name}`),
+        hadAddress: (gateway.status?.addresses ?? []).length > 0,
       });
     }
   }
@@ -73,13 +82,20 @@ export class WaypointGateways {
     return gateway?.serviceName === metadata.name;
   }
 
+  /** Whether Gateways of a class are waypoints: one of ours that nobody else has claimed. */
+  #isWaypointClass(name: string): boolean {
+    const controller = this.#model.gatewayClasses.get(name)?.spec.controllerName;
+    return WAYPOINT_CLASSES.includes(name) && (controller === undefined || controller === WAYPOINT_CONTROLLER);
+  }
+
   /** All of them by `namespace/name`. */
   facts(): ReadonlyMap<string, WaypointFacts> {
     return new Map(
-      Array.from(this.#waypoints, ([key, { serviceAccount, ready, refusal }]): [string, WaypointFacts] => [
-        key,
-        { serviceAccount, ready: ready && refusal === undefined },
-      ]),
+      Array.from(this.#waypoints, ([key, waypoint]): [string, WaypointFacts] => {
+        const { serviceAccount, serviceName, ready, refusal } = waypoint;
+        const accepted = refusal === undefined;
+        return [key, { serviceAccount, serviceName, accepted, ready: ready && accepted }];
+      }),
     );
   }
 
@@ -102,15 +118,24 @@ export class WaypointGateways {
 
   conditions(): Condition[] {
     const classes = [...this.#model.gatewayClasses.values()].flatMap((gatewayClass) => {
-      const { name } = gatewayClass.metadata;
-      if (name !== WAYPOINT_CLASS) {
-        return [
-          conditionOf(gatewayClass, 'Accepted', 'False', 'Unsupported', `only the class ${WAYPOINT_CLASS} is served`),
-        ];
+      const isOurs = gatewayClass.spec.controllerName === WAYPOINT_CONTROLLER;
+      if (!WAYPOINT_CLASSES.includes(gatewayClass.metadata.name)) {
+        // Another controller acts on its own.
+        if (!isOurs && this.#inCluster) return [];
+        const message = `only the classes ${SERVED} are served`;
+        return [conditionOf(gatewayClass, 'Accepted', 'False', 'Unsupported', message)];
       }
-      return gatewayClass.spec.controllerName === CONTROLLER
+      return isOurs
         ? [conditionOf(gatewayClass, 'Accepted', 'True', 'Accepted', 'its Gateways are waypoints')]
-        : [conditionOf(gatewayClass, 'Accepted', 'False', 'Unsupported', `its controllerName must be ${CONTROLLER}`)];
+        : [
+            conditionOf(
+              gatewayClass,
+              'Accepted',
+              'False',
+              'Unsupported',
+              `its controllerName must be ${WAYPOINT_CONTROLLER}`,
+            ),
+          ];
     });
     return [...classes, ...[...this.#model.gateways.values()].flatMap((gateway) => this.#conditionsOf(gateway))];
   }
@@ -118,7 +143,10 @@ export class WaypointGateways {
   #conditionsOf(gateway: Gateway): Condition[] {
     const waypoint = this.#waypoints.get(objectName(gateway.metadata));
     if (waypoint === undefined) {
-      const message = `its class ${gateway.spec.gatewayClassName} is not served, only ${WAYPOINT_CLASS} is`;
+      const { gatewayClassName } = gateway.spec;
+      const controller = this.#model.gatewayClasses.get(gatewayClassName)?.spec.controllerName;
+      if (this.#inCluster && controller !== undefined && controller !== WAYPOINT_CONTROLLER) return [];
+      const message = `its class ${gatewayClassName} is not served, only ${SERVED} are`;
       return [conditionOf(gateway, 'Accepted', 'False', 'Pending', message)];
     }
     const { refusal, serviceName } = waypoint;
@@ -134,22 +162,22 @@ export class WaypointGateways {
       : programmed('False', 'AddressNotAssigned', `Service ${serviceName} is not there`);
   }
 
-  #purposeOf({ metadata }: Gateway): string {
+  #purposeOf({ metadata, spec }: Gateway): string {
     const own = valueOf(metadata.labels, WAYPOINT_FOR);
-    return own ?? valueOf(this.#model.gatewayClasses.get(WAYPOINT_CLASS)?.metadata.labels, WAYPOINT_FOR) ?? 'service';
+    const gatewayClass = this.#model.gatewayClasses.get(spec.gatewayClassName);
+    return own ?? valueOf(gatewayClass?.metadata.labels, WAYPOINT_FOR) ?? 'service';
   }
 
   #refusalOf(gateway: Gateway): Waypoint['refusal'] {
     const { addresses = [], infrastructure, tls, allowedListeners, defaultScope } = gateway.spec;
     const purpose = this.#purposeOf(gateway);
-    if (this.#model.gatewayClasses.get(WAYPOINT_CLASS)?.spec.controllerName !== undefined) {
-      const { controllerName } = this.#model.gatewayClasses.get(WAYPOINT_CLASS)?.spec ?? {};
-      if (controllerName !== CONTROLLER)
-        return { reason: 'Pending', message: `its class belongs to ${controllerName ?? ''}` };
-    }
     if (addresses.length > 0) return { reason: 'UnsupportedAddress', message: 'spec.addresses is not honoured' };
-    if (infrastructure?.parametersRef !== undefined) {
+    const parameters = infrastructure?.parametersRef;
+    if (parameters !== undefined && !this.#inCluster) {
       return { reason: 'InvalidParameters', message: 'spec.infrastructure.parametersRef is not honoured' };
+    }
+    if (parameters !== undefined && (parameters.group !== '' || parameters.kind !== 'ConfigMap')) {
+      return { reason: 'InvalidParameters', message: 'spec.infrastructure.parametersRef must name a ConfigMap' };
     }
     for (const [field, value] of Object.entries({ tls, allowedListeners, defaultScope })) {
       if (value !== undefined) return { reason: 'UnsupportedValue', message: `spec.${field} is not honoured` };
@@ -157,14 +185,15 @@ export class WaypointGateways {
     if (!['service', 'workload', 'all', 'none'].includes(purpose)) {
       return { reason: 'UnsupportedValue', message: `${WAYPOINT_FOR} must be service, workload, all or none` };
     }
-    if (replicasOf(gateway) === undefined) {
+    if (replicasOf(gateway, 1) === undefined) {
       return { reason: 'InvalidParameters', message: 'the annotation ambit.io/replicas must be a number from 1 to 16' };
     }
     return listenerRefusal(gateway);
   }
 }
 
-function hboneListener({ spec }: Gateway): GatewayListener | undefined {
+/** The first listener that is a waypoint's. */
+export function hboneListener({ spec }: Gateway): GatewayListener | undefined {
   return spec.listeners.find(({ protocol, port }) => protocol === 'HBONE' && port === HBONE_PORT);
 }
 

@@ -3,7 +3,6 @@ import type { Model } from '../../model.ts';
 import type { AuthorizationPolicy } from '../../objects.ts';
 import { targetsOf } from '../authorization-policy.ts';
 import type { TranslationSettings } from '../settings.ts';
-import { WAYPOINT_CLASS } from './deployed-names.ts';
 
 /** What policies with targets wait for at a waypoint. Policies that only watch (AUDIT, dry run) judge nothing. */
 export class JudgedTargets {
@@ -22,14 +21,18 @@ export class JudgedTargets {
     }
   }
 
-  /** Whether a policy judges an object by itself, its waypoint, or the class of waypoints. */
-  has(object: { kind: string; metadata: { namespace: string; name: string } }, waypoint: string): boolean {
+  /** Whether a policy judges an object by itself, its waypoint, or the class of that. */
+  has(
+    object: { kind: string; metadata: { namespace: string; name: string } },
+    waypoint: string,
+    classes: readonly string[],
+  ): boolean {
     const { kind, metadata } = object;
     const [namespace = '', name = ''] = waypoint.split('/');
     return (
       this.#targets.has(`${metadata.namespace}/${kind}/${metadata.name}`) ||
       this.#targets.has(`${namespace}/Gateway/${name}`) ||
-      this.#targets.has(`GatewayClass/${WAYPOINT_CLASS}`)
+      classes.some((gatewayClass) => this.#targets.has(`GatewayClass/${gatewayClass}`))
     );
   }
 }

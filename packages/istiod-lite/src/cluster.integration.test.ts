@@ -1,0 +1,191 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@ambit/core/clock';
+import type { SpiffeId } from '@ambit/core/spiffe';
+import { CaClient } from '@ambit/identity/ca-client';
+import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
+import { ADDRESS_TYPE_URL } from '@ambit/proto/workload';
+import { DeltaClient } from '@ambit/xds/delta-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, podManifest, SERVER_NAME, TestController } from './test-controller.ts';
+import { TestKubernetes } from './test-kubernetes.ts';
+
+const CART: SpiffeId = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'cart' };
+/** Says that it expires in ten hours, as a token that is kept for a while must. */
+const GOOD: string = [{}, { exp: Date.now() / 1_000 + 36_000 }, 'signature']
+  .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+  .join('.');
+const POLICIES = '/apis/security.istio.io/v1/authorizationpolicies';
+
+let folder: string;
+let kubernetes: TestKubernetes;
+let controller: TestController;
+let clients: DeltaClient[];
+
+function pod(...facts: Parameters<typeof podManifest>): { metadata: { name: string } } {
+  return JSON.parse(podManifest(...facts).split('\n---')[0] ?? '') as { metadata: { name: string } };
+}
+
+beforeEach(async () => {
+  clients = [];
+  kubernetes = await TestKubernetes.start();
+  for (const name of ['istio-system', 'shop']) kubernetes.put('/api/v1/namespaces', { metadata: { name } });
+  kubernetes.put('/api/v1/pods', pod('ztunnel-a', { namespace: 'istio-system', account: 'ztunnel', ip: '10.0.0.2' }));
+  kubernetes.put('/api/v1/pods', pod('cart-1'));
+  kubernetes.review = (token) => {
+    if (token !== GOOD) return { authenticated: false, error: 'unknown' };
+    const said = (name: string, value: string): object => ({ [`authentication.kubernetes.io/${name}`]: [value] });
+    const extra = { ...said('pod-name', 'ztunnel-a'), ...said('pod-uid', 'uid-ztunnel-a'), ...said('node-name', 'a') };
+    const user = { username: 'system:serviceaccount:istio-system:ztunnel', extra };
+    return { authenticated: true, audiences: ['istio-ca'], user };
+  };
+  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
+  const kubeconfig = join(folder, 'config');
+  await writeFile(kubeconfig, kubernetes.kubeconfig);
+  controller = await TestController.create(['--kubeconfig', kubeconfig]);
+});
+afterEach(async () => {
+  for (const client of clients) client.destroy();
+  await controller.destroy();
+  await kubernetes.server.kill();
+  await rm(folder, { recursive: true });
+});
+
+async function roots(): Promise<string> {
+  const configMap = await eventually(
+    () => kubernetes.get('/api/v1/configmaps', 'shop/istio-ca-root-cert'),
+    'the roots of a namespace',
+  );
+  return (configMap['data'] as Record<string, string>)['root-cert.pem'] ?? '';
+}
+
+async function tokenFile(token: string): Promise<string> {
+  const path = join(controller.root, 'token');
+  await writeFile(path, token);
+  return path;
+}
+
+async function certificate(token: string): Promise<string> {
+  const client = new CaClient({
+    ...{ address: controller.address, roots: { pem: await roots() }, serverName: SERVER_NAME },
+    ...{ tokenFile: await tokenFile(token), ttlSeconds: 60 },
+  });
+  try {
+    await client.fetch(CART, AbortSignal.timeout(10_000));
+    return 'issued';
+  } catch (error) {
+    return String(error);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Names of what a node proxy is told. */
+async function subscribe(): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  const client = new DeltaClient({
+    controlPlane: {
+      ...{ address: controller.address, roots: { pem: await roots() }, serverName: SERVER_NAME },
+      tokenFile: await tokenFile(GOOD),
+    },
+    node: { id: 'ztunnel', metadata: {} },
+    typeUrls: [ADDRESS_TYPE_URL, AUTHORIZATION_TYPE_URL],
+    clock: systemClock,
+    random: () => 0.5,
+    apply: ({ resources, removed }) => {
+      for (const { name } of resources) names.add(name);
+      for (const name of removed) names.delete(name);
+      return Promise.resolve([]);
+    },
+    onEvent: () => undefined,
+  });
+  clients.push(client);
+  client.start();
+  await eventually(() => (client.synced ? true : undefined), 'the first state');
+  return names;
+}
+
+async function toldOf(names: ReadonlySet<string>, name: string): Promise<void> {
+  await eventually(() => (names.has(name) ? true : undefined), `news of ${name}`);
+}
+
+describe('on Kubernetes', () => {
+  it('serves nobody before every kind was read', async () => {
+    kubernetes.held.set('services', []);
+    const serving = controller.launch();
+    await controller.logged('leads');
+    await eventually(() => (kubernetes.held.get('services')?.length === 1 ? true : undefined), 'the list of Services');
+    expect(controller.lines.some(({ msg }) => msg === 'serving')).toBe(false);
+    kubernetes.release('services');
+    await serving;
+    expect((await controller.page('/ready')).status).toBe(200);
+  });
+
+  it('takes kinds that are not installed for empty, and names them', async () => {
+    for (const plural of ['httproutes', 'gateways']) kubernetes.absent.add(plural);
+    await controller.start();
+    expect(await controller.logged('nothing of them has an effect')).toMatchObject({ kinds: ['Gateway', 'HTTPRoute'] });
+    const { kinds } = JSON.parse((await controller.page('/debug/sync')).text) as { kinds: unknown[] };
+    expect(kinds).toContainEqual({ kind: 'Gateway', state: 'absent', objects: 0 });
+    expect(kinds).toContainEqual({ kind: 'Pod', state: 'live', objects: 2 });
+  });
+
+  it('issues to whom the API server knows, and to nobody else', async () => {
+    await controller.start();
+    expect(await certificate(GOOD)).toBe('issued');
+    expect(await certificate('bad')).toMatch(/AMBIT_|not authenticated/);
+    expect(await controller.logged('the bearer token is refused: unknown')).toMatchObject({
+      code: 'AMBIT_TOKEN_REFUSED',
+    });
+  });
+
+  it('goes on with those it knows while the API server is away, and tells others to come again', async () => {
+    await controller.start();
+    expect(await certificate(GOOD)).toBe('issued');
+    const told = await subscribe();
+    expect([...told]).toContain('Kubernetes//Pod/shop/cart-1');
+    await kubernetes.server.kill();
+    expect(await certificate(GOOD)).toBe('issued');
+    expect(await certificate('never-seen')).toMatch(/UNAVAILABLE|callers cannot be told now/);
+    await controller.logged('AMBIT_TOKEN_UNCHECKED');
+    expect((await controller.page('/ready')).status).toBe(200);
+    // What changes meanwhile is made up for.
+    await kubernetes.server.listen();
+    kubernetes.put('/api/v1/pods', pod('cart-2', { ip: '10.0.0.3' }));
+    await toldOf(told, 'Kubernetes//Pod/shop/cart-2');
+  });
+
+  it('publishes a Pod that is newer than this program, and keeps what a wrong policy was before', async () => {
+    const policy = (spec: object, generation: number): Parameters<TestKubernetes['put']>[1] => ({
+      metadata: { name: 'only-web', namespace: 'shop', generation },
+      spec,
+    });
+    kubernetes.put(POLICIES, policy({ rules: [{ from: [{ source: { namespaces: ['web'] } }] }] }, 1));
+    await controller.start();
+    const told = await subscribe();
+    const newer = pod('newer-1', { ip: '10.0.0.4' }) as unknown as { metadata: { name: string }; spec: object };
+    kubernetes.put('/api/v1/pods', { ...newer, spec: { ...newer.spec, brandNew: true } });
+    await toldOf(told, 'Kubernetes//Pod/shop/newer-1');
+    kubernetes.put(POLICIES, policy({ ruls: [] }, 2));
+    expect(await controller.logged('object refused')).toMatchObject({
+      kind: 'AuthorizationPolicy',
+      name: 'shop/only-web',
+    });
+    kubernetes.put('/api/v1/pods', pod('later-1', { ip: '10.0.0.5' }));
+    await toldOf(told, 'Kubernetes//Pod/shop/later-1');
+    expect([...told]).toContain('shop/only-web');
+    await eventually(() => {
+      const status = kubernetes.get(POLICIES, 'shop/only-web')?.['status'] as { conditions?: object[] } | undefined;
+      return JSON.stringify(status?.conditions ?? []).includes('spec.ruls: unknown field') ? true : undefined;
+    }, 'its condition');
+  });
+
+  it('gives up its Lease when it stops', async () => {
+    await controller.start();
+    await controller.logged('leads');
+    expect(await controller.stop()).toBe(0);
+    const lease = kubernetes.get('/apis/coordination.k8s.io/v1/leases', 'istio-system/ambit-leader');
+    expect((lease?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity ?? '').toBe('');
+  });
+});

@@ -1,0 +1,51 @@
+import type { ParentReference } from '@ambit/translation/gateway-objects';
+import type { WatchedKind } from '../watch/watched-kinds.ts';
+import type { ConditionFacts } from './condition-record.ts';
+
+/** What the status of an object is to say, as far as it is this controller's to say. */
+export type DesiredStatus =
+  /** Conditions of some types, beside those of others. */
+  | (Subject & {
+      readonly shape: 'conditions';
+      /** All types that are this controller's; those without facts are taken away. */
+      readonly types: readonly string[];
+      readonly conditions: readonly ConditionFacts[];
+      /** The schema takes the list as one value: others' conditions must be written with it. */
+      readonly atomic: boolean;
+    })
+  | (Subject & { readonly shape: 'parents'; readonly parents: readonly DesiredParent[] })
+  | (Subject & {
+      readonly shape: 'gateway';
+      readonly conditions: readonly ConditionFacts[];
+      /** Undefined: what stands there stays. */
+      readonly addresses: readonly GatewayAddress[] | undefined;
+      readonly listeners: readonly DesiredListener[];
+    });
+
+interface Subject {
+  readonly kind: WatchedKind;
+  /** `namespace/name`, or the name of a cluster-wide object. */
+  readonly name: string;
+  readonly fieldManager: string;
+}
+
+/** Of a route: what became of it at one of its parents. */
+export interface DesiredParent {
+  readonly parentRef: ParentReference;
+  readonly conditions: readonly ConditionFacts[];
+}
+
+export interface DesiredListener {
+  readonly name: string;
+  readonly attachedRoutes: number;
+  readonly conditions: readonly ConditionFacts[];
+}
+
+export interface GatewayAddress {
+  readonly type: 'Hostname' | 'IPAddress';
+  readonly value: string;
+}
+
+export function statusKey({ kind, name }: Pick<DesiredStatus, 'kind' | 'name'>): string {
+  return `${kind} ${name}`;
+}

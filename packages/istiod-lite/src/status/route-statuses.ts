@@ -1,0 +1,55 @@
+import type { ParentReference } from '@ambit/translation/gateway-objects';
+import type { Model } from '@ambit/translation/model';
+import { WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
+import { type ConditionFacts, factsOf } from './condition-record.ts';
+import type { DesiredParent, DesiredStatus } from './desired-status.ts';
+import type { FactsByObject } from './facts-by-object.ts';
+
+/** The statuses of HTTPRoutes and GRPCRoutes, parent by parent: Services, and Gateways that are waypoints; others have their own controllers. */
+export function routeStatuses(
+  model: Model,
+  facts: FactsByObject,
+  isWaypoint: (name: string) => boolean,
+): DesiredStatus[] {
+  return (['HTTPRoute', 'GRPCRoute'] as const).flatMap((kind) => {
+    const routes = kind === 'HTTPRoute' ? model.httpRoutes : model.grpcRoutes;
+    const names = new Set([...routes.keys(), ...facts.refused(kind)]);
+    return Array.from(names, (name): DesiredStatus => {
+      const namespace = name.slice(0, name.indexOf('/'));
+      const refused = facts.refusal(kind, name);
+      const parents = new Map<string, DesiredParent>();
+      const add = (parentRef: ParentReference, conditions: readonly ConditionFacts[]): void => {
+        if (!isOurs(parentRef, namespace, isWaypoint)) return;
+        const key = JSON.stringify(parentRef);
+        const known = parents.get(key)?.conditions ?? [];
+        parents.set(key, { parentRef, conditions: [...known, ...conditions] });
+      };
+      const generation = routes.get(name)?.metadata.generation;
+      if (refused === undefined) {
+        for (const condition of facts.conditions(kind, name)) {
+          if (condition.parent !== undefined) add(condition.parent, [factsOf(condition, generation)]);
+        }
+      } else {
+        const { message } = refused;
+        for (const parent of refused.parents) {
+          add(parent, [
+            { type: 'Accepted', status: 'False', reason: 'UnsupportedValue', message, generation: refused.generation },
+          ]);
+        }
+      }
+      const fieldManager = WAYPOINT_CONTROLLER;
+      return { shape: 'parents', kind, name, fieldManager, parents: [...parents.values()] };
+    });
+  });
+}
+
+function isOurs(
+  { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace, name }: ParentReference,
+  ownNamespace: string,
+  isWaypoint: (name: string) => boolean,
+): boolean {
+  if (group === '' && kind === 'Service') return true;
+  return (
+    group === 'gateway.networking.k8s.io' && kind === 'Gateway' && isWaypoint(`${namespace ?? ownNamespace}/${name}`)
+  );
+}

@@ -1,0 +1,34 @@
+import { decodeManifests } from '@ambit/translation/decode';
+import { buildModel } from '@ambit/translation/model';
+import { translate } from '@ambit/translation/translate';
+import { DEFAULT_SETTINGS } from '@ambit/translation/translate/settings';
+import type { DeployProblem } from '../deploy/waypoint-deployer.ts';
+import type { MeshSnapshot } from '../model/mesh-state.ts';
+import type { Refusal } from '../watch/configuration.ts';
+import type { DesiredStatus } from './desired-status.ts';
+import { FactsByObject } from './facts-by-object.ts';
+import { gatewayStatuses } from './gateway-statuses.ts';
+import { plainStatuses } from './plain-statuses.ts';
+import { routeStatuses } from './route-statuses.ts';
+
+/** What manifests mean on a cluster, where some objects may be refused. */
+export function snapshotOf(text: string, refusals: readonly Refusal[] = []): MeshSnapshot {
+  const decoded = decodeManifests('test.yaml', text);
+  if (decoded.problems.length > 0) throw new Error(JSON.stringify(decoded.problems));
+  const { model } = buildModel([{ role: 'manifest', decoded }]);
+  return { model, translation: translate(model, { ...DEFAULT_SETTINGS, inCluster: true }), refusals };
+}
+
+/** The statuses that a snapshot asks for. */
+export function statusesOf(
+  snapshot: MeshSnapshot,
+  deployProblems: ReadonlyMap<string, DeployProblem> = new Map(),
+): DesiredStatus[] {
+  const facts = new FactsByObject(snapshot);
+  const classOf = (): string => 'istio-waypoint';
+  return [
+    ...plainStatuses(snapshot.model, facts),
+    ...gatewayStatuses(snapshot, facts, { clusterDomain: 'cluster.local', deployProblems, classOf }),
+    ...routeStatuses(snapshot.model, facts, (name) => snapshot.translation.waypoints.has(name)),
+  ];
+}

@@ -1,0 +1,43 @@
+import { decodeApiObject } from '@ambit/translation/decode';
+import type { DecodedObject } from '@ambit/translation/decode';
+import { fieldUnder, listUnder, type RawObject, readableObject } from './api-object.ts';
+import { WATCHED, type WatchedKind } from './watched-kinds.ts';
+
+/**
+ * What holds in place of an object that cannot be taken and of which no good state is known, so that a controller that
+ * starts anew opens nothing: a policy that lets nothing through where it would have judged, mutual TLS where it would have
+ * been chosen, and a waypoint where one was. Undefined for every other kind and for what cannot be read at all.
+ */
+export function substituteFor(kind: WatchedKind, object: RawObject): DecodedObject | undefined {
+  for (const spec of substitutes(kind, object)) {
+    const { objects, problems } = decodeApiObject(readableObject({ ...object, spec }, WATCHED[kind]));
+    if (problems.length === 0 && objects[0] !== undefined) return objects[0];
+  }
+  return undefined;
+}
+
+/** The narrowest first. */
+function substitutes(kind: WatchedKind, { spec, status }: RawObject): Record<string, unknown>[] {
+  if (kind === 'AuthorizationPolicy') {
+    const closed = fieldUnder(spec, 'action') === 'DENY' ? { action: 'DENY', rules: [{}] } : {};
+    return [{ ...closed, ...fieldsOf(spec, ['selector', 'targetRef', 'targetRefs']) }, closed];
+  }
+  if (kind === 'PeerAuthentication') {
+    const closed = { mtls: { mode: 'STRICT' } };
+    return [{ ...closed, ...fieldsOf(spec, ['selector']) }, closed];
+  }
+  if (kind === 'Gateway' && listUnder(status, 'addresses').length > 0) {
+    const listeners = [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }];
+    return [{ ...fieldsOf(spec, ['gatewayClassName']), listeners }];
+  }
+  return [];
+}
+
+function fieldsOf(value: unknown, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const field = fieldUnder(value, name);
+      return field === undefined ? [] : [[name, field]];
+    }),
+  );
+}

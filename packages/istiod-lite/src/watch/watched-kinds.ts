@@ -1,0 +1,43 @@
+import type { ObjectKind } from '@ambit/translation/objects';
+import {
+  AUTHORIZATION_POLICIES,
+  DESTINATION_RULES,
+  ENDPOINT_SLICES,
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  GRPC_ROUTES,
+  HTTP_ROUTES,
+  NAMESPACES,
+  NODES,
+  PEER_AUTHENTICATIONS,
+  PODS,
+  REFERENCE_GRANTS,
+  type Resource,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  VIRTUAL_SERVICES,
+} from '@ambit/kube/resource';
+
+/** The kinds that make the model of a cluster; Deployments do not: their pods are there themselves. */
+export type WatchedKind = Exclude<ObjectKind, 'Deployment'>;
+
+/** Where the objects of the model live in the API. */
+export const WATCHED: { readonly [Kind in WatchedKind]: Resource<Kind> } = {
+  AuthorizationPolicy: AUTHORIZATION_POLICIES,
+  DestinationRule: DESTINATION_RULES,
+  EndpointSlice: ENDPOINT_SLICES,
+  Gateway: GATEWAYS,
+  GatewayClass: GATEWAY_CLASSES,
+  GRPCRoute: GRPC_ROUTES,
+  HTTPRoute: HTTP_ROUTES,
+  Namespace: NAMESPACES,
+  Node: NODES,
+  PeerAuthentication: PEER_AUTHENTICATIONS,
+  Pod: PODS,
+  ReferenceGrant: REFERENCE_GRANTS,
+  Service: SERVICES,
+  ServiceAccount: SERVICE_ACCOUNTS,
+  VirtualService: VIRTUAL_SERVICES,
+};
+
+export const WATCHED_KINDS: readonly WatchedKind[] = Object.keys(WATCHED) as WatchedKind[];
