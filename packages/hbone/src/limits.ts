@@ -28,6 +28,9 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** For the last frames of a connection that ends, milliseconds: a peer that does not read them is cut off. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
+/** How long a connection lives that is opened to a server which has said that it leaves, milliseconds; its tunnels live on. */
+export const LEAVING_CONNECTION_MS = 1_000;
+
 /** From CONNECT to its answer, milliseconds: the peer's own connect timeout to the application and some. */
 export const ANSWER_TIMEOUT_MS = 20_000;
 

@@ -72,6 +72,14 @@ export class ClientTunnel implements PendingTunnel, OpenTunnel, StreamOwner {
     this.#take()?.onFailed(error);
   }
 
+  /** Takes a CONNECT back that was not answered and tells the handler why; once there is an answer, nothing happens. */
+  giveUp(error: AmbitError): void {
+    const handler = this.#take();
+    if (handler === undefined) return;
+    this.#reset();
+    handler.onFailed(error);
+  }
+
   cancel(): void {
     if (this.#take() === undefined) return;
     if (this.#stream === undefined) this.#queue.withdraw(this);

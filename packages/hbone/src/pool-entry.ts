@@ -11,7 +11,7 @@ import {
   SPREAD_STREAMS,
 } from './limits.ts';
 import { NO_OBSERVER, type TunnelObserver } from './observer.ts';
-import type { ClientTunnel, TunnelQueue } from './outgoing-tunnel.ts';
+import { ClientTunnel, type TunnelQueue } from './outgoing-tunnel.ts';
 import type { HbonePoolOptions } from './pool-options.ts';
 import type { ClientCredential, TunnelTarget } from './tunnel.ts';
 
@@ -88,11 +88,13 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     for (const connection of [...this.#open]) if (connection.generation < generation) this.#leave(connection);
   }
 
-  /** Takes no new tunnels; those that are open go on, those that wait fail. Idempotent. */
+  /** Takes no new tunnels; those that are open go on, those that wait for a connection or for an answer fail. Idempotent. */
   retire(error: AmbitError): void {
     this.#retired ??= error;
     this.#abandonAttempt();
     for (const connection of [...this.#open]) this.#leave(connection);
+    // Who is gone may never answer, and nothing of the application was sent yet.
+    for (const connection of [...this.#leaving]) giveUpUnanswered(connection, error);
     this.#failWaiting(error);
     this.#checkEmpty();
   }
@@ -320,6 +322,17 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
 
   #checkEmpty(): void {
     if (this.connections === 0 && this.#waiting.length === 0) this.#onEmpty();
+  }
+}
+
+function giveUpUnanswered(connection: ClientConnection, error: AmbitError): void {
+  const owners = Array.from(connection.http.streams.values(), ({ owner }) => owner);
+  for (const owner of owners) {
+    try {
+      if (owner instanceof ClientTunnel) owner.giveUp(error);
+    } catch (thrown) {
+      connection.reactor.report(thrown);
+    }
   }
 }
 

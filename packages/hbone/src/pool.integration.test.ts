@@ -279,6 +279,17 @@ describe('connections that are of no use any more', () => {
     bed.loop.until(() => bed.pool.size === 0);
   });
 
+  it('a CONNECT that a retired workload has not answered fails at once, to be tried elsewhere', () => {
+    bed = new TestBed();
+    const answered = bed.join();
+    const [unanswered] = bed.ask();
+    bed.pool.retireWorkload('cart-1');
+    expect(unanswered.error).toMatchObject({ code: 'AMBIT_HBONE_RETIRED', retryable: true });
+    expect(unanswered.calls).toBe(1);
+    answered.client.send('goes on');
+    bed.loop.until(() => answered.server.received === 'goes on');
+  });
+
   it('those of an older certificate serve what they have and take nothing new', () => {
     bed = new TestBed();
     const joined = bed.join();

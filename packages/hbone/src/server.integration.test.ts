@@ -8,7 +8,7 @@ import type { ByteEndpoint, ByteEndpointHandler } from '@ambit/reactor/endpoint'
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { TlsEndpoint } from '@ambit/reactor/tls-endpoint';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MAX_HANDSHAKES_PER_SOURCE } from './limits.ts';
+import { LEAVING_CONNECTION_MS, MAX_HANDSHAKES_PER_SOURCE } from './limits.ts';
 import { reasonOf } from './reason.ts';
 import { Application, CLIENT_ID, context, leaf, SERVER_ID, TestBed } from './test-bed.ts';
 
@@ -356,6 +356,32 @@ describe('a server that goes', () => {
       'server closed in order',
       'client closed in order',
     ]);
+  });
+
+  it('that only announces its end lets idle clients go, finishes what is open and takes what still comes', () => {
+    bed = new TestBed();
+    const old = bed.join();
+    bed.server.leave(true);
+    bed.loop.pass(20);
+    // A fresh connection for whoever still comes, and that is let go as well.
+    const late = bed.join();
+    expect(bed.events.filter((event) => event === 'client open')).toHaveLength(2);
+    for (const [index, joined] of [old, late].entries()) {
+      joined.client.send('served');
+      bed.loop.until(() => joined.server.received === 'served');
+      joined.client.finish();
+      joined.server.finish();
+      bed.loop.until(() => bed.server.connections === 1 - index && bed.pool.connections === 1 - index, 2_000);
+      expect(joined.clientOutcome?.error).toBeUndefined();
+    }
+    bed.server.leave(false);
+    const stays = bed.join();
+    bed.loop.pass(LEAVING_CONNECTION_MS * 1.2);
+    stays.client.finish();
+    stays.server.finish();
+    bed.loop.until(() => stays.clientOutcome !== undefined);
+    bed.loop.pass(20);
+    expect(bed.server.connections).toBe(1);
   });
 
   it('serves a client whose handshake is under way, and then lets it go', () => {

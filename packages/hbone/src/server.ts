@@ -11,6 +11,7 @@ import { type ConnectionTimes, HboneConnection, type StreamOwner } from './conne
 import { HandshakeGate } from './handshake-gate.ts';
 import { clientIdentity } from './identity.ts';
 import { refuseStream, ServerTunnel } from './incoming-tunnel.ts';
+import { LEAVING_CONNECTION_MS } from './limits.ts';
 import { NO_OBSERVER, type TunnelObserver } from './observer.ts';
 import { reasonField } from './reason.ts';
 import type { IncomingTunnel } from './tunnel.ts';
@@ -33,6 +34,7 @@ export class HboneServer {
   readonly #observer: TunnelObserver;
   readonly #gate: HandshakeGate;
   readonly #connections: Set<ServerConnection> = new Set();
+  #leaving = false;
   #draining = false;
 
   constructor(reactor: Reactor, options: HboneServerOptions) {
@@ -77,6 +79,7 @@ export class HboneServer {
         },
       );
       this.#connections.add(connection);
+      if (this.#leaving) this.#letGoSoon(connection);
     } catch (thrown) {
       this.#gate.leave(peer.ip);
       this.#turnAway(
@@ -89,6 +92,16 @@ export class HboneServer {
     }
   }
 
+  /**
+   * Who is served is about to end, and may not be able to say so then: peers are told to let their connections go. New ones
+   * are still taken, for `LEAVING_CONNECTION_MS` each, and open tunnels go on. `false` takes it back. Idempotent.
+   */
+  leave(leaving: boolean): void {
+    if (this.#leaving === leaving) return;
+    this.#leaving = leaving;
+    if (leaving) for (const connection of [...this.#connections]) connection.drain();
+  }
+
   /** Takes no new connections and lets peers know; open tunnels go on. Idempotent. */
   drain(): void {
     this.#draining = true;
@@ -99,6 +112,13 @@ export class HboneServer {
   destroy(error?: AmbitError): void {
     this.#draining = true;
     for (const connection of [...this.#connections]) connection.destroy(error);
+  }
+
+  /** Not at once: it was opened for a tunnel, which must not meet the goodbye. */
+  #letGoSoon(connection: ServerConnection): void {
+    this.#reactor.after(LEAVING_CONNECTION_MS, () => {
+      if (this.#leaving) connection.drain();
+    });
   }
 
   #refusal(peer: SocketAddress): AmbitError | undefined {

@@ -4,6 +4,9 @@ export const QUARANTINE_AFTER_FAILURES = 3;
 /** How long, in milliseconds, an endpoint stays benched: about one readiness probe, after which the controller knows. */
 export const QUARANTINE_MILLISECONDS = 5_000;
 
+/** How long, in milliseconds, others of its rank come first after an endpoint failed once. */
+export const DOUBT_MILLISECONDS = 1_000;
+
 /** Endpoints remembered as failing, per thread. Beyond it the longest known one is forgotten. */
 export const QUARANTINE_ENTRIES = 10_000;
 

@@ -15,8 +15,8 @@ export interface CertificatesOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly broadcast: (command: ThreadCommand) => void;
-  /** The certificates changed and should be deposited for a successor. */
-  readonly onChanged: (state: Uint8Array) => void;
+  /** The certificates changed and should be deposited for a successor; `fresh` unless all that is new was a predecessor's. */
+  readonly onChanged: (state: Uint8Array, fresh: boolean) => void;
 }
 
 /** The certificates of this proxy, on their way to the data threads. */
@@ -24,6 +24,7 @@ export class Certificates {
   readonly store: CertificateStore;
   readonly #options: CertificatesOptions;
   #saving = false;
+  #fresh = false;
 
   constructor(options: CertificatesOptions) {
     this.#options = options;
@@ -59,6 +60,11 @@ export class Certificates {
     this.store.forget(identity);
   }
 
+  /** Forgets what a predecessor had and nobody here uses. */
+  forgetUnused(used: (identity: SpiffeId) => boolean): void {
+    for (const identity of this.store.identities()) if (!used(identity)) this.store.forget(identity);
+  }
+
   /** What a data thread has to be told to present its identities. */
   *commands(): Generator<ThreadCommand> {
     for (const identity of this.store.identities()) {
@@ -82,7 +88,7 @@ export class Certificates {
           },
           'certificate in force',
         );
-        this.#save();
+        this.#save(!restored);
         return;
       }
       case 'failed':
@@ -104,18 +110,21 @@ export class Certificates {
         return;
       case 'forgotten':
         broadcast({ kind: 'forget-certificate', identity: formatSpiffeId(event.identity) });
-        this.#save();
+        this.#save(true);
         return;
     }
   }
 
   /** Many certificates come together: they are deposited once. */
-  #save(): void {
+  #save(fresh: boolean): void {
+    this.#fresh ||= fresh;
     if (this.#saving) return;
     this.#saving = true;
     queueMicrotask(() => {
+      const any = this.#fresh;
       this.#saving = false;
-      this.#options.onChanged(this.store.exportState());
+      this.#fresh = false;
+      this.#options.onChanged(this.store.exportState(), any);
     });
   }
 }

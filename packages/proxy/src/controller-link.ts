@@ -22,6 +22,8 @@ export interface ControllerLinkOptions {
   readonly held: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Resolves, when every data thread works by it, with what was refused. */
   readonly apply: (update: ResourceUpdate) => Promise<RejectedResource[]>;
+  /** An attempt to reach the controller failed, or its stream ended. Default: nothing. */
+  readonly onDisconnected?: () => void;
 }
 
 /** Opens the stream to the controller; undefined when there is none. */
@@ -56,6 +58,7 @@ export function connectController(options: ControllerLinkOptions): DeltaClient |
     apply: options.apply,
     onEvent: (event) => {
       onControllerEvent(event, log, metrics);
+      if (event.kind === 'disconnected') options.onDisconnected?.();
     },
   });
   client.start();

@@ -30,6 +30,8 @@ export class Resources {
   #generation = 0;
   #snapshot: ResourceBatch | undefined;
   #synced = new Set<string>();
+  /** A predecessor's state is here, and nobody has said whether it holds. */
+  #restored = false;
   #queue: Promise<unknown> = Promise.resolve();
   readonly #firstSync = Promise.withResolvers<undefined>();
 
@@ -58,13 +60,24 @@ export class Resources {
     return this.#snapshot;
   }
 
-  /** Takes over the state of a predecessor, before any thread runs. */
+  /**
+   * Takes over the state of a predecessor, before any thread runs. It counts as the mesh when it is `believe`d, or once
+   * the controller has said what differs from it.
+   */
   restore(batch: ResourceBatch): void {
     const store = new MeshStore({ network: this.#options.network, clusterDomain: this.#options.clusterDomain });
     store.apply(batch);
     this.#store = store;
     this.#generation = Math.max(this.#generation, batch.generation);
+    this.#restored = true;
+  }
+
+  /** What was restored is the mesh. False when there is nothing to believe, or the mesh is known already. */
+  believe(): boolean {
+    if (!this.#restored) return false;
+    this.#restored = false;
     this.#firstSync.resolve(undefined);
+    return true;
   }
 
   /**
@@ -98,7 +111,10 @@ export class Resources {
         'a resource of the controller is refused; its last good version stays in force',
       );
     if (update.first) this.#synced.add(update.typeUrl);
-    if (this.#synced.size === Object.keys(TYPES).length) this.#firstSync.resolve(undefined);
+    if (this.#synced.size === Object.keys(TYPES).length) {
+      this.#restored = false;
+      this.#firstSync.resolve(undefined);
+    }
     this.#options.onApplied();
     return rejected.map(({ name, reason }) => ({ name, reason }));
   }

@@ -116,6 +116,21 @@ export const LOG_RECORDS_DROPPED: MetricFamily = counter(
   'Access-log records that were dropped because the log could not keep up.',
 );
 
+export const SNAPSHOT_KEPT: MetricFamily = gauge(
+  'ambit_snapshot_kept',
+  '1 while the last state is kept over the end of the pod, 0 when its directory cannot be used; absent without one.',
+);
+export const SNAPSHOT_WRITTEN: MetricFamily = gauge(
+  'ambit_snapshot_written_timestamp_seconds',
+  'When a state was last written to the snapshot, in seconds since 1970.',
+  ['state'],
+);
+export const SNAPSHOT_FAILURES: MetricFamily = counter(
+  'ambit_snapshot_failures_total',
+  'States of the snapshot that could not be written, or were refused when they were read, by reason code.',
+  ['state', 'reason'],
+);
+
 export const PROCESS_OPEN_FDS: MetricFamily = gauge('process_open_fds', 'Open file descriptors.');
 export const PROCESS_CPU_SECONDS: MetricFamily = counter('process_cpu_seconds_total', 'CPU time, user and system.');
 export const PROCESS_RESIDENT_BYTES: MetricFamily = gauge('process_resident_memory_bytes', 'Resident memory.');
@@ -155,4 +170,7 @@ export const FAMILIES: readonly MetricFamily[] = [
   THREAD_HEARTBEAT_AGE,
   THREAD_RESTARTS,
   LOG_RECORDS_DROPPED,
+  SNAPSHOT_KEPT,
+  SNAPSHOT_WRITTEN,
+  SNAPSHOT_FAILURES,
 ];

@@ -8,6 +8,7 @@ export interface Config extends ProxySettings {
   readonly ipv6: boolean;
   readonly dnsCapture: boolean;
   readonly dnsUpstream: string;
+  readonly snapshotDirectory: string;
 }
 
 /** Every variable that ztunnel reads. Names and defaults are those of Istio's ztunnel where it has them. */
@@ -17,6 +18,11 @@ export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> 
   packetMark: integer('PACKET_MARK', 1337, { min: 1, max: 0xfff }, 'mark of every socket opened in a pod'),
   ipv6: flag('IPV6_ENABLED', true, 'listen and answer on IPv6 as well'),
   dnsCapture: flag('ISTIO_META_DNS_CAPTURE', true, 'run the DNS proxy'),
+  snapshotDirectory: text(
+    'AMBIT_SNAPSHOT_DIR',
+    '',
+    'directory on tmpfs that keeps the last state over the end of the pod; empty: none is kept',
+  ),
   dnsUpstream: text('DNS_PROXY_ADDR', '', 'resolver to forward to (ip or ip:port); empty: that of /etc/resolv.conf'),
 };
 

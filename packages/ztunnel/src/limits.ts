@@ -10,6 +10,21 @@ export const CONNECT_TIMEOUT = 10_000;
 /** How many endpoints are tried for one connection before it fails. */
 export const CONNECT_ATTEMPTS = 3;
 
+/**
+ * The same as long as there are endpoints that did not fail a moment ago: several pods of a rollout end together, and a
+ * connection must not fail because it met them first.
+ */
+export const CONNECT_ATTEMPTS_SOUND = 8;
+
+/**
+ * How long a connection waits for news of the mesh, milliseconds, when all known endpoints of a Service refuse it: pods that
+ * replace others may be ready and not known yet.
+ */
+export const ENDPOINT_NEWS_WAIT = 500;
+
+/** How often it looks for news, milliseconds. */
+export const ENDPOINT_NEWS_LOOK = 50;
+
 /** How long all attempts for one connection may take together, milliseconds. */
 export const CONNECT_BUDGET = 15_000;
 
@@ -42,3 +57,15 @@ export const HEAP_GROWTH: number = 2 << 20;
 
 /** How often the first data thread looks for such growth, milliseconds. */
 export const HEAP_LOOK = 1_000;
+
+/** A snapshot of the mesh is written at most this often, milliseconds. */
+export const SNAPSHOT_INTERVAL = 1_000;
+
+/** And the pause between two is at least so many times as long as the writing took. */
+export const SNAPSHOT_WRITING_SHARE = 20;
+
+/** Largest file of a snapshot, bytes: 10,000 pods take 4 MB. What is larger is neither written nor read. */
+export const SNAPSHOT_MAX_BYTES: number = 128 << 20;
+
+/** How long a proxy that starts with nothing but a snapshot waits for the controller first, milliseconds: it knows better. */
+export const SNAPSHOT_HEAD_START = 2_000;

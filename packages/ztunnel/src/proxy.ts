@@ -1,7 +1,7 @@
 // The proxy process. Its data threads start first, because they take longest; its control side is loaded meanwhile.
 import { systemClock } from '@ambit/core/clock';
-import { messageOf } from '@ambit/core/errors';
-import type { LogLevel } from '@ambit/core/log';
+import { AmbitError, messageOf } from '@ambit/core/errors';
+import type { Logger, LogLevel } from '@ambit/core/log';
 import { createPlainLog } from '@ambit/core/plain-log';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { trimHeap } from '@ambit/native/process';
@@ -11,7 +11,7 @@ import { DataThreads } from '@ambit/proxy/thread/data-threads';
 import type { Command, NodeStart, Report } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
-const config = readConfig(process.env);
+const config = orEnd(createPlainLog('ztunnel'), () => readConfig(process.env));
 const log = createPlainLog('ztunnel', { level: config.logLevel as LogLevel });
 
 process.on('unhandledRejection', (error) => {
@@ -32,15 +32,19 @@ const threads = new DataThreads<Command, Report, NodeStart>({
 const started = threads.start();
 
 const { runControlSide } = await import('./control/control-side.ts');
-await runControlSide({
-  config,
-  clock: systemClock,
-  random: Math.random,
-  log,
-  threads,
-  started,
-  keeper: process.env.AMBIT_KEEPER,
-});
+try {
+  await runControlSide({
+    config,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    threads,
+    started,
+    keeper: process.env.AMBIT_KEEPER,
+  });
+} catch (error) {
+  endFor(log, error);
+}
 
 systemClock.setTimeout(
   () => {
@@ -51,3 +55,18 @@ systemClock.setTimeout(
   2 * START_GARBAGE_AFTER,
   { background: true },
 );
+
+/** What cannot be mended from here is said in one line, not as a stack of calls. */
+function endFor(to: Logger, error: unknown): never {
+  const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
+  to.fatal({ code, error: messageOf(error) }, 'the proxy cannot start');
+  process.exit(1);
+}
+
+function orEnd<T>(to: Logger, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    return endFor(to, error);
+  }
+}

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Client, Scopes } from '../client.ts';
-import { QUARANTINE_AFTER_FAILURES, QUARANTINE_MILLISECONDS } from '../limits.ts';
+import { DOUBT_MILLISECONDS, QUARANTINE_AFTER_FAILURES, QUARANTINE_MILLISECONDS } from '../limits.ts';
 import type { LoadBalancing, RoutingPreference, Service } from '../service.ts';
 import { choiceOf, clientFor, port, seededRandom, service, spiffe, storeOf, workload } from '../test-model.ts';
 import type { Workload } from '../workload.ts';
@@ -263,6 +263,7 @@ describe('quarantine', () => {
     const picker = new Picker(cart(), [pod('a'), pod('b')]);
     for (let failure = 1; failure < QUARANTINE_AFTER_FAILURES; failure++) {
       expect(choice.quarantine.failed(uid('a'), now)).toBe(false);
+      now += DOUBT_MILLISECONDS;
     }
     expect(Object.keys(picker.counts(choice, 100)).sort()).toEqual(['a', 'b']);
     expect(choice.quarantine.failed(uid('a'), now)).toBe(true);
@@ -273,6 +274,24 @@ describe('quarantine', () => {
     expect(Object.keys(picker.counts(choice, 100))).toEqual(['b']);
     choice.quarantine.succeeded(uid('a'));
     expect(Object.keys(picker.counts(choice, 100)).sort()).toEqual(['a', 'b']);
+  });
+
+  it('others of its rank come first for a moment after a pod failed once, but no other rank', () => {
+    let now = 0;
+    const choice = { ...random(), now: () => now };
+    const zones = new Picker(cart(prefer('failover', 'zone')), [
+      pod('near', place('r1', 'z1')),
+      pod('beside', place('r1', 'z1')),
+      pod('far', place('r1', 'z2')),
+    ]);
+    choice.quarantine.failed(uid('near'), now);
+    expect(Object.keys(zones.counts(choice, 100))).toEqual(['beside']);
+    choice.quarantine.failed(uid('beside'), now);
+    expect(Object.keys(zones.counts(choice, 100)).sort()).toEqual(['beside', 'near']);
+    now += DOUBT_MILLISECONDS;
+    choice.quarantine.failed(uid('near'), now);
+    choice.quarantine.succeeded(uid('near'));
+    expect(Object.keys(zones.counts(choice, 100)).sort()).toEqual(['beside', 'near']);
   });
 
   it('never takes all: with nothing else left they are used, those tried already excepted', () => {

@@ -71,7 +71,8 @@ export class EndpointSet {
 
   /**
    * Draws an endpoint by weight: the best rank first, passing over those in quarantine and those in `excluded` (uids
-   * that this connection has tried). When only endpoints in quarantine are left, they are used all the same.
+   * that this connection has tried); within a rank, those that failed a moment ago come last. When only endpoints in
+   * quarantine are left, they are used all the same.
    */
   pick(
     service: Service,
@@ -82,15 +83,14 @@ export class EndpointSet {
     excluded: ReadonlySet<string> | undefined,
   ): Endpoint | undefined {
     const { tiers } = this.#tableFor(service, port, purpose, client);
-    const { quarantine } = choice;
-    if (!quarantine.empty) {
+    if (!choice.quarantine.empty) {
       for (const tier of tiers) {
-        const endpoint = pickFrom(tier, choice, excluded, quarantine);
+        const endpoint = pickFrom(tier, choice, excluded, 'sound') ?? pickFrom(tier, choice, excluded, 'doubtful');
         if (endpoint !== undefined) return endpoint;
       }
     }
     for (const tier of tiers) {
-      const endpoint = pickFrom(tier, choice, excluded, undefined);
+      const endpoint = pickFrom(tier, choice, excluded, 'any');
       if (endpoint !== undefined) return endpoint;
     }
     return undefined;
@@ -144,28 +144,30 @@ export class EndpointSet {
   }
 }
 
+/** Which endpoints will do: those that work as far as is known, also those that failed a moment ago, or benched ones too. */
+type Standard = 'any' | 'doubtful' | 'sound';
+
 function pickFrom(
   tier: EndpointTier,
   choice: Choice,
   excluded: ReadonlySet<string> | undefined,
-  quarantine: Quarantine | undefined,
+  standard: Standard,
 ): Endpoint | undefined {
-  const now = quarantine === undefined ? 0 : choice.now();
+  const now = standard === 'any' ? 0 : choice.now();
+  const usable = ({ workload: { uid } }: Endpoint): boolean =>
+    excluded?.has(uid) !== true && meets(standard, choice.quarantine, uid, now);
   for (let attempt = 0; attempt < RANDOM_PICKS; attempt++) {
     const endpoint = tier.at(choice.random());
     if (endpoint === undefined) return undefined;
-    if (usable(endpoint, excluded, quarantine, now)) return endpoint;
+    if (usable(endpoint)) return endpoint;
   }
   // Most of the tier is out: draw from what is left.
-  const left = new EndpointTier(tier.endpoints.filter((endpoint) => usable(endpoint, excluded, quarantine, now)));
+  const left = new EndpointTier(tier.endpoints.filter(usable));
   return left.at(choice.random());
 }
 
-function usable(
-  { workload }: Endpoint,
-  excluded: ReadonlySet<string> | undefined,
-  quarantine: Quarantine | undefined,
-  now: number,
-): boolean {
-  return excluded?.has(workload.uid) !== true && quarantine?.benched(workload.uid, now) !== true;
+function meets(standard: Standard, quarantine: Quarantine, uid: string, now: number): boolean {
+  if (standard === 'any') return true;
+  if (quarantine.benched(uid, now)) return false;
+  return standard === 'doubtful' || !quarantine.doubted(uid, now);
 }

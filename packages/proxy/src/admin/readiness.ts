@@ -8,6 +8,7 @@ export class Readiness {
   readonly #waiting: Set<string>;
   readonly #threads: () => readonly number[];
   readonly #stallAfter: number;
+  readonly #notes: string[] = [];
 
   /** `parts` must each be reported once; `heartbeatAges` gives milliseconds since each data thread turned its loop. */
   constructor(parts: readonly string[], heartbeatAges: () => readonly number[], stallAfter: number) {
@@ -24,6 +25,11 @@ export class Readiness {
     this.#waiting.add(part);
   }
 
+  /** Says something with every answer that does not keep the proxy from serving. */
+  note(text: string): void {
+    this.#notes.push(text);
+  }
+
   /** What is missing, in words; empty when ready. */
   missing(): string[] {
     const stalled = this.#threads().flatMap((age, index) =>
@@ -36,7 +42,11 @@ export class Readiness {
     const missing = this.missing();
     return {
       status: missing.length === 0 ? 200 : 503,
-      body: `${JSON.stringify({ ready: missing.length === 0, missing })}\n`,
+      body: `${JSON.stringify({ ready: missing.length === 0, missing, ...this.#said() })}\n`,
     };
+  }
+
+  #said(): { readonly notes?: readonly string[] } {
+    return this.#notes.length === 0 ? {} : { notes: this.#notes };
   }
 }

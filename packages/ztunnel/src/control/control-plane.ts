@@ -7,7 +7,9 @@ import { PROXIES_PENDING } from '@ambit/telemetry/families';
 import { ZdsClient, type ZdsState } from '@ambit/zds/client';
 import type { Readiness } from '@ambit/proxy/admin/readiness';
 import type { Config } from '../config.ts';
+import { IDENTITY_LINGER, SNAPSHOT_HEAD_START } from '../limits.ts';
 import type { Pods } from './pods.ts';
+import type { Certificates } from '@ambit/proxy/certificates';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, type Resources } from '@ambit/proxy/resources';
 
 export interface ControlPlaneOptions {
@@ -17,6 +19,7 @@ export interface ControlPlaneOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly resources: Resources;
+  readonly certificates: Certificates;
   readonly pods: Pods;
   readonly readiness: Readiness;
   readonly metrics: ProxyMetrics;
@@ -45,13 +48,29 @@ export function connectControlPlane(options: ControlPlaneOptions): ControlPlaneL
       [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
     ]),
     apply: (update) => resources.apply(update),
+    onDisconnected: () => {
+      believe('the controller cannot be reached');
+    },
   });
+  // A snapshot may be older than the end of the pod before: it counts when nobody is there who knows better.
+  if (mesh === undefined) believe('there is no controller');
+  else
+    clock.setTimeout(
+      () => {
+        believe(`the controller has not answered within ${SNAPSHOT_HEAD_START} ms`);
+      },
+      SNAPSHOT_HEAD_START,
+      { background: true },
+    );
   if (mesh === undefined) readiness.done('controller');
   // With the state of a predecessor the node can be served while the controller is away.
   void resources.known.then(() => {
     readiness.done('controller');
   });
   const agent = connectAgent(options);
+  function believe(why: string): void {
+    if (resources.believe()) log.warn({ why }, 'the node is served by the last snapshot of the mesh');
+  }
   let left: Promise<void> | undefined;
   const leave = (): Promise<void> => (left ??= agent.close());
   return {
@@ -62,10 +81,30 @@ export function connectControlPlane(options: ControlPlaneOptions): ControlPlaneL
   };
 }
 
-function connectAgent({ config, clock, log, pods, readiness, metrics }: ControlPlaneOptions): ZdsClient {
+function connectAgent({
+  config,
+  clock,
+  log,
+  resources,
+  pods,
+  certificates,
+  readiness,
+  metrics,
+}: ControlPlaneOptions): ZdsClient {
   let ready = false;
   let claimed = false;
   let pending: ReadonlyMap<string, string> = new Map();
+  // A snapshot also holds the certificates of pods that have gone since.
+  const forgetUnused = async (): Promise<void> => {
+    await resources.known;
+    clock.setTimeout(
+      () => {
+        certificates.forgetUnused((identity) => pods.uses(identity));
+      },
+      IDENTITY_LINGER,
+      { background: true },
+    );
+  };
   return new ZdsClient({
     path: config.zdsSocket,
     clock,
@@ -80,6 +119,7 @@ function connectAgent({ config, clock, log, pods, readiness, metrics }: ControlP
       if (now && !claimed) {
         claimed = true;
         pods.releaseUnclaimed();
+        void forgetUnused();
       }
       if (now === ready) return;
       ready = now;

@@ -1,7 +1,6 @@
 import type { Clock } from '@ambit/core/clock';
-import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
-import { openBatch, type ResourceBatch } from '@ambit/mesh/resource/batch';
+import type { ResourceBatch } from '@ambit/mesh/resource/batch';
 import { raiseOpenFileLimit, setParentDeathSignal } from '@ambit/native/process';
 import { selfTest } from '@ambit/native/self-test';
 import { Readiness } from '@ambit/proxy/admin/readiness';
@@ -17,10 +16,9 @@ import { LogWriter } from '@ambit/proxy/log-writer';
 import { Pods } from './pods.ts';
 import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { Resources } from '@ambit/proxy/resources';
+import { LastState } from './last-state.ts';
 
 const SIGTERM_NUMBER = 15;
-/** The state is written for a successor at most this often, milliseconds. */
-const DEPOSIT_INTERVAL = 200;
 
 export interface ControlSideOptions {
   readonly config: Config;
@@ -46,15 +44,16 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   // A keeper that dies takes its proxy with it: two of them must not hold the same pods unseen.
   if (keeper !== undefined) setParentDeathSignal(SIGTERM_NUMBER);
 
-  let depositing = false;
   const estate = new Estate(clock, log, keeper);
   const inheritance = estate.recall();
   // Fail early, with the name of what is missing, rather than at the first connection. What a predecessor could do on
   // this machine a successor can, and clients are waiting for it.
-  if (inheritance.pods.length === 0) selfTest();
+  if (inheritance.pods.length === 0) selfTest({ capabilities: ['CAP_NET_ADMIN', 'CAP_SYS_ADMIN'] });
 
   const accessLog = new LogWriter();
   const metrics = new ProxyMetrics('ztunnel', clock.wallTime());
+  const { snapshotDirectory } = config;
+  const lastState = new LastState({ snapshotDirectory, clock, log, estate, metrics });
 
   // What the controller says, and what was known before this process.
   const resources: Resources = new Resources({
@@ -66,7 +65,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       await threads.applied(batch.generation);
     },
     onApplied: () => {
-      depositResources();
+      lastState.resourcesChanged(resources);
     },
   });
 
@@ -78,8 +77,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     broadcast: (command) => {
       threads.broadcast(command);
     },
-    onChanged: (state) => {
-      estate.holdState('certificates', state);
+    onChanged: (state, fresh) => {
+      lastState.certificatesChanged(certificates, state, fresh);
     },
   });
 
@@ -102,6 +101,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     () => threads.heartbeatAges(),
     STALL_AFTER,
   );
+  if (lastState.problem !== undefined) readiness.note(`no snapshot is kept: ${lastState.problem}`);
 
   // The end may be asked for before the links exist.
   const links: { controlPlane?: ControlPlaneLinks } = {};
@@ -120,7 +120,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       return { spared: unanswered.map(({ fd }) => fd), resume: pods.resume(unanswered) };
     },
   };
-  restore();
+  lastState.restore(inheritance.states, { resources, certificates });
   for (const command of meshState()) threads.broadcast(command);
   // Nobody waits for the slowest thread: whichever turns first serves. Without a usable state of the mesh nothing is
   // served before the controller has answered: what is not known cannot be judged.
@@ -142,7 +142,9 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     quit: () => void end(),
   });
   const { connectControlPlane } = await import('./control-plane.ts');
-  links.controlPlane = connectControlPlane({ config, clock, random, log, resources, pods, readiness, metrics });
+  links.controlPlane = connectControlPlane({
+    ...{ config, clock, random, log, resources, certificates, pods, readiness, metrics },
+  });
 
   let ending: Promise<void> | undefined;
   process.on('SIGTERM', () => void end());
@@ -157,6 +159,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     ending = (async () => {
       log.info({ deadline: config.drainDeadline }, 'the proxy ends: no new connections, open ones may finish');
       estate.bidFarewell();
+      lastState.close();
       readiness.lost('ending');
       links.controlPlane?.leave();
       await pods.drain(config.drainDeadline);
@@ -173,38 +176,6 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   function* meshState(): Generator<Command> {
     yield* certificates.commands();
     if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
-  }
-
-  function restore(): void {
-    const saved = inheritance.states.get('resources');
-    const savedCertificates = inheritance.states.get('certificates');
-    if (savedCertificates !== undefined) certificates.restore(savedCertificates);
-    if (saved === undefined) return;
-    const shared = new SharedArrayBuffer(saved.length);
-    new Uint8Array(shared).set(saved);
-    try {
-      resources.restore(openBatch(shared));
-    } catch (error) {
-      log.error(
-        { error: messageOf(error) },
-        'the resources of the predecessor cannot be used; waiting for the controller',
-      );
-    }
-  }
-
-  /** A successor that starts from a state a little older asks the controller for the difference. */
-  function depositResources(): void {
-    if (depositing) return;
-    depositing = true;
-    clock.setTimeout(
-      () => {
-        depositing = false;
-        const { bytes } = resources.snapshot();
-        estate.holdState('resources', new Uint8Array(bytes));
-      },
-      DEPOSIT_INTERVAL,
-      { background: true },
-    );
   }
 
   function onReport(thread: number, report: Report): void {

@@ -132,6 +132,11 @@ export class Pods implements PodOwner {
     await this.#options.ask((ticket) => ({ kind: 'drain', deadline, ticket }));
   }
 
+  /** Whether a pod of this node, starting, served or leaving, has this identity. */
+  uses(identity: SpiffeId): boolean {
+    return this.#identities.has(identity);
+  }
+
   list(): readonly Pod[] {
     return [...this.#serving.values()];
   }

@@ -83,7 +83,10 @@ export class DataPlane {
 
   #add(pod: Pod): void {
     // The successor of a thread is told of a pod by the state and by whoever is adding it at this moment.
-    if (!this.#pods.has(pod.number)) this.#pods.set(pod.number, new ServedPod(this.#thread, pod));
+    if (this.#pods.has(pod.number)) return;
+    const served = new ServedPod(this.#thread, pod);
+    this.#pods.set(pod.number, served);
+    served.noticeReadiness();
   }
 
   #resume({ fd, pod: number, acceptedAt }: Extract<Command, { kind: 'resume' }>): void {
@@ -157,12 +160,13 @@ export class DataPlane {
       judge.reconsider(changes);
       for (const uid of changes.retiredWorkloads) {
         choice.quarantine.forget(uid);
-        for (const pod of this.#pods.values()) pod.pool.retireWorkload(uid);
+        for (const pod of [...this.#pods.values(), ...this.#leaving]) pod.pool.retireWorkload(uid);
         this.#thread.metrics.traffic.workloadRemoved(uid, this.#thread.reactor.now);
       }
     }
     if (store.generation > this.#reported) {
       this.#reported = store.generation;
+      for (const pod of this.#pods.values()) pod.noticeReadiness();
       this.#post({ kind: 'applied', generation: store.generation });
     }
   }

@@ -12,7 +12,15 @@ import { ECONNRESET, SystemCallError } from '@ambit/native/errno';
 import { setResetOnClose } from '@ambit/native/socket-option';
 import { connectTcp, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
 import { traceIdOf } from '@ambit/telemetry/trace-context';
-import { CERTIFICATE_WAIT, CONNECT_ATTEMPTS, CONNECT_BUDGET, CONNECT_TIMEOUT } from '../limits.ts';
+import {
+  CERTIFICATE_WAIT,
+  CONNECT_ATTEMPTS,
+  CONNECT_ATTEMPTS_SOUND,
+  CONNECT_BUDGET,
+  CONNECT_TIMEOUT,
+  ENDPOINT_NEWS_LOOK,
+  ENDPOINT_NEWS_WAIT,
+} from '../limits.ts';
 import type { LiveConnection } from '../messages.ts';
 import { refusedByPeer } from './refusals.ts';
 import type { RelationKey } from './relation.ts';
@@ -27,8 +35,13 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
   readonly #fd: number;
   readonly #destination: SocketAddress;
   readonly #traceparent: string;
+  /** Endpoints (uids) that failed this connection and are to blame for it. */
   #excluded: Set<string> | undefined;
+  /** Endpoints at which something ended that says nothing about them: others first, if there are any. */
+  #avoided: Set<string> | undefined;
   #attempts = 0;
+  /** Has waited for other endpoints to become known. */
+  #waited = false;
   #route: PassthroughRoute | PlainRoute | TunnelRoute | undefined;
   #lastError: AmbitError | undefined;
   #peerPrincipal: string | undefined;
@@ -156,9 +169,27 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
 
   #try(): void {
     this.#attempts += 1;
+    const route = this.#nextRoute();
+    const error = this.#lastError;
+    const spent = route.kind === 'refuse' || (this.#attempts > CONNECT_ATTEMPTS && this.#isDoubted(route));
+    // After a failed attempt that failure says more than "nothing is left".
+    if (spent && error !== undefined) this.#giveUp(error);
+    else this.#follow(route);
+  }
+
+  #nextRoute(): OutboundRoute {
     const { store, choice } = this.served.thread;
-    const route = routeOutbound(store, this.served.client(), this.#destination, choice, this.#excluded);
-    this.#follow(route);
+    const choose = (without: ReadonlySet<string> | undefined): OutboundRoute =>
+      routeOutbound(store, this.served.client(), this.#destination, choice, without);
+    if (this.#avoided === undefined) return choose(this.#excluded);
+    const route = choose(this.#excluded === undefined ? this.#avoided : this.#excluded.union(this.#avoided));
+    return route.kind === 'refuse' ? choose(this.#excluded) : route;
+  }
+
+  /** Everybody else fails there as well: further attempts would only multiply the load of what is down. */
+  #isDoubted(route: OutboundRoute): boolean {
+    const { choice, reactor } = this.served.thread;
+    return 'upstream' in route && choice.quarantine.doubted(route.upstream.uid, reactor.now);
   }
 
   #follow(route: OutboundRoute): void {
@@ -173,11 +204,7 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
         this.#connect(route.target);
         return;
       case 'refuse':
-        // After a failed attempt that failure says more than "nothing is left".
-        this.fail(
-          this.#lastError ??
-            new AmbitError(`AMBIT_ROUTE_${route.reason.toUpperCase().replaceAll('-', '_')}`, route.message),
-        );
+        this.fail(new AmbitError(`AMBIT_ROUTE_${route.reason.toUpperCase().replaceAll('-', '_')}`, route.message));
         return;
       case 'double-tunnel':
         this.fail(
@@ -266,25 +293,52 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
     this.#lastError = error;
     const route = this.#route;
     const { reactor, choice } = this.served.thread;
-    const spent = this.#attempts >= CONNECT_ATTEMPTS || reactor.now - this.startedAt >= CONNECT_BUDGET;
     if (route === undefined || route.kind === 'passthrough') {
       this.fail(error);
       return;
     }
     const cut = wasCut(error);
     const blamed = !cut && blamesEndpoint(error);
+    // What says nothing about an endpoint may well be met at every other.
+    const most = cut || blamed ? CONNECT_ATTEMPTS_SOUND : CONNECT_ATTEMPTS;
+    const spent = this.#attempts >= most || reactor.now - this.startedAt >= CONNECT_BUDGET;
     if (cut || blamed) choice.quarantine.failed(route.upstream.uid, reactor.now);
     const others = route.service !== undefined || (route.kind === 'tunnel' && route.waypoint);
     if (spent || (blamed && !others)) {
-      this.fail(error);
+      this.#giveUp(error);
       return;
     }
     this.served.thread.metrics.retried(error);
-    if (blamed) {
-      this.#excluded ??= new Set();
-      this.#excluded.add(route.upstream.uid);
-    }
+    const passedOver = blamed ? (this.#excluded ??= new Set()) : (this.#avoided ??= new Set());
+    passedOver.add(route.upstream.uid);
     this.#try();
+  }
+
+  /** All that is known has failed: the last hope is that something else becomes known very soon. */
+  #giveUp(error: AmbitError): void {
+    const { reactor, store } = this.served.thread;
+    const { generation } = store;
+    const end = reactor.now + ENDPOINT_NEWS_WAIT;
+    if (this.#waited || this.#route?.kind === 'passthrough' || this.#route?.service === undefined) {
+      this.fail(error);
+      return;
+    }
+    this.#waited = true;
+    const look = (): void => {
+      if (store.generation !== generation) {
+        this.pending = undefined;
+        this.#attempts = 0;
+        this.#excluded = undefined;
+        this.#avoided = undefined;
+        this.#try();
+      } else if (reactor.now < end) {
+        this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
+      } else {
+        this.pending = undefined;
+        this.fail(error);
+      }
+    };
+    this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
   }
 }
 

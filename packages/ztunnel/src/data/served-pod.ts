@@ -47,6 +47,8 @@ export class ServedPod {
   /** What the store said last, and at which generation. */
   #described: Workload | undefined;
   #describedAt = -1;
+  /** Whether the controller has called it ready since it last called it anything else. */
+  #wasReady = false;
   #client: Client | undefined;
   #baggage: string | undefined;
   #answerFields: readonly string[] = [];
@@ -166,6 +168,17 @@ export class ServedPod {
       this.#inboundRouteCount += 1;
     }
     return route;
+  }
+
+  /**
+   * The controller described the mesh anew. A pod that was ready and is no more, or is gone, is likely to end, and its
+   * network namespace with it: peers are told while they can be, so that none keeps a tunnel to nowhere.
+   */
+  noticeReadiness(): void {
+    const ready = this.workload()?.healthy === true;
+    if (ready === this.#wasReady) return;
+    this.#wasReady = ready;
+    this.#server.leave(!ready);
   }
 
   /** Takes nothing new. What runs goes on; peers are told to open new tunnels elsewhere. */
