@@ -14,6 +14,10 @@ const ARROWS = {
     may: ['core', 'proto', 'native', 'reactor'],
     why: 'Both ends of the node contract, ignorant of what is done with a pod.',
   },
+  enrolment: {
+    may: ['core', 'native', 'capture', 'zds'],
+    why: 'How a pod joins and leaves is the same whoever decides it: an agent in a cluster, or a bed without one.',
+  },
   identity: { may: ['core', 'proto'], why: 'Keys and certificates, ignorant of who uses them.' },
   xds: { may: ['core', 'proto'], why: 'The transport is agnostic of the resource type.' },
   mesh: { may: ['core', 'proto'], why: 'The model is pure, so that every component takes the same decision.' },
@@ -30,6 +34,7 @@ const ARROWS = {
     may: ['core', 'proto', 'native', 'reactor', 'hbone', 'identity', 'xds', 'mesh', 'telemetry'],
     why: 'Threads, certificates, resources and listeners are the same around every data path; it knows none of them.',
   },
+  kube: { may: ['core'], why: 'It speaks to the API server for whoever asks, and knows no kind of the mesh.' },
   ztunnel: {
     may: [
       'proxy',
@@ -66,11 +71,27 @@ const ARROWS = {
     why: 'A program assembles mechanisms; it captures nothing and speaks to no node agent.',
   },
   'istiod-lite': {
-    may: ['core', 'proto', 'identity', 'xds', 'mesh', 'translation', 'telemetry'],
+    may: ['core', 'proto', 'identity', 'xds', 'mesh', 'translation', 'telemetry', 'kube'],
     why: 'A program assembles mechanisms; the controller needs no FFI and no data path.',
   },
+  cni: {
+    may: ['core', 'native', 'capture', 'zds', 'kube', 'enrolment', 'translation'],
+    why: 'A program assembles mechanisms; the agent of a node decides who joins, and how is not its business.',
+  },
   local: {
-    may: ['core', 'proto', 'native', 'reactor', 'capture', 'zds', 'identity', 'translation', 'mesh', 'telemetry'],
+    may: [
+      'core',
+      'proto',
+      'native',
+      'reactor',
+      'capture',
+      'zds',
+      'enrolment',
+      'identity',
+      'translation',
+      'mesh',
+      'telemetry',
+    ],
     why: 'It spawns the programs as a cluster would; importing them would hide what only a process boundary shows.',
   },
 };
@@ -83,7 +104,10 @@ const arrows = Object.entries(ARROWS).map(([name, { may, why }]) => ({
   comment: `${why} Allowed: ${may.length === 0 ? 'nothing of ours' : may.join(', ')}.`,
   severity: 'error',
   from: { path: `^packages/${name}/src/` },
-  to: { path: '^(packages|bench|examples)/', pathNot: [`^packages/(${[name, ...may].join('|')})/`, TEST_AUTHORITY] },
+  to: {
+    path: '^(packages|bench|examples|e2e)/',
+    pathNot: [`^packages/(${[name, ...may].join('|')})/`, TEST_AUTHORITY],
+  },
 }));
 
 export default {
@@ -100,8 +124,15 @@ export default {
       name: 'programs-stay-apart',
       comment: 'Programs meet over the wire. What two of them need belongs into a mechanism package.',
       severity: 'error',
-      from: { path: '^(packages/([^/]+)|bench|examples)/', pathNot: TESTS },
+      from: { path: '^(packages/([^/]+)|bench|examples|e2e)/', pathNot: TESTS },
       to: { path: '^packages/(ztunnel|waypoint|istiod-lite)/', pathNot: '^packages/$2/' },
+    },
+    {
+      name: 'images-pack-and-import-nothing',
+      comment: 'What is packed is read from its folder; code of it would run on the machine that builds.',
+      severity: 'error',
+      from: { path: '^images/', pathNot: TESTS },
+      to: { path: '^(packages|bench|examples|e2e)/', pathNot: '^packages/core/' },
     },
     {
       name: 'examples-know-no-mesh',
@@ -132,10 +163,11 @@ export default {
       to: { path: '(^|/)koffi(/|$)|^node:ffi$' },
     },
     {
-      name: 'kubernetes-client-in-controller-only',
-      comment: 'It costs 90 MB to import; a node must not pay that.',
+      name: 'one-kubernetes-client',
+      comment:
+        'packages/kube is the client: the official one costs every process that imports it 65 MB (docs/adr/0015).',
       severity: 'error',
-      from: { pathNot: '^packages/(kube|istiod-lite)/' },
+      from: {},
       to: { path: '(^|/)@kubernetes/client-node(/|$)' },
     },
     {

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Sources instead of compiled files; `execArgv` hands the same choice to worker threads and children that tests start. */
 const CONDITION = 'development';
 
-const everywhere = ['packages/*/src/**', 'examples/*/src/**', 'bench/src/**'];
+const everywhere = ['packages/*/src/**', 'examples/*/src/**', 'bench/src/**', 'e2e/src/**', 'images/src/**'];
 const files = (ending: string): string[] => everywhere.map((folder) => `${folder}/*${ending}`);
 
 export default defineConfig({
@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: files('.test.ts'),
-          exclude: files('.{integration,netns}.test.ts'),
+          exclude: files('.{integration,netns,cluster}.test.ts'),
           testTimeout: 10_000,
         },
       },
@@ -41,6 +41,20 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: files('.cluster.test.ts'),
+          // What only a cluster made here can show is out of reach of one that KUBECONFIG names.
+          exclude: (process.env['KUBECONFIG'] ?? '') === '' ? [] : files('.own.cluster.test.ts'),
+          globalSetup: ['e2e/src/test-setup.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          // A first bring-up compiles Kubernetes.
+          hookTimeout: 1_800_000,
         },
       },
     ],

@@ -7,7 +7,7 @@ import { ROOT } from './runtime.mjs';
 
 const bin = (...parts) => join(ROOT, 'node_modules', ...parts);
 const cache = bin('.cache', 'eslint', '/');
-const sources = ['packages', 'examples', 'bench'].filter((folder) => existsSync(join(ROOT, folder)));
+const sources = ['packages', 'examples', 'bench', 'e2e', 'images'].filter((folder) => existsSync(join(ROOT, folder)));
 
 /** Two lanes, one per core: the compiler and the typed lint take nearly all of the time. */
 const LANES = [

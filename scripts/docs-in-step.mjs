@@ -10,12 +10,16 @@ import { ROOT } from './runtime.mjs';
 
 /** Environment variables, which look like error codes. */
 const VARIABLES = [
+  'AMBIT_CACHE',
+  'AMBIT_CLUSTER',
   'AMBIT_FAULTS',
+  'AMBIT_IMAGES',
   'AMBIT_KEEPER',
   'AMBIT_LOG_LEVEL',
   'AMBIT_PEER_ENVOY',
   'AMBIT_PEER_ZTUNNEL',
   'AMBIT_RUN_DIRECTORY',
+  'AMBIT_SNAPSHOT_DIR',
 ];
 
 /** Codes that end in a reason: the type whose members are the reasons. */
@@ -61,7 +65,10 @@ async function limits() {
 
 function codes() {
   const found = new Map();
-  for (const file of globSync(['packages/*/src/**/*.ts', 'bench/src/**/*.ts'], { cwd: ROOT })) {
+  for (const file of globSync(
+    ['packages/*/src/**/*.ts', 'bench/src/**/*.ts', 'e2e/src/**/*.ts', 'images/src/**/*.ts'],
+    { cwd: ROOT },
+  )) {
     if (isTest(file) || READERS.includes(file)) continue;
     // In quotes, and all of the text in them: comments and messages only speak of codes.
     for (const [, code = ''] of source(file).matchAll(/['`](AMBIT_[A-Z0-9_]+)(?=['`]|\$\{)/g)) {
@@ -95,6 +102,8 @@ async function metrics() {
   }
   for (const flag of HTTP_FLAGS)
     found.set(`Waypoint response flags ${flag}`, String(HTTP_FLAG_FACTS[flag].status ?? ''));
+  const { FAMILIES: AGENT_FAMILIES } = await load('packages/cni/src/metric-families.ts');
+  for (const { name, type, labels } of AGENT_FAMILIES) found.set(`cni ${name}`, `${type} ${labels.join(', ')}`.trim());
   const counters = /FAMILIES[^=]*= \{([^}]*)\}/.exec(source('packages/istiod-lite/src/serve/counters.ts'))?.[1] ?? '';
   for (const [, name] of counters.matchAll(/^ {2}(\w+):/gm)) found.set(`istiod-lite ${name}`, 'counter');
   for (const [, name] of source('packages/istiod-lite/src/main.ts').matchAll(/gauge\(\{\s*name: '(\w+)'/g)) {
@@ -124,7 +133,11 @@ const DOCUMENTS = [
     code: await metrics(),
     sections: true,
     facts: (section, [type = '', labels = '']) =>
-      section.endsWith(' labels') ? '' : ['waypoint', 'ztunnel'].includes(section) ? `${type} ${labels}`.trim() : type,
+      section.endsWith(' labels')
+        ? ''
+        : ['cni', 'waypoint', 'ztunnel'].includes(section)
+          ? `${type} ${labels}`.trim()
+          : type,
   },
 ];
 

@@ -1,0 +1,120 @@
+import { SERVER_PORTS } from '@ambit/local/check/clients/options';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bench } from '../mesh/bench.ts';
+import { installMesh, isMeshInstalled } from '../mesh/chart.ts';
+import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
+import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
+import type { PolicyLatencyReport } from '../programs/policy-latency.ts';
+import { testCluster } from '../test-cluster.ts';
+
+const NAMESPACE = 'check-policies';
+const HOST = `server.${NAMESPACE}`;
+
+const denyClient = {
+  apiVersion: 'security.istio.io/v1',
+  kind: 'AuthorizationPolicy',
+  metadata: { name: 'deny-client', namespace: NAMESPACE },
+  spec: {
+    action: 'DENY',
+    selector: { matchLabels: { app: 'server' } },
+    rules: [{ from: [{ source: { principals: [`cluster.local/ns/${NAMESPACE}/sa/client`] } }] }],
+  },
+};
+
+const strict = {
+  apiVersion: 'security.istio.io/v1',
+  kind: 'PeerAuthentication',
+  metadata: { name: 'strict', namespace: NAMESPACE },
+  spec: { mtls: { mode: 'STRICT' } },
+};
+
+/** What lets the client write policies. */
+function writerObjects(): object[] {
+  const metadata = { name: 'policy-writer', namespace: NAMESPACE };
+  return [
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: ['security.istio.io'], resources: ['authorizationpolicies'], verbs: ['create', 'delete'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', name: 'client', namespace: NAMESPACE }],
+    },
+  ];
+}
+
+describe('a policy', () => {
+  let bench: Bench;
+
+  beforeAll(async () => {
+    bench = new Bench(testCluster());
+    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
+    const [near = '', far = near] = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    const place = { namespace: NAMESPACE };
+    const outside = { 'istio.io/dataplane-mode': 'none' };
+    const server = {
+      ...place,
+      name: 'server',
+      node: far,
+      command: checkCommand('server'),
+      readyPort: SERVER_PORTS.echo,
+    };
+    await bench.apply([
+      {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: NAMESPACE, labels: { 'istio.io/dataplane-mode': 'ambient' } },
+      },
+      checkProgramsObject(NAMESPACE),
+      ...writerObjects(),
+      ...workloadObjects({ ...place, name: 'client', node: near, command: IDLE }),
+      ...workloadObjects({ ...place, name: 'outsider', node: near, command: IDLE, labels: outside }),
+      ...workloadObjects(server, SERVER_PORTS),
+    ]);
+    await bench.rolledOut(NAMESPACE, 'client', 'outsider', 'server');
+    await bench.reachable(NAMESPACE, 'client', HOST);
+    await bench.reachable(NAMESPACE, 'outsider', HOST);
+  });
+
+  afterAll(async () => {
+    await bench.remove('namespace', NAMESPACE);
+  });
+
+  it('judges new connections within 60 ms of the write, at the median', async () => {
+    const parameters = { host: HOST, port: SERVER_PORTS.greeting, policy: denyClient, rounds: 9 };
+    const command = checkCommand('policy-latency', JSON.stringify(parameters));
+    const report = await bench.exec<PolicyLatencyReport>(NAMESPACE, 'client', command, 60_000);
+    console.log(JSON.stringify(report));
+    expect(median(report.applied), JSON.stringify(report)).toBeLessThanOrEqual(60);
+    expect(median(report.deleted), JSON.stringify(report)).toBeLessThanOrEqual(60);
+  });
+
+  it.each([
+    ['with a selector', 'client', denyClient],
+    ['that demands mutual TLS', 'outsider', strict],
+  ])('%s cuts within a second the open connections that it forbids', async (_, from, policy) => {
+    const options = { host: HOST, rate: 0, held: 20, messageEvery: 20, duration: 8_000 };
+    const load = await bench.load(NAMESPACE, from, options);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    try {
+      await bench.apply([policy]);
+      const written = Date.now();
+      const { cuts } = await load.report;
+      const late = cuts.filter(({ at }) => at > written + 1_000);
+      // Whoever was cut opens anew, and is cut again.
+      expect(cuts.filter(({ openedAt }) => openedAt < written).length).toBeGreaterThanOrEqual(20);
+      expect(late.filter(({ openedAt }) => openedAt < written)).toEqual([]);
+    } finally {
+      await bench.remove('-n', NAMESPACE, policy.kind, policy.metadata.name);
+    }
+  });
+});
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.POSITIVE_INFINITY;
+}

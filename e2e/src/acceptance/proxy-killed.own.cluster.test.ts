@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OwnCluster } from '../cluster/own-cluster.ts';
+import { Bench } from '../mesh/bench.ts';
+import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { TwoWayLoad } from '../mesh/two-way-load.ts';
+import { ownTestCluster } from '../test-cluster.ts';
+
+const NAMESPACE = 'check-killed';
+
+describe('the proxy process of a node', () => {
+  let cluster: OwnCluster;
+  let bench: Bench;
+  let load: TwoWayLoad;
+
+  beforeAll(async () => {
+    cluster = ownTestCluster();
+    bench = new Bench(cluster);
+    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
+    const nodes = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    load = new TwoWayLoad(bench, NAMESPACE, nodes);
+    await load.deploy(2);
+  });
+
+  afterAll(async () => {
+    await controllers(2);
+    await bench.remove('namespace', NAMESPACE);
+  });
+
+  async function kill(node: string): Promise<void> {
+    const { code, stderr } = await cluster.inNode(node, ['pkill', '-KILL', '-f', 'ztunnel/bundle/proxy.js']);
+    expect(code, stderr).toBe(0);
+  }
+
+  async function controllers(replicas: number): Promise<void> {
+    const deployment = ['-n', MESH_NAMESPACE, 'deployment/istiod'];
+    await cluster.kubectl(['scale', ...deployment, `--replicas=${replicas}`]);
+    if (replicas > 0) await cluster.kubectl(['rollout', 'status', ...deployment, '--timeout=60s']);
+    else
+      await cluster.kubectl(['-n', MESH_NAMESPACE, 'wait', '--for=delete', 'pod', '-l', 'app=istiod', '--timeout=60s']);
+  }
+
+  it('is killed twice within a minute, the second time with the controller away: no new connection fails', async () => {
+    const report = await load.during(40_000, async (kills) => {
+      kills.now();
+      await kill('a');
+      await new Promise((resolve) => setTimeout(resolve, 8_000));
+      await controllers(0);
+      kills.now();
+      await kill('a');
+      await new Promise((resolve) => setTimeout(resolve, 5_000));
+      await controllers(2);
+    });
+    console.log(report.described);
+    expect(report.attempts).toBeGreaterThan(15_000);
+    expect(report.failed, report.described).toBe(0);
+    expect(report.lost, report.described).toBeLessThan(40);
+  });
+});
