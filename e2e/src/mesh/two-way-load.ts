@@ -4,10 +4,17 @@ import type { Bench, RunningLoad } from './bench.ts';
 import { IDLE, workloadObjects } from './check-pods.ts';
 import { checkCommand, checkProgramsObject } from './check-programs.ts';
 
-/** New connections a second from each of the two nodes. */
-const RATE = 250;
+/** New connections a second of each protocol from each of the two nodes: 500 in all. */
+const RATE = 84;
+const PROTOCOLS = ['http1', 'http2', 'tcp'] as const;
 /** From the word to kill to the end of the process and of all its connections, milliseconds at most. */
 const KILL_TAKES = 100;
+
+interface OneLoad {
+  readonly near: string;
+  readonly far: string;
+  readonly protocol: (typeof PROTOCOLS)[number];
+}
 
 /** What was seen from both sides. */
 export interface TwoWayReport {
@@ -16,6 +23,8 @@ export interface TwoWayReport {
   readonly failed: number;
   /** Those that were. */
   readonly lost: number;
+  /** Those that began after a moment, milliseconds since the epoch. */
+  readonly failedSince: (moment: number) => number;
   readonly cut: number;
   /** In words, for whoever reads a failed test. */
   readonly described: string;
@@ -23,7 +32,7 @@ export interface TwoWayReport {
 
 /**
  * A client and servers on each of two nodes of a namespace that is in the mesh; half of the load goes one way and half the
- * other, so that whatever happens on a node concerns it as client's and as server's.
+ * other, a third of it HTTP/1.1, a third HTTP/2 and a third lines over TCP, so that whatever happens on a node concerns it as client's and as server's.
  */
 export class TwoWayLoad {
   readonly #bench: Bench;
@@ -75,7 +84,8 @@ export class TwoWayLoad {
     happen: (kills: { now: () => void }) => Promise<void>,
     held = 0,
   ): Promise<TwoWayReport> {
-    const loads = await Promise.all(this.#sides.map(([near, far]) => this.#load(near, far, duration, held)));
+    const wanted = this.#sides.flatMap(([near, far]) => PROTOCOLS.map((protocol) => ({ near, far, protocol })));
+    const loads = await Promise.all(wanted.map((one) => this.#load(one, duration, held)));
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const since = Date.now();
     const moments: number[] = [];
@@ -90,14 +100,17 @@ export class TwoWayLoad {
       attempts: reports.reduce((sum, { attempts }) => sum + attempts.length, 0),
       failed: failed.length - lost.length,
       lost: lost.length,
+      failedSince: (moment) => failed.filter(({ startedAt }) => startedAt >= moment).length,
       cut: reports.reduce((sum, { cuts }) => sum + cuts.length, 0),
-      described: `it took ${took} ms; ${reports.map((report) => describe(report, since)).join('; ')}`,
+      described: `it took ${took} ms; ${reports.map((report, index) => `${wanted[index]?.protocol ?? ''}: ${describe(report, since)}`).join('; ')}`,
     };
   }
 
-  async #load(near: string, far: string, duration: number, held: number): Promise<RunningLoad> {
+  async #load({ near, far, protocol }: OneLoad, duration: number, held: number): Promise<RunningLoad> {
     const host = `server-${far}.${this.#namespace}`;
-    return await this.#bench.load(this.#namespace, `client-${near}`, { host, rate: RATE, held, duration });
+    // What stays open is the same whatever the new ones speak.
+    const options = { host, rate: RATE, protocol, held: protocol === 'tcp' ? held : 0, duration };
+    return await this.#bench.load(this.#namespace, `client-${near}`, options);
   }
 }
 

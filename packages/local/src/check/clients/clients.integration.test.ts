@@ -53,18 +53,21 @@ describe('the check server, seen by one connection', () => {
 });
 
 describe('the load client', () => {
-  it('opens connections at its rate and keeps others open', async () => {
-    const load = new Load({ host, rate: 200, held: 5, messageEvery: 20 });
-    await load.start();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const report = await load.stop();
-    expect(report.attempts.length).toBeGreaterThan(80);
-    expect(failures(report)).toEqual([]);
-    expect(describeCuts(report)).toMatch(/^0 of 5 open connections were cut, the slowest message took \d+ ms$/);
-    expect(report.messages).toBeGreaterThan(50);
-    expect(firstSuccessAfter(report, 0)).toBeDefined();
-    expect(latency(report, 0.5)).toBeLessThan(100);
-  });
+  it.each(['tcp', 'http1', 'http2'] as const)(
+    'opens %s connections at its rate and keeps others open',
+    async (protocol) => {
+      const load = new Load({ host, rate: 200, protocol, held: 5, messageEvery: 20 });
+      await load.start();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const report = await load.stop();
+      expect(report.attempts.length).toBeGreaterThan(80);
+      expect(failures(report)).toEqual([]);
+      expect(describeCuts(report)).toMatch(/^0 of 5 open connections were cut, the slowest message took \d+ ms$/);
+      expect(report.messages).toBeGreaterThan(50);
+      expect(firstSuccessAfter(report, 0)).toBeDefined();
+      expect(latency(report, 0.5)).toBeLessThan(100);
+    },
+  );
 
   it('reports each failure with its errno, and each connection that was cut', async () => {
     const load = new Load({ host, rate: 200, held: 2, messageEvery: 20, timeout: 500 });

@@ -1,9 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { type Timer, systemClock } from '@ambit/core/clock';
+import { exchangeOf } from './exchange.ts';
 import { Held } from './held.ts';
 import { Lookups } from './lookups.ts';
-import { type Attempt, CHECK_MARKER, type Cut, type LoadOptions, type LoadReport, SERVER_PORTS } from './options.ts';
+import type { Attempt, Cut, LoadOptions, LoadReport } from './options.ts';
 
 /** Milliseconds between two looks at how many connections are due. */
 const TICK = 2;
@@ -28,7 +29,7 @@ export class Load {
   #idle: (() => void) | undefined;
 
   constructor(options: LoadOptions) {
-    this.#options = { maxOpen: 3_000, held: 0, messageEvery: 100, timeout: 5_000, ...options };
+    this.#options = { maxOpen: 3_000, held: 0, messageEvery: 100, timeout: 5_000, protocol: 'tcp', ...options };
     this.#lookups = options.name === undefined ? undefined : new Lookups(options.name);
   }
 
@@ -80,12 +81,11 @@ export class Load {
   #exchange(): void {
     this.#open += 1;
     const startedAt = systemClock.wallTime();
-    const line = `${CHECK_MARKER} ${this.#opened}\n`;
+    const exchange = exchangeOf(this.#options.protocol, this.#opened);
     let connectedAt: number | undefined;
-    let answer = '';
+    let arrived: Buffer = Buffer.alloc(0);
     let done = false;
-    const socket = connect({ host: this.#options.host, port: SERVER_PORTS.echoOnce, noDelay: true });
-    socket.setEncoding('latin1');
+    const socket = connect({ host: this.#options.host, port: exchange.port, noDelay: true });
     const finish = (failure?: string): void => {
       if (done) return;
       done = true;
@@ -103,12 +103,13 @@ export class Load {
     }, this.#options.timeout);
     socket.on('connect', () => {
       connectedAt = systemClock.wallTime();
-      socket.write(line, 'latin1');
+      socket.write(exchange.words);
     });
-    socket.on('data', (text: string) => {
-      answer += text;
-      if (answer === line) finish();
-      else if (!line.startsWith(answer)) finish('wrong answer');
+    socket.on('data', (bytes: Buffer) => {
+      arrived = Buffer.concat([arrived, bytes]);
+      const verdict = exchange.judge(arrived);
+      if (verdict === 'answered') finish();
+      else if (verdict === 'wrong') finish('wrong answer');
     });
     socket.on('end', () => {
       finish(`end while ${phase()}`);

@@ -14,6 +14,10 @@ export const SERVER_PORTS = {
   reset: 7104,
   /** As `echoOnce`, for policies that close a port. */
   closedPort: 7105,
+  /** HTTP/1.1: answers with the path and ends the connection. */
+  http1: 7106,
+  /** HTTP/2 without TLS: answers one request and ends the connection. */
+  http2: 7107,
 } as const;
 
 export type ServerPort = keyof typeof SERVER_PORTS;
@@ -62,8 +66,10 @@ export interface DialResult {
 /** A load of new connections; see `load`. Times in milliseconds. */
 export interface LoadOptions {
   readonly host: string;
-  /** Connections opened per second, each with one exchange on the `echoOnce` port. 0 opens none. */
+  /** Connections opened per second, each with one exchange. 0 opens none. */
   readonly rate: number;
+  /** What they speak: lines on the `echoOnce` port, or HTTP. Default `tcp`. */
+  readonly protocol?: 'http1' | 'http2' | 'tcp';
   /** Connections under way at once; one that would be more is left out and reported. Default 3000. */
   readonly maxOpen?: number;
   /** Connections that stay open on the `echo` port and exchange one message each `messageEvery`. Default 0. */

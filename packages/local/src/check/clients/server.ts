@@ -1,9 +1,13 @@
 import { once } from 'node:events';
-import { type Socket, createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { type Server, type Socket, createServer } from 'node:net';
 import { systemClock } from '@ambit/core/clock';
 import { CHECK_MARKER, LATE_ANSWER_BYTES, SERVER_PORTS, type ServerEvent, type ServerPort } from './options.ts';
 
-const answers: Readonly<Record<ServerPort, (socket: Socket) => void>> = {
+type RawPort = Exclude<ServerPort, 'http1' | 'http2'>;
+
+const answers: Readonly<Record<RawPort, (socket: Socket) => void>> = {
   echo: (socket) => socket.pipe(socket),
   echoOnce: answerFirstLine,
   closedPort: answerFirstLine,
@@ -29,7 +33,7 @@ function answerFirstLine(socket: Socket): void {
 }
 
 /** Loads open hundreds of connections a second on these; a line for each would be most of the work. */
-const QUIET: ReadonlySet<ServerPort> = new Set(['echo', 'echoOnce']);
+const QUIET: ReadonlySet<RawPort> = new Set(['echo', 'echoOnce']);
 
 /** With an argument, SIGTERM ends the program when its last connection has ended. */
 const GRACEFUL = process.argv[2] === 'graceful';
@@ -38,9 +42,8 @@ function tell(event: ServerEvent): void {
   console.log(JSON.stringify(event));
 }
 
-/** Resolves when it listens. */
-async function serve(name: ServerPort): Promise<void> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+function rawServer(name: RawPort): Server {
+  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const from = socket.remoteAddress ?? '';
     const report = (event: ServerEvent['event'], errno?: string): void => {
       if (QUIET.has(name)) return;
@@ -53,6 +56,30 @@ async function serve(name: ServerPort): Promise<void> {
     );
     answers[name](socket);
   });
+}
+
+function http1Server(): Server {
+  return createHttpServer((request, response) => {
+    const body = `${request.url ?? ''}\n`;
+    response.writeHead(200, { connection: 'close', 'content-length': body.length }).end(body);
+  });
+}
+
+function http2Server(): Server {
+  const server = createHttp2Server();
+  server.on('sessionError', () => undefined);
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => undefined);
+    stream.on('close', () => stream.session?.close());
+    stream.respond({ ':status': 200 });
+    stream.end('ok\n');
+  });
+  return server;
+}
+
+/** Resolves when it listens. */
+async function serve(name: ServerPort): Promise<void> {
+  const server = name === 'http1' ? http1Server() : name === 'http2' ? http2Server() : rawServer(name);
   // What an orderly program does: takes nothing new, finishes what it has, and ends with that.
   if (GRACEFUL) process.on('SIGTERM', () => server.close());
   // A load of a thousand connections a second may arrive in one burst after an interruption.
