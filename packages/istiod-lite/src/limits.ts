@@ -42,7 +42,10 @@ export const CERTIFICATES_PER_NODE_PER_SECOND = 50;
 export const REFUSALS_PER_ADDRESS_BURST = 100;
 export const REFUSALS_PER_ADDRESS_PER_SECOND = 5;
 
-/** Keys (nodes, addresses) a rate limit remembers; the one unused for longest is forgotten first. */
+/** How long the same refusal of the same caller is not logged again, milliseconds. */
+export const REFUSAL_LOG_MS = 60_000;
+
+/** Keys (nodes, addresses, refusals) that rate limits and logs remember; the one unused for longest is forgotten first. */
 export const MAX_RATE_LIMIT_KEYS = 10_000;
 
 /** Megabytes that one client connection may make the server buffer. */
@@ -66,6 +69,9 @@ export const WAYPOINT_REPLICAS = 2;
 
 /** Characters of a condition's message; the API server takes 32,768, and nobody reads so many. */
 export const MAX_CONDITION_MESSAGE = 4_096;
+
+/** New things that are not honoured and that are named in the log at one time; all of them are at /debug/problems. */
+export const NOT_HONOURED_LINES = 20;
 
 /** Bytes of one overlay of a waypoint's objects. */
 export const MAX_OVERLAY_BYTES = 65_536;

@@ -45,10 +45,13 @@ async function run(options: Options): Promise<void> {
   const publisher = tree.add('publisher', new Publisher(cache, clock));
 
   // Objects become resources here, and the CA asks here for the pods of a node.
-  const { clusterId, clusterDomain, network, rootNamespace, trustDomain } = options;
+  const { clusterId, clusterDomain, network, revision, rootNamespace, trustDomain } = options;
   const { inCluster, readyWaypoints } = platform;
   const mesh = new MeshState({
-    settings: { clusterId, clusterDomain, network, rootNamespace, trustDomain, inCluster, sendDryRunPolicies: false },
+    settings: {
+      ...{ clusterId, clusterDomain, network, revision, rootNamespace, trustDomain, inCluster },
+      sendDryRunPolicies: false,
+    },
     publish: (snapshot) => {
       publisher.publish(snapshot.translation);
       platform.act(snapshot);
@@ -75,6 +78,7 @@ async function run(options: Options): Promise<void> {
         clients: () => serving.discovery?.clients() ?? [],
         metrics: () => counters.text(),
         listening: () => serving.server?.address,
+        notHonoured: () => platform.notHonoured,
         further: platform.pages,
       }),
     ),
@@ -111,17 +115,14 @@ async function run(options: Options): Promise<void> {
   await platform.publishRoots(authority);
 
   // Discovery: sends what changed to whom it lets in.
-  const access = new DiscoveryAccess({ authenticator, pods: mesh, podWait, settings, counters, log });
+  const access = new DiscoveryAccess({ authenticator, pods: mesh, podWait, settings, counters, clock, log });
   const discovery = new DeltaServer({
     cache,
     clock,
     authenticate: access.authenticate,
     onEvent: (event: DeltaServerEvent) => {
       if (event.kind === 'rejected') counters.count('pilot_total_xds_rejects', { type: event.typeUrl });
-      log[event.kind === 'rejected' || event.kind === 'refused' ? 'warn' : 'info'](
-        { ...event },
-        `discovery client ${event.kind}`,
-      );
+      log[levelOf(event)]({ ...event }, `discovery client ${event.kind}`);
     },
   });
   counters.gauge({ name: 'pilot_xds', help: 'Discovery clients.', read: () => discovery.clients().length });
@@ -129,6 +130,11 @@ async function run(options: Options): Promise<void> {
     name: 'ambit_leader',
     help: '1 for the replica that writes to the API server.',
     read: () => Number(platform.leading),
+  });
+  counters.gauge({
+    name: 'ambit_objects_not_honoured',
+    help: 'Objects that are not in force as they are written.',
+    read: () => mesh.notHonoured.length + platform.notHonoured.length,
   });
   counters.gauge({
     name: 'citadel_server_root_cert_expiry_timestamp',
@@ -145,6 +151,12 @@ async function run(options: Options): Promise<void> {
   const listening = await server.listen(options.listen, certificate.credentials);
 
   log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
+}
+
+/** Who is refused, and why, is told where it is decided. */
+function levelOf(event: DeltaServerEvent): 'debug' | 'info' | 'warn' {
+  if (event.kind === 'refused') return 'debug';
+  return event.kind === 'rejected' ? 'warn' : 'info';
 }
 
 /** From the start on: the first process of a container gets no signal that it does not ask for. */

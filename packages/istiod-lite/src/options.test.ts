@@ -33,9 +33,15 @@ describe('readOptions', () => {
       statusListen: { ip: '127.0.0.1', port: 15_014 },
     });
     expect(readOptions(['--waypoint-image', 'mine:1'], {}).waypointImage).toBe('mine:1');
+    expect([{}, { REVISION: '' }, { REVISION: 'blue' }].map((env) => readOptions([], env).revision)).toEqual([
+      'default',
+      'default',
+      'blue',
+    ]);
   });
 
   it.each<[string, string[], Record<string, string>, RegExp]>([
+    ['a revision that no label can carry', [...REQUIRED, '--revision', 'Blue!'], {}, /REVISION.*lower-case/],
     ['keys without a directory', ['--token-key', '/k'], {}, /--token-key goes with --config-dir/],
     ['a CA of files without a directory', ['--ca-dir', '/k'], {}, /--ca-dir goes with --config-dir/],
     ['no token key: there is no anonymous way', ['--config-dir', '/m'], {}, /--token-key/],

@@ -4,6 +4,7 @@ import { parseIp, parseSocketAddress, type SocketAddress } from '@ambit/core/add
 import { duration, readEnvironment, text, type Variable } from '@ambit/core/environment';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { waypointImage } from '@ambit/translation/waypoint-objects';
+import { DEFAULT_REVISION } from '@ambit/translation/translate/revision';
 import { RELEASE } from './release.ts';
 
 /** Each variable is an option too: `TOKEN_KEY` is `--token-key`, and the option wins. */
@@ -23,6 +24,7 @@ const TABLE = {
   serverNames: list('SERVER_NAMES', [], 'further names of the server certificate'),
   trustDomain: text('TRUST_DOMAIN', 'cluster.local', 'trust domain of all identities'),
   rootNamespace: text('ROOT_NAMESPACE', '', 'namespace of mesh-wide policies; empty: that of this replica'),
+  revision: revision('REVISION', DEFAULT_REVISION, 'revision of this control plane; empty: default'),
   clusterId: text('CLUSTER_ID', 'Kubernetes', 'name of the cluster'),
   network: text('NETWORK', '', 'network of pods that name none'),
   clusterDomain: text('CLUSTER_DOMAIN', 'cluster.local', 'suffix of Service names'),
@@ -51,6 +53,7 @@ export interface Options {
   readonly serverNames: readonly string[];
   readonly trustDomain: string;
   readonly rootNamespace: string;
+  readonly revision: string;
   readonly clusterId: string;
   readonly network: string;
   readonly clusterDomain: string;
@@ -121,6 +124,18 @@ function list(name: string, fallback: readonly string[], about: string): Variabl
       .split(',')
       .map((part) => part.trim())
       .filter((part) => part !== '');
+  return { name, about, fallback, parse };
+}
+
+/** What a label can carry. */
+function revision(name: string, fallback: string, about: string): Variable<string> {
+  const parse = (value: string): string => {
+    if (value === '') return fallback;
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)) {
+      throw new Error('must be at most 63 lower-case letters, digits and inner hyphens');
+    }
+    return value;
+  };
   return { name, about, fallback, parse };
 }
 

@@ -7,6 +7,11 @@ interface StoredObject {
   readonly [field: string]: unknown;
 }
 
+interface HeldList {
+  readonly response: ServerResponse;
+  readonly objects: () => StoredObject[];
+}
+
 interface OpenWatch {
   readonly collection: string;
   readonly isSelected: (object: StoredObject) => boolean;
@@ -28,8 +33,10 @@ export class TestKubernetes {
   readonly server: TestApiServer;
   /** Plurals of kinds that are not installed. */
   readonly absent: Set<string> = new Set();
+  /** Collections, `/apis/group/version/plural`, that are not served while the kind is in other versions. */
+  readonly absentIn: Set<string> = new Set();
   /** Plurals of kinds whose lists are not answered yet. */
-  readonly held: Map<string, ServerResponse[]> = new Map();
+  readonly held: Map<string, HeldList[]> = new Map();
   /** What a TokenReview is answered. */
   review: (token: string) => TokenReview['status'] = () => ({ authenticated: false });
   readonly #objects = new Map<string, Map<string, StoredObject>>();
@@ -87,7 +94,7 @@ export class TestKubernetes {
   release(plural: string): void {
     const waiting = this.held.get(plural) ?? [];
     this.held.delete(plural);
-    for (const response of waiting) sendJson(response, this.#list([]));
+    for (const { response, objects } of waiting) sendJson(response, this.#list(objects()));
   }
 
   #next(): string {
@@ -102,7 +109,7 @@ export class TestKubernetes {
       return;
     }
     const [, group = '', namespace = '', plural = '', name] = PATH.exec(url.pathname) ?? [];
-    if (this.absent.has(plural)) {
+    if (this.absent.has(plural) || this.absentIn.has(`${group}/${plural}`)) {
       sendStatus(response, 404, 'NotFound', 'the server could not find the requested resource');
       return;
     }
@@ -124,11 +131,11 @@ export class TestKubernetes {
       response.on('close', () => this.#watches.delete(watch));
       return;
     }
+    const objects = (): StoredObject[] =>
+      [...(this.#objects.get(collection)?.values() ?? [])].filter((object) => isSelected(object));
     const held = this.held.get(plural);
-    if (held === undefined) {
-      const objects = [...(this.#objects.get(collection)?.values() ?? [])];
-      sendJson(response, this.#list(objects.filter((object) => isSelected(object))));
-    } else held.push(response);
+    if (held === undefined) sendJson(response, this.#list(objects()));
+    else held.push({ response, objects });
   }
 
   #single(
@@ -140,7 +147,11 @@ export class TestKubernetes {
     const name = call.name ?? sent?.metadata.name ?? '';
     const key = namespace === '' ? name : `${namespace}/${name}`;
     const known = this.get(collection, key);
-    if (method === 'POST' && known !== undefined) sendStatus(response, 409, 'AlreadyExists', `${key} is there`);
+    if (method === 'DELETE') {
+      this.remove(collection, key);
+      if (known === undefined) sendStatus(response, 404, 'NotFound', `${key} is not there`);
+      else sendJson(response, known);
+    } else if (method === 'POST' && known !== undefined) sendStatus(response, 409, 'AlreadyExists', `${key} is there`);
     else if (method === 'GET' && known === undefined) sendStatus(response, 404, 'NotFound', `${key} is not there`);
     else if (sent === undefined) sendJson(response, known);
     else {

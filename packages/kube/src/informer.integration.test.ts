@@ -113,6 +113,27 @@ describe('following', () => {
     expect(changes).toEqual(['added a', 'added b', 'added c', 'modified a', 'deleted b']);
   });
 
+  it('keeps only what it is told to keep', async () => {
+    informer = new Informer<KubeObject>({
+      ...{ client, resource: PODS, clock: systemClock, log, onChange: follow },
+      keep: ({ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }) => ({
+        apiVersion,
+        kind,
+        metadata: {
+          ...{ name, namespace: namespace ?? '' },
+          ...(uid === undefined ? {} : { uid }),
+          ...(resourceVersion === undefined ? {} : { resourceVersion }),
+        },
+      }),
+    });
+    cluster.put('a', { large: '1' });
+    await live();
+    cluster.put('b', { large: '1' });
+    await converged();
+    expect(changes).toEqual(['added a', 'added b', 'modified b']);
+    expect(JSON.stringify([...informer.values()])).not.toContain('large');
+  });
+
   it('reads events however their bytes are split', async () => {
     const event = (object: KubeObject): string => `${JSON.stringify({ type: 'MODIFIED', object })}\n`;
     watchWith((response) => {

@@ -37,6 +37,8 @@ export interface InformerOptions<T extends KubeObject> extends Selection {
   readonly log: Logger;
   /** Called after `get` and `values` have taken the change in. What it throws is logged. */
   readonly onChange: (change: Change<T>) => void;
+  /** What is kept of an object, for kinds of which only a part is looked at: its metadata at least. Default: all. */
+  readonly keep?: (object: T) => T;
   /** Called after a list was taken in whole: all changes up to it have been given to `onChange`. */
   readonly onResync?: () => void;
   /** Called when `state` has changed. */
@@ -144,7 +146,7 @@ export class Informer<T extends KubeObject> implements Drainable {
   }
 
   async #list(): Promise<string | undefined> {
-    const { client, resource, clock } = this.#options;
+    const { client, resource, clock, keep } = this.#options;
     const { items, resourceVersion } = await client.list<T>(resource, this.#options);
     if (this.#isClosed()) return undefined;
     this.#unknownSince = undefined;
@@ -152,7 +154,7 @@ export class Informer<T extends KubeObject> implements Drainable {
     this.#listedAt = clock.now();
     this.#resyncAt = this.#listedAt + RESYNC_MS * (1 + RESUME_JITTER * this.#random());
     this.#recovered();
-    this.#takeOver(items);
+    this.#takeOver(keep === undefined ? items : items.map((item) => keep(item)));
     return resourceVersion;
   }
 
@@ -220,7 +222,9 @@ export class Informer<T extends KubeObject> implements Drainable {
   #take(event: WatchEvent): void {
     this.#position = event.resourceVersion;
     if (event.kind === 'bookmark') return;
-    for (const change of this.#store.take(event.kind, event.object as T)) {
+    const { keep } = this.#options;
+    const object = event.object as T;
+    for (const change of this.#store.take(event.kind, keep === undefined ? object : keep(object))) {
       if (this.#isClosed()) return;
       this.#tell(change);
     }

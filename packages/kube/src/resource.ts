@@ -119,6 +119,12 @@ export const AUTHORIZATION_POLICIES: Resource<'AuthorizationPolicy'> = namespace
   'authorizationpolicies',
   'AuthorizationPolicy',
 );
+export const REQUEST_AUTHENTICATIONS: Resource<'RequestAuthentication'> = namespaced(
+  'security.istio.io',
+  'v1',
+  'requestauthentications',
+  'RequestAuthentication',
+);
 export const PEER_AUTHENTICATIONS: Resource<'PeerAuthentication'> = namespaced(
   'security.istio.io',
   'v1',

@@ -196,7 +196,8 @@ function completeObject(checked: PlainObject, handling: KindHandling & { handlin
   const completed: Record<string, Plain> = Object.assign(bare(), checked, {
     metadata: Object.assign(bare(), metadata, { namespace }),
   });
-  if (['AuthorizationPolicy', 'PeerAuthentication'].includes(handling.kind)) completed['spec'] ??= bare();
+  if (['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication'].includes(handling.kind))
+    completed['spec'] ??= bare();
   return completed as unknown as ManifestObject;
 }
 

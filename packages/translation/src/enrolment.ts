@@ -48,11 +48,19 @@ export function isTerminal(pod: Pod): boolean {
 
 /** Whether a pod takes traffic: it is ready and not on its way out. */
 export function isReadyPod(pod: Pod): boolean {
-  return isServingPod(pod) && pod.metadata.deletionTimestamp === undefined;
+  return says(pod, 'Ready') && !isTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
-/** Whether a pod would serve what comes: its probes say so, even if it is on its way out. */
+/**
+ * Whether a pod would serve what comes, as far as its own node said last: its probes succeed, even if it is on its way out,
+ * or if the cluster has not heard of its node for a while and therefore calls its pods unready. After an outage of the API
+ * server that happens to all nodes at once.
+ */
 export function isServingPod(pod: Pod): boolean {
-  const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-  return ready && !isTerminal(pod);
+  if (isTerminal(pod)) return false;
+  return says(pod, 'Ready') || ((pod.spec.readinessGates ?? []).length === 0 && says(pod, 'ContainersReady'));
+}
+
+function says({ status }: Pod, condition: string): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === condition && value === 'True') === true;
 }

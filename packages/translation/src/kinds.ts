@@ -16,6 +16,12 @@ const GATEWAY_KINDS = [
   { kind: 'ReferenceGrant', scope: 'namespace' },
 ] as const;
 
+const SECURITY_KINDS = [
+  { kind: 'AuthorizationPolicy', scope: 'namespace' },
+  { kind: 'PeerAuthentication', scope: 'namespace' },
+  { kind: 'RequestAuthentication', scope: 'namespace' },
+] as const;
+
 const TRAFFIC_KINDS = [
   { kind: 'DestinationRule', scope: 'namespace' },
   { kind: 'VirtualService', scope: 'namespace' },
@@ -36,14 +42,8 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
   'networking.istio.io/v1': TRAFFIC_KINDS,
   'networking.istio.io/v1alpha3': TRAFFIC_KINDS,
   'networking.istio.io/v1beta1': TRAFFIC_KINDS,
-  'security.istio.io/v1': [
-    { kind: 'AuthorizationPolicy', scope: 'namespace' },
-    { kind: 'PeerAuthentication', scope: 'namespace' },
-  ],
-  'security.istio.io/v1beta1': [
-    { kind: 'AuthorizationPolicy', scope: 'namespace' },
-    { kind: 'PeerAuthentication', scope: 'namespace' },
-  ],
+  'security.istio.io/v1': SECURITY_KINDS,
+  'security.istio.io/v1beta1': SECURITY_KINDS,
 };
 
 const PODS = 'no pods are made of it; only Pod and Deployment run here';
@@ -73,7 +73,9 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   batch: { 'CronJob Job': PODS },
   'extensions.istio.io': { 'TrafficExtension WasmPlugin': WAYPOINT },
   'gateway.networking.k8s.io': {
-    'BackendTLSPolicy ListenerSet TCPRoute TLSRoute UDPRoute': WAYPOINT,
+    BackendTLSPolicy: WAYPOINT,
+    ListenerSet: 'a waypoint has the one listener of its Gateway',
+    'TCPRoute TLSRoute UDPRoute': WAYPOINT,
   },
   'networking.istio.io': {
     'EnvoyFilter ProxyConfig Sidecar': WAYPOINT,
@@ -84,7 +86,6 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'Ingress IngressClass': 'no ingress is served',
     NetworkPolicy: 'the network below the mesh enforces it, not the controller',
   },
-  'security.istio.io': { RequestAuthentication: WAYPOINT },
   'telemetry.istio.io': { Telemetry: 'telemetry is not configurable by objects' },
 };
 

@@ -12,6 +12,7 @@ import {
   objectName,
   type PeerAuthentication,
   type Pod,
+  type RequestAuthentication,
   type Service,
   type ServiceAccount,
 } from './objects.ts';
@@ -32,6 +33,7 @@ export interface Model {
   readonly peerAuthentications: ReadonlyMap<string, PeerAuthentication>;
   readonly pods: ReadonlyMap<string, Pod>;
   readonly referenceGrants: ReadonlyMap<string, ReferenceGrant>;
+  readonly requestAuthentications: ReadonlyMap<string, RequestAuthentication>;
   readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>;
   readonly services: ReadonlyMap<string, Service>;
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
@@ -144,6 +146,7 @@ function emptyMaps(): KindMaps {
     PeerAuthentication: new Map(),
     Pod: new Map(),
     ReferenceGrant: new Map(),
+    RequestAuthentication: new Map(),
     Service: new Map(),
     ServiceAccount: new Map(),
     VirtualService: new Map(),
@@ -170,6 +173,7 @@ function modelOf(maps: KindMaps): Model {
     peerAuthentications: maps.PeerAuthentication,
     pods: maps.Pod,
     referenceGrants: maps.ReferenceGrant,
+    requestAuthentications: maps.RequestAuthentication,
     serviceAccounts: maps.ServiceAccount,
     services: maps.Service,
     virtualServices: maps.VirtualService,

@@ -19,6 +19,7 @@ export type ManifestObject =
   | PeerAuthentication
   | Pod
   | ReferenceGrant
+  | RequestAuthentication
   | Service
   | ServiceAccount
   | VirtualService;
@@ -89,6 +90,8 @@ export interface PodSpec {
   readonly restartPolicy?: 'Always' | 'Never' | 'OnFailure';
   /** Seconds; absent: 30. */
   readonly terminationGracePeriodSeconds?: number;
+  /** Conditions of others on which readiness depends besides the containers' own. */
+  readonly readinessGates?: readonly { readonly conditionType: string }[];
 }
 
 export interface Container {
@@ -301,6 +304,19 @@ export interface PeerAuthenticationSpec {
   readonly mtls?: { readonly mode?: MutualTlsMode };
   /** Keys are ports of the workload, 1 to 65535. */
   readonly portLevelMtls?: Readonly<Record<string, { readonly mode?: MutualTlsMode }>>;
+}
+
+export interface RequestAuthentication {
+  readonly apiVersion: string;
+  readonly kind: 'RequestAuthentication';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly selector?: { readonly matchLabels?: Texts };
+    readonly targetRef?: PolicyTargetReference;
+    readonly targetRefs?: readonly PolicyTargetReference[];
+    /** Whose tokens are good, and where they are carried. */
+    readonly jwtRules?: readonly { readonly issuer?: string }[];
+  };
 }
 
 /** `namespace/name`, or the name of a cluster-wide object. */

@@ -17,6 +17,7 @@ import { convertAuthorizationPolicy } from './translate/authorization-policy.ts'
 import type { Condition } from './translate/condition.ts';
 import { Membership, type ServicePorts } from './translate/membership.ts';
 import { MutualTls } from './translate/peer-authentication.ts';
+import { requestAuthenticationCondition } from './translate/request-authentication.ts';
 import { convertService, isPublished, serviceKey } from './translate/service.ts';
 import { ServicePods } from './translate/service-pods.ts';
 import { ReadyServices } from './translate/serving.ts';
@@ -147,6 +148,7 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
       ...gateways.conditions(),
       ...policies.map(({ condition }) => condition),
       ...mutualTls.conditions(),
+      ...Array.from(model.requestAuthentications.values(), requestAuthenticationCondition),
       ...waypoints.conditions(),
       ...conditions,
       ...membership.conditions(),

@@ -11,6 +11,7 @@ import {
 import { type handleUnaryCall, type Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { CERTIFICATES_PER_NODE_BURST, CERTIFICATES_PER_NODE_PER_SECOND } from '../limits.ts';
 import type { Counters } from '../serve/counters.ts';
+import { RefusalLog } from '../serve/refusal-log.ts';
 import { addressOfPeer, type Authenticator } from './authenticator.ts';
 import type { CertificateAuthority, IssuedCertificate } from './authority.ts';
 import { readCertificateRequest } from './certificate-request.ts';
@@ -55,9 +56,11 @@ const FAILED = { code: status.UNAVAILABLE, details: 'the certificate could not b
 export class CertificateIssuer {
   readonly #parts: IssuerParts;
   readonly #perNode: RateLimit;
+  readonly #refusals: RefusalLog;
 
   constructor(parts: IssuerParts) {
     this.#parts = parts;
+    this.#refusals = new RefusalLog('no certificate is issued', parts);
     this.#perNode = new RateLimit(
       { burst: CERTIFICATES_PER_NODE_BURST, perSecond: CERTIFICATES_PER_NODE_PER_SECOND },
       parts.clock,
@@ -72,7 +75,7 @@ export class CertificateIssuer {
       (error: unknown) => {
         const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
         this.#parts.counters.count('citadel_server_refusal_count', { code });
-        this.#parts.log.warn({ code, address, reason: messageOf(error) }, 'no certificate is issued');
+        this.#refusals.note({ code, address, reason: messageOf(error) });
         callback(ANSWERS.get(code) ?? FAILED);
       },
     );

@@ -1,5 +1,6 @@
 import { ManualClock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
+import type { PostOptions } from '@ambit/kube/client-options';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MAX_TOKEN_REVIEWS, TOKEN_ACCEPTED_MS, TOKEN_REFUSED_MS, TOKEN_STALE_MS } from '../limits.ts';
 import { Counters } from '../serve/counters.ts';
@@ -31,7 +32,9 @@ beforeEach(() => {
   away = false;
   asked = [];
   hold = undefined;
-  const post = async <T extends object>(path: string, body: Partial<T>): Promise<T> => {
+  const post = async <T extends object>(path: string, body: Partial<T>, options: PostOptions = {}): Promise<T> => {
+    // A review whose answer was lost may be asked for again.
+    expect(options.repeatable).toBe(true);
     expect(path).toBe('/apis/authentication.k8s.io/v1/tokenreviews');
     asked.push((body as Partial<TokenReview>).spec ?? { token: '', audiences: [] });
     await hold;

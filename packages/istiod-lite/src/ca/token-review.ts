@@ -26,8 +26,8 @@ type Answer =
   | { readonly accepted: true; readonly caller: Caller; readonly at: number; readonly until: number }
   | { readonly accepted: false; readonly refusal: AmbitError; readonly at: number };
 
-/** A caller waits meanwhile, and comes again by itself. */
-const LIMITS = { timeout: TOKEN_REVIEW_TIMEOUT_MS, attempts: 2 } as const;
+/** A caller waits meanwhile, and comes again by itself. Asking twice changes nothing. */
+const LIMITS = { timeout: TOKEN_REVIEW_TIMEOUT_MS, attempts: 2, repeatable: true } as const;
 
 export interface ReviewedTokensParts {
   readonly client: Pick<KubeClient, 'post'>;

@@ -43,12 +43,19 @@ export class OwnedObjects {
       }
       if (contains(observed, object)) return false;
     }
-    const key = `${resource.kind} ${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+    const key = `${ownerUid} ${resource.kind} ${object.metadata.name}`;
     const mark = markOf(object, observed);
     if (observed !== undefined && this.#applied.get(key) === mark) return false;
     const result = await this.#client.apply(resource, object, { fieldManager: WAYPOINT_CONTROLLER, force: true });
     this.#applied.set(key, markOf(object, result));
     return true;
+  }
+
+  /** Forgets what was applied for Gateways but these, by their uid. */
+  retain(owners: ReadonlySet<string>): void {
+    for (const key of this.#applied.keys()) {
+      if (!owners.has(key.slice(0, key.indexOf(' ')))) this.#applied.delete(key);
+    }
   }
 
   async #find({ resource, object }: Wanted): Promise<KubeObject | undefined> {
@@ -61,7 +68,8 @@ export class OwnedObjects {
   }
 }
 
-function isOwned({ metadata }: KubeObject, uid: string): boolean {
+/** Whether an object is a Gateway's. */
+export function isOwned({ metadata }: Pick<KubeObject, 'metadata'>, uid: string): boolean {
   return metadata.ownerReferences?.some((owner) => owner.kind === 'Gateway' && owner.uid === uid) === true;
 }
 

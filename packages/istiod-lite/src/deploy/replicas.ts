@@ -19,6 +19,11 @@ export class ScaledElsewhere {
     return this.#found.get(deployment) === `${wanted} ${seen}`;
   }
 
+  /** Called with a Deployment that is gone. */
+  forget({ metadata: { namespace = '', name } }: KubeObject): void {
+    this.#found.delete(`${namespace}/${name}`);
+  }
+
   note(deployment: string, wanted: number, seen: number): void {
     this.#found.set(deployment, `${wanted} ${seen}`);
   }
@@ -42,6 +47,8 @@ export async function ensureReplicas(
   const { name, namespace } = deployment.metadata;
   const seen = fieldUnder(running?.spec, 'replicas');
   if (seen === replicas) return false;
+  // Whoever scales to none owns nothing: the API server leaves a number of 0 out of what it remembers of a Scale.
+  if (seen === 0) return false;
   const known = typeof seen === 'number' ? seen : -1;
   if (scaled.has(`${namespace}/${name}`, replicas, known)) return false;
   const scale: Scale = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace }, spec: { replicas } };

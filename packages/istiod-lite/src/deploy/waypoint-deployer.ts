@@ -12,11 +12,17 @@ import {
 } from '@ambit/kube/resource';
 import type { Gateway } from '@ambit/translation/gateway-objects';
 import { GATEWAY_NAME_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
-import { MANAGED_BY, MANAGED_LABEL, type WaypointObjectSettings } from '@ambit/translation/waypoint-objects';
+import {
+  MANAGED_BY,
+  MANAGED_LABEL,
+  type WaypointObjects,
+  type WaypointObjectSettings,
+} from '@ambit/translation/waypoint-objects';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { RawObject } from '../watch/api-object.ts';
 import { WorkQueue, type WorkQueueParts } from '../write/work-queue.ts';
 import { OwnedObjects } from './apply-owned.ts';
+import { deleteLeftBehind, isRolledOut } from './left-behind.ts';
 import { ParameterMaps } from './parameter-maps.ts';
 import { ensureReplicas, ScaledElsewhere } from './replicas.ts';
 import { waypointPlan } from './waypoint-plan.ts';
@@ -33,6 +39,8 @@ export interface WaypointDeployerParts extends Pick<WorkQueueParts, 'clock' | 'c
   readonly settings: WaypointObjectSettings;
   /** An object as it is known now; the deployer watches Deployments and PodDisruptionBudgets by itself. */
   readonly object: (kind: 'Gateway' | 'Service' | 'ServiceAccount', name: string) => RawObject | undefined;
+  /** All of a kind. */
+  readonly objects: (kind: 'Service' | 'ServiceAccount') => Iterable<RawObject>;
   /** Called when the problem of a Gateway, `namespace/name`, is another one now. */
   readonly onProblem: (gateway: string) => void;
 }
@@ -85,6 +93,8 @@ export class WaypointDeployer implements Drainable {
       }),
     );
     this.#parameters.watch(new Set(Array.from(this.#gateways.values(), parametersOf).filter((name) => name !== '')));
+    const owners = Array.from(this.#gateways.values(), ({ metadata }) => metadata.uid ?? '');
+    this.#owned.retain(new Set(owners));
     for (const key of this.#problems.keys()) if (!this.#gateways.has(key)) this.#problems.delete(key);
     for (const [key, gateway] of this.#gateways) if (before.get(key) !== gateway) this.#queue.add(key);
   }
@@ -117,7 +127,10 @@ export class WaypointDeployer implements Drainable {
     return new Informer<RawObject>({
       ...{ client, clock, log, resource },
       labelSelector: `${MANAGED_LABEL}=${MANAGED_BY}`,
-      onChange: ({ object }) => this.noticed(object),
+      onChange: ({ kind, object }) => {
+        if (kind === 'deleted') this.#scaled.forget(object);
+        this.noticed(object);
+      },
     });
   }
 
@@ -155,6 +168,7 @@ export class WaypointDeployer implements Drainable {
       }
       const running = this.#deployments.get(deployment.metadata.name, namespace);
       wrote.push(await ensureReplicas(this.#parts.client, { deployment, replicas, running, scaled: this.#scaled }));
+      wrote.push(await this.#cleanUp(gateway, plan.objects));
     } catch (error) {
       const reason = isVerdict(error) ? 'Invalid' : 'Pending';
       this.#report(key, { type: 'Programmed', reason, message: messageOf(error) });
@@ -162,6 +176,21 @@ export class WaypointDeployer implements Drainable {
     }
     this.#report(key, undefined);
     return wrote.includes(true);
+  }
+
+  /** What has the names of before goes when what has those of now can do without it. */
+  async #cleanUp(
+    gateway: Gateway,
+    { serviceAccount, service, deployment, podDisruptionBudget }: WaypointObjects,
+  ): Promise<boolean> {
+    const { client, objects } = this.#parts;
+    if (!isRolledOut(this.#deployments.get(deployment.metadata.name, gateway.metadata.namespace))) return false;
+    return await deleteLeftBehind(client, gateway, [
+      { resource: DEPLOYMENTS, name: deployment.metadata.name, known: this.#deployments.values() },
+      { resource: POD_DISRUPTION_BUDGETS, name: podDisruptionBudget.metadata.name, known: this.#budgets.values() },
+      { resource: SERVICES, name: service.metadata.name, known: objects('Service') },
+      { resource: SERVICE_ACCOUNTS, name: serviceAccount.metadata.name, known: objects('ServiceAccount') },
+    ]);
   }
 
   /** What goes with its Gateway must not be made again before the model has lost that. */

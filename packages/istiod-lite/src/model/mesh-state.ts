@@ -1,4 +1,5 @@
 import type { Clock } from '@ambit/core/clock';
+import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import { formatProblem, type ManifestProblem, type Position } from '@ambit/translation/manifest/problem';
 import { type BuiltModel, buildModel, type Model } from '@ambit/translation/model';
@@ -12,6 +13,7 @@ import type { Counters } from '../serve/counters.ts';
 import type { WaypointDirectory } from '../serve/waypoint-access.ts';
 import type { Configuration, Refusal } from '../watch/configuration.ts';
 import type { ReadyWaypoints } from './ready-waypoints.ts';
+import { ToldLines } from './told-lines.ts';
 
 /** What is in force, and what it was made of. */
 export interface MeshSnapshot {
@@ -41,11 +43,13 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
   #problems: readonly ManifestProblem[] = [];
   #notHonoured: readonly string[] = [];
   #podsOnNode = new Map<string, Pod[]>();
-  #told = new Set<string>();
+  #failure: string | undefined;
+  readonly #told: ToldLines;
   #waiting = new Set<() => void>();
 
   constructor(parts: MeshStateParts) {
     this.#parts = parts;
+    this.#told = new ToldLines(parts.log);
   }
 
   /** Undefined until a configuration was taken. */
@@ -60,10 +64,26 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
 
   /** Objects that are taken and not honoured as a cluster with Istio would, one line each. */
   get notHonoured(): readonly string[] {
-    return this.#notHonoured;
+    return this.#failure === undefined ? this.#notHonoured : [this.#failure, ...this.#notHonoured];
   }
 
+  /** One object that cannot be digested must not take down a controller, which would meet it again at its next start. */
   apply(configuration: Configuration): void {
+    try {
+      this.#apply(configuration);
+      this.#failure = undefined;
+    } catch (error) {
+      const failure = `the newest changes are not in force, what was before is: ${messageOf(error)}`;
+      this.#parts.counters.count('ambit_config_translation_errors_total');
+      if (failure !== this.#failure) {
+        const stack = error instanceof Error ? error.stack : undefined;
+        this.#parts.log.error({ code: 'AMBIT_INTERNAL', reason: messageOf(error), stack }, 'changes are not taken');
+      }
+      this.#failure = failure;
+    }
+  }
+
+  #apply(configuration: Configuration): void {
     const built = buildModel(configuration.sources);
     const { readyWaypoints } = this.#parts;
     const translation = translate(built.model, this.#parts.settings, { waypointsOnceReady: readyWaypoints.names });
@@ -117,9 +137,7 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     });
     const duplicates = built.problems.map((problem) => formatProblem(problem));
     this.#notHonoured = [...conditions, ...ignored];
-    const now = new Set([...duplicates, ...this.#notHonoured]);
-    for (const line of now) if (!this.#told.has(line)) this.#parts.log.warn(`not honoured as written: ${line}`);
-    this.#told = now;
+    this.#told.tell([...duplicates, ...this.#notHonoured]);
   }
 }
 

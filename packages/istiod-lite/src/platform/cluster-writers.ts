@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@ambit/core/clock';
 import type { Drainable } from '@ambit/core/drain';
+import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import type { KubeClient } from '@ambit/kube/client';
 import { LeaderElection } from '@ambit/kube/leader-election';
@@ -11,11 +12,12 @@ import { WAYPOINT_REPLICAS } from '../limits.ts';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { Options } from '../options.ts';
 import type { Counters } from '../serve/counters.ts';
+import { NotHonouredReport } from '../status/not-honoured-report.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { keyOf, type RawObject } from '../watch/api-object.ts';
+import type { KindState } from '../watch/kubernetes.ts';
 import type { WatchedKind } from '../watch/watched-kinds.ts';
-
-const LEASE = 'ambit-leader';
+import { LEADER_LEASE } from '../write/leader-lease.ts';
 
 export interface ClusterWritersParts {
   readonly client: KubeClient;
@@ -24,19 +26,24 @@ export interface ClusterWritersParts {
   readonly log: Logger;
   readonly counters: Counters;
   readonly object: (kind: WatchedKind, name: string) => RawObject | undefined;
+  /** All of a kind. */
+  readonly objects: (kind: WatchedKind) => Iterable<RawObject>;
 }
 
 /** Everything that is written to the API server, and the election of the one replica that writes it. */
 export class ClusterWriters implements Drainable {
+  readonly #log: Logger;
   readonly #election: LeaderElection;
   readonly #roots: RootConfigMaps;
   readonly #classes: GatewayClasses;
   readonly #deployer: WaypointDeployer;
   readonly #status: StatusWriter;
+  readonly #notHonoured: NotHonouredReport;
 
-  constructor({ options, object, ...parts }: ClusterWritersParts) {
+  constructor({ options, object, objects, ...parts }: ClusterWritersParts) {
     const { client, clock, log } = parts;
-    const { clusterDomain, clusterId, network, rootNamespace, trustDomain, waypointImage } = options;
+    this.#log = log;
+    const { clusterDomain, clusterId, network, revision, rootNamespace, trustDomain, waypointImage } = options;
     this.#roots = new RootConfigMaps(parts);
     this.#classes = new GatewayClasses(parts);
     this.#deployer = new WaypointDeployer({
@@ -47,11 +54,14 @@ export class ClusterWriters implements Drainable {
         replicas: WAYPOINT_REPLICAS,
       },
       object,
+      objects,
       onProblem: () => this.#status.deployed(),
     });
-    this.#status = new StatusWriter({ ...parts, clusterDomain, deployProblems: this.#deployer.problems, object });
+    const deployProblems = this.#deployer.problems;
+    this.#status = new StatusWriter({ ...parts, clusterDomain, revision, deployProblems, object });
+    this.#notHonoured = new NotHonouredReport({ ...parts, revision });
     this.#election = new LeaderElection({
-      ...{ client, clock, log, namespace: rootNamespace, name: LEASE },
+      ...{ client, clock, log, namespace: rootNamespace, name: LEADER_LEASE },
       // A pod that is killed and comes back under its name must not take its predecessor's Lease for its own.
       identity: `${options.podName}_${randomBytes(4).toString('hex')}`,
       onChange: (leading) => this.#lead(leading),
@@ -62,6 +72,16 @@ export class ClusterWriters implements Drainable {
     return this.#election.leading;
   }
 
+  /** Objects that nobody acts on, one line each. */
+  get notHonoured(): readonly string[] {
+    return this.#notHonoured.lines;
+  }
+
+  /** How the kinds of these are watched. */
+  notHonouredStates(): KindState[] {
+    return this.#notHonoured.states();
+  }
+
   start(rootsPem: string): void {
     this.#roots.start(rootsPem);
     this.#deployer.start();
@@ -69,10 +89,21 @@ export class ClusterWriters implements Drainable {
   }
 
   act(snapshot: MeshSnapshot): void {
-    this.#roots.act(snapshot.model);
-    this.#classes.act(snapshot.model);
-    this.#deployer.act(snapshot);
-    this.#status.act(snapshot);
+    const writers: readonly { readonly act: (snapshot: MeshSnapshot) => void }[] = [
+      { act: ({ model }) => this.#roots.act(model) },
+      { act: ({ model }) => this.#classes.act(model) },
+      this.#deployer,
+      this.#status,
+      this.#notHonoured,
+    ];
+    for (const writer of writers) {
+      try {
+        writer.act(snapshot);
+      } catch (error) {
+        // What one of them cannot digest must keep neither the others nor the proxies from it.
+        this.#log.error({ code: 'AMBIT_INTERNAL', reason: messageOf(error) }, 'a change cannot be acted on');
+      }
+    }
   }
 
   /** Called with every object of the model that changed, in whatever part. */
@@ -82,17 +113,19 @@ export class ClusterWriters implements Drainable {
   };
 
   async close(options: { deadline: number }): Promise<void> {
-    const writers = [this.#status, this.#deployer, this.#classes.queue, this.#roots];
+    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots];
     await Promise.all(writers.map((writer) => writer.close(options)));
     await this.#election.close(options);
   }
 
   destroy(): void {
-    for (const writer of [this.#status, this.#deployer, this.#classes.queue, this.#roots]) writer.destroy();
+    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots];
+    for (const writer of writers) writer.destroy();
     this.#election.destroy();
   }
 
   #lead(leading: boolean): void {
-    for (const writer of [this.#roots, this.#classes, this.#deployer, this.#status]) writer.lead(leading);
+    const writers = [this.#roots, this.#classes, this.#deployer, this.#status, this.#notHonoured];
+    for (const writer of writers) writer.lead(leading);
   }
 }

@@ -46,14 +46,27 @@ export class ClusterPlatform implements Platform {
     this.#writers = new ClusterWriters({
       ...{ client: this.#client, options, clock, log, counters },
       object: (kind, name) => this.#objects?.object(kind, name),
+      objects: (kind) => this.#objects?.objects(kind) ?? [],
     });
     this.pages = new Map([
-      ['/debug/sync', () => json({ leading: this.leading, kinds: this.#objects?.states() ?? [] })],
+      [
+        '/debug/sync',
+        () =>
+          json({
+            leading: this.leading,
+            kinds: this.#objects?.states() ?? [],
+            notHonoured: this.#writers.notHonouredStates(),
+          }),
+      ],
     ]);
   }
 
   get leading(): boolean {
     return this.#writers.leading;
+  }
+
+  get notHonoured(): readonly string[] {
+    return this.#writers.notHonoured;
   }
 
   configuration(onChange: (configuration: Configuration) => void): ConfigurationSource {

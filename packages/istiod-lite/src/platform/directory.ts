@@ -17,6 +17,8 @@ import type { Platform, PlatformParts } from './platform.ts';
 export class DirectoryPlatform implements Platform {
   readonly inCluster = false;
   readonly leading = false;
+  /** What a file holds is named where it stands. */
+  readonly notHonoured: readonly string[] = [];
   readonly tokens: TokenVerifier;
   readonly readyWaypoints: ReadyWaypoints;
   readonly pages: ReadonlyMap<string, () => StatusPage> = new Map();

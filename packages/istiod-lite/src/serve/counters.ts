@@ -6,6 +6,7 @@ const FAMILIES: Readonly<Record<CounterName, string>> = {
   ambit_config_reloads_total: 'Times the configuration changed what is served.',
   ambit_config_file_errors_total: 'Times a configuration file could not be taken.',
   ambit_config_object_errors_total: 'Times an object of the API server could not be taken, by kind.',
+  ambit_config_translation_errors_total: 'Times a change of the configuration could not be translated.',
   ambit_kube_write_errors_total: 'Writes to the API server that failed, by what was to be written.',
   ambit_kube_writes_total: 'Writes to the API server, by what was written.',
   ambit_token_reviews_total: 'Questions to the API server who a caller is, by answer.',
@@ -17,6 +18,7 @@ export type CounterName =
   | 'ambit_config_file_errors_total'
   | 'ambit_config_object_errors_total'
   | 'ambit_config_reloads_total'
+  | 'ambit_config_translation_errors_total'
   | 'ambit_kube_write_errors_total'
   | 'ambit_kube_writes_total'
   | 'ambit_token_reviews_total'

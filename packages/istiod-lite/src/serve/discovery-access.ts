@@ -1,3 +1,4 @@
+import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import type { ClientFacts, Visibility } from '@ambit/xds/client-facts';
@@ -11,6 +12,7 @@ import {
 import type { PodWait } from '../ca/pod-wait.ts';
 import type { Caller } from '../ca/caller.ts';
 import type { Counters } from './counters.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { claimedWaypoint, nodeVisibility, waypointVisibility, type WaypointDirectory } from './waypoint-access.ts';
 
 export interface DiscoveryAccessParts {
@@ -19,6 +21,7 @@ export interface DiscoveryAccessParts {
   readonly podWait: PodWait;
   readonly settings: NodeAuthorizationSettings;
   readonly counters: Counters;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -28,9 +31,11 @@ export interface DiscoveryAccessParts {
  */
 export class DiscoveryAccess {
   readonly #parts: DiscoveryAccessParts;
+  readonly #refusals: RefusalLog;
 
   constructor(parts: DiscoveryAccessParts) {
     this.#parts = parts;
+    this.#refusals = new RefusalLog('a discovery client is refused', parts);
   }
 
   readonly authenticate = async (facts: ClientFacts): Promise<Visibility> => {
@@ -40,7 +45,7 @@ export class DiscoveryAccess {
     } catch (error) {
       const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
       this.#parts.counters.count('ambit_xds_refusal_count', { code });
-      this.#parts.log.warn({ code, address, reason: messageOf(error) }, 'a discovery client is refused');
+      this.#refusals.note({ code, address, reason: messageOf(error) });
       if (code === 'AMBIT_TOKEN_UNCHECKED') {
         throw new AmbitError('AMBIT_XDS_REFUSED', 'callers cannot be told now', { source: 'system', retryable: true });
       }

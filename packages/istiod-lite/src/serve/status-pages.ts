@@ -13,6 +13,8 @@ export function statusPages(parts: {
   readonly clients: () => readonly string[];
   readonly metrics: () => string;
   readonly listening: () => SocketAddress | undefined;
+  /** Objects on which nobody acts, beside those of the mesh, one line each. */
+  readonly notHonoured: () => readonly string[];
   readonly further: ReadonlyMap<string, () => StatusPage>;
 }): ReadonlyMap<string, () => StatusPage> {
   return new Map<string, () => StatusPage>([
@@ -36,7 +38,7 @@ export function statusPages(parts: {
       () =>
         json({
           refused: parts.mesh.problems.map((problem) => formatProblem(problem)),
-          notHonoured: parts.mesh.notHonoured,
+          notHonoured: [...parts.mesh.notHonoured, ...parts.notHonoured()],
         }),
     ],
     ['/debug/clients', () => json(parts.clients())],

@@ -37,6 +37,8 @@ export class StatusServer implements Drainable {
       response.end(page.body);
     });
     this.#server.on('clientError', (_error, socket) => socket.destroy());
+    // A connection that cannot be taken (no descriptor left) is one page less, and no reason to stop.
+    this.#server.on('error', () => undefined);
   }
 
   /** The address it listens on. Throws `AMBIT_LISTEN`. */

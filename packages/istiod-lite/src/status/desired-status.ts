@@ -3,9 +3,9 @@ import type { WatchedKind } from '../watch/watched-kinds.ts';
 import type { ConditionFacts } from './condition-record.ts';
 
 /** What the status of an object is to say, as far as it is this controller's to say. */
-export type DesiredStatus =
+export type DesiredStatus<Kind extends string = WatchedKind> =
   /** Conditions of some types, beside those of others. */
-  | (Subject & {
+  | (Subject<Kind> & {
       readonly shape: 'conditions';
       /** All types that are this controller's; those without facts are taken away. */
       readonly types: readonly string[];
@@ -13,8 +13,9 @@ export type DesiredStatus =
       /** The schema takes the list as one value: others' conditions must be written with it. */
       readonly atomic: boolean;
     })
-  | (Subject & { readonly shape: 'parents'; readonly parents: readonly DesiredParent[] })
-  | (Subject & {
+  /** `ancestors`: the same under the names that policies have for it. */
+  | (Subject<Kind> & { readonly shape: 'ancestors' | 'parents'; readonly parents: readonly DesiredParent[] })
+  | (Subject<Kind> & {
       readonly shape: 'gateway';
       readonly conditions: readonly ConditionFacts[];
       /** Undefined: what stands there stays. */
@@ -22,14 +23,14 @@ export type DesiredStatus =
       readonly listeners: readonly DesiredListener[];
     });
 
-interface Subject {
-  readonly kind: WatchedKind;
+interface Subject<Kind extends string> {
+  readonly kind: Kind;
   /** `namespace/name`, or the name of a cluster-wide object. */
   readonly name: string;
   readonly fieldManager: string;
 }
 
-/** Of a route: what became of it at one of its parents. */
+/** What became of a route at one of its parents, or of a policy at one of its ancestors. */
 export interface DesiredParent {
   readonly parentRef: ParentReference;
   readonly conditions: readonly ConditionFacts[];
@@ -46,6 +47,6 @@ export interface GatewayAddress {
   readonly value: string;
 }
 
-export function statusKey({ kind, name }: Pick<DesiredStatus, 'kind' | 'name'>): string {
+export function statusKey({ kind, name }: { readonly kind: string; readonly name: string }): string {
   return `${kind} ${name}`;
 }

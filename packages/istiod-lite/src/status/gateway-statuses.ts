@@ -1,8 +1,10 @@
 import type { Gateway } from '@ambit/translation/gateway-objects';
 import { WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
 import { hboneListener } from '@ambit/translation/translate/waypoint/gateways';
+import { revisionOf } from '@ambit/translation/translate/revision';
 import type { DeployProblem } from '../deploy/waypoint-deployer.ts';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
+import { type RawObject, textUnder } from '../watch/api-object.ts';
 import { type ConditionFacts, factsOf } from './condition-record.ts';
 import type { DesiredListener, DesiredStatus, GatewayAddress } from './desired-status.ts';
 import type { FactsByObject } from './facts-by-object.ts';
@@ -11,17 +13,23 @@ export interface GatewayStatusParts {
   readonly clusterDomain: string;
   /** By `namespace/name`. */
   readonly deployProblems: ReadonlyMap<string, DeployProblem>;
-  /** The class of a Gateway that cannot be taken, as it is written. */
-  readonly classOf: (name: string) => string | undefined;
+  /** Gateways of others have their own controllers. */
+  readonly revision: string;
+  /** A Gateway as it is written, whether it can be taken or not. */
+  readonly raw: (name: string) => RawObject | undefined;
 }
 
-/** The statuses of the Gateways whose class is this controller's. */
+/** The statuses of the Gateways whose class and revision are this controller's. */
 export function gatewayStatuses(
   snapshot: MeshSnapshot,
   facts: FactsByObject,
   parts: GatewayStatusParts,
 ): DesiredStatus[] {
-  const { gateways, gatewayClasses } = snapshot.model;
+  const { gateways, gatewayClasses, namespaces } = snapshot.model;
+  const isOfRevision = (name: string): boolean => {
+    const metadata = parts.raw(name)?.metadata ?? gateways.get(name)?.metadata ?? { name: '' };
+    return revisionOf(metadata, namespaces.get(name.slice(0, name.indexOf('/')))) === parts.revision;
+  };
   const isOurs = (gatewayClass: string | undefined): boolean => {
     const controller = gatewayClasses.get(gatewayClass ?? '')?.spec.controllerName;
     return controller === undefined
@@ -29,7 +37,10 @@ export function gatewayStatuses(
       : controller === WAYPOINT_CONTROLLER;
   };
   return [...new Set([...gateways.keys(), ...facts.refused('Gateway')])]
-    .filter((name) => isOurs(gateways.get(name)?.spec.gatewayClassName ?? parts.classOf(name)))
+    .filter((name) => {
+      const gatewayClass = gateways.get(name)?.spec.gatewayClassName;
+      return isOfRevision(name) && isOurs(gatewayClass ?? textUnder(parts.raw(name)?.spec, 'gatewayClassName'));
+    })
     .map((name): DesiredStatus => {
       const conditions = conditionsOf(name, gateways.get(name)?.metadata.generation, facts, parts);
       return {

@@ -12,6 +12,7 @@ interface Row {
     | 'DestinationRule'
     | 'GatewayClass'
     | 'PeerAuthentication'
+    | 'RequestAuthentication'
     | 'Service'
     | 'VirtualService';
   readonly objects: (model: Model) => ReadonlyMap<string, { readonly metadata: Metadata }>;
@@ -42,6 +43,14 @@ const ROWS: readonly Row[] = [
     fieldManager: () => ZTUNNEL,
     atomic: true,
     refusal: { type: 'ZtunnelAccepted', reason: 'Invalid' },
+  },
+  {
+    kind: 'RequestAuthentication',
+    objects: (model) => model.requestAuthentications,
+    types: ['WaypointAccepted'],
+    fieldManager: () => WAYPOINT,
+    atomic: true,
+    refusal: { type: 'WaypointAccepted', reason: 'Invalid' },
   },
   {
     kind: 'VirtualService',

@@ -19,7 +19,7 @@ export function routeStatuses(
       const refused = facts.refusal(kind, name);
       const parents = new Map<string, DesiredParent>();
       const add = (parentRef: ParentReference, conditions: readonly ConditionFacts[]): void => {
-        if (!isOurs(parentRef, namespace, isWaypoint)) return;
+        if (!isOwnParent(parentRef, namespace, isWaypoint)) return;
         const key = JSON.stringify(parentRef);
         const known = parents.get(key)?.conditions ?? [];
         parents.set(key, { parentRef, conditions: [...known, ...conditions] });
@@ -43,7 +43,8 @@ export function routeStatuses(
   });
 }
 
-function isOurs(
+/** Whether a parent is for this controller to speak of. */
+export function isOwnParent(
   { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace, name }: ParentReference,
   ownNamespace: string,
   isWaypoint: (name: string) => boolean,

@@ -13,22 +13,23 @@ export interface StatusBody {
 
 /** The status to apply so that an object's says what is desired; undefined: it does already. `now`: milliseconds since the epoch. */
 export function statusBody(
-  desired: DesiredStatus,
+  desired: DesiredStatus<string>,
   { status }: Pick<RawObject, 'status'>,
   now: number,
 ): StatusBody | undefined {
   switch (desired.shape) {
     case 'conditions':
       return conditionsBody(desired, listUnder(status, 'conditions'), now);
+    case 'ancestors':
     case 'parents':
-      return parentsBody(desired, listUnder(status, 'parents'), now);
+      return parentsBody(desired, listUnder(status, desired.shape), now);
     case 'gateway':
       return gatewayBody(desired, status, now);
   }
 }
 
 function conditionsBody(
-  { conditions, types, atomic }: DesiredStatus & { shape: 'conditions' },
+  { conditions, types, atomic }: DesiredStatus<string> & { shape: 'conditions' },
   before: readonly unknown[],
   now: number,
 ): StatusBody | undefined {
@@ -39,26 +40,27 @@ function conditionsBody(
 }
 
 function parentsBody(
-  { parents }: DesiredStatus & { shape: 'parents' },
+  { shape, parents }: DesiredStatus<string> & { shape: 'ancestors' | 'parents' },
   before: readonly unknown[],
   now: number,
 ): StatusBody | undefined {
   const isOurs = (parent: unknown): boolean => textUnder(parent, 'controllerName') === WAYPOINT_CONTROLLER;
+  const reference = shape === 'parents' ? 'parentRef' : 'ancestorRef';
   const known = before.filter((parent) => isOurs(parent));
   let same = known.length === parents.length;
   const ours = parents.map(({ parentRef, conditions }) => {
-    const earlier = known.find((parent) => isSame(fieldUnder(parent, 'parentRef'), parentRef));
+    const earlier = known.find((parent) => isSame(fieldUnder(parent, reference), parentRef));
     const said = listUnder(earlier, 'conditions');
     const records = recordsOf(conditions, said, now);
     if (earlier === undefined || !saysAlready(said, records, typesOf(said, records))) same = false;
-    return { parentRef, controllerName: WAYPOINT_CONTROLLER, conditions: records };
+    return { [reference]: parentRef, controllerName: WAYPOINT_CONTROLLER, conditions: records };
   });
   if (same) return undefined;
-  return { status: { parents: [...before.filter((parent) => !isOurs(parent)), ...ours] }, locked: true };
+  return { status: { [shape]: [...before.filter((parent) => !isOurs(parent)), ...ours] }, locked: true };
 }
 
 function gatewayBody(
-  desired: DesiredStatus & { shape: 'gateway' },
+  desired: DesiredStatus<string> & { shape: 'gateway' },
   before: unknown,
   now: number,
 ): StatusBody | undefined {

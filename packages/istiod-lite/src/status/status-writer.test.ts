@@ -30,7 +30,7 @@ beforeEach(() => {
       },
     },
     ...{ clock: new ManualClock(), log: createLogger('test', { level: 'silent' }), counters: new Counters() },
-    ...{ clusterDomain: 'cluster.local', deployProblems: new Map() },
+    ...{ clusterDomain: 'cluster.local', revision: 'default', deployProblems: new Map() },
     object: (kind: WatchedKind, name: string) => (kind === 'Service' && name === 'shop/web' ? watched : undefined),
   });
 });
@@ -79,6 +79,18 @@ describe('a status writer', () => {
     await settled();
     watched = service('3', {});
     writer.noticed('Service', 'shop/web');
+    await settled();
+    expect(applied.length).toBe(2);
+  });
+
+  it('remembers nothing of an object that is gone: one that comes in its place is written to', async () => {
+    watched = service('1', { conditions: [{ type: 'istio.io/WaypointBound', status: 'True' }] });
+    take = () => watched;
+    writer.lead(true);
+    writer.act(snapshotOf(PLAIN));
+    await settled();
+    writer.act(snapshotOf('{apiVersion: v1, kind: Namespace, metadata: {name: shop}}'));
+    writer.act(snapshotOf(PLAIN));
     await settled();
     expect(applied.length).toBe(2);
   });

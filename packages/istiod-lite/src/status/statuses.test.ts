@@ -45,6 +45,12 @@ describe('statuses', () => {
     expect(subjects(claimed)).toContain('Gateway shop/unready');
   });
 
+  it('are not of Gateways of other revisions, wrong ones either', () => {
+    const statuses = statusesOf(snapshotOf(TEXT));
+    expect(statuses.map(({ kind, name }) => `${kind} ${name}`)).not.toContain('Gateway shop/blue');
+    expect(statuses.map(({ kind, name }) => `${kind} ${name}`)).toContain('Gateway shop/ready');
+  });
+
   it('are written once: what is said already is not said again', () => {
     for (const desired of statusesOf(snapshotOf(TEXT))) {
       const body = statusBody(desired, { status: {} }, NOW);

@@ -5,6 +5,7 @@ import { DEFAULT_SETTINGS } from '@ambit/translation/translate/settings';
 import type { DeployProblem } from '../deploy/waypoint-deployer.ts';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { Refusal } from '../watch/configuration.ts';
+import type { RawObject } from '../watch/api-object.ts';
 import type { DesiredStatus } from './desired-status.ts';
 import { FactsByObject } from './facts-by-object.ts';
 import { gatewayStatuses } from './gateway-statuses.ts';
@@ -25,10 +26,14 @@ export function statusesOf(
   deployProblems: ReadonlyMap<string, DeployProblem> = new Map(),
 ): DesiredStatus[] {
   const facts = new FactsByObject(snapshot);
-  const classOf = (): string => 'istio-waypoint';
+  const { revision } = DEFAULT_SETTINGS;
+  const raw = (name: string): RawObject | undefined => {
+    if (snapshot.model.gateways.has(name)) return undefined;
+    return { apiVersion: '', kind: 'Gateway', metadata: { name }, spec: { gatewayClassName: 'istio-waypoint' } };
+  };
   return [
     ...plainStatuses(snapshot.model, facts),
-    ...gatewayStatuses(snapshot, facts, { clusterDomain: 'cluster.local', deployProblems, classOf }),
+    ...gatewayStatuses(snapshot, facts, { clusterDomain: 'cluster.local', revision, deployProblems, raw }),
     ...routeStatuses(snapshot.model, facts, (name) => snapshot.translation.waypoints.has(name)),
   ];
 }

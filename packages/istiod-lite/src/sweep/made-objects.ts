@@ -16,11 +16,11 @@ import {
 } from '@ambit/kube/resource';
 import { WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
 import { MANAGED_BY, MANAGED_LABEL } from '@ambit/translation/waypoint-objects';
+import { LEADER_LEASE } from '../write/leader-lease.ts';
 
 /** Label of the controller's pods, as Istio's chart has it. */
 const CONTROLLER_SELECTOR = 'app=istiod';
 const ROOTS = 'istio-ca-root-cert';
-const LEASE = 'ambit-leader';
 /** Between two looks, in milliseconds. */
 const LOOK_MS = 500;
 /** Requests at a time. */
@@ -114,7 +114,7 @@ export async function deleteMadeObjects(
       removeIf<GatewayClass>(GATEWAY_CLASSES, [name], ({ spec }) => spec?.controllerName === WAYPOINT_CONTROLLER),
     );
   }
-  await attempt(`Lease ${namespace}/${LEASE}`, () => removeIf(LEASES, [LEASE, namespace], () => true));
+  await attempt(`Lease ${namespace}/${LEADER_LEASE}`, () => removeIf(LEASES, [LEADER_LEASE, namespace], () => true));
   return deleted;
 }
 

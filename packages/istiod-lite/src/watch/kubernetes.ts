@@ -51,7 +51,7 @@ export class KubernetesObjects implements ConfigurationSource {
       const kinds = absent.map(({ kind }) => kind);
       this.#parts.log.warn(
         { kinds },
-        'kinds are not installed, so nothing of them has an effect; are the CustomResourceDefinitions there?',
+        'kinds are not installed, so nothing of them has an effect: install their CustomResourceDefinitions (the chart base does); they are taken up within 10 s',
       );
     }
     this.#synced = true;
@@ -63,6 +63,11 @@ export class KubernetesObjects implements ConfigurationSource {
     const slash = name.indexOf('/');
     const informer = this.#informers.get(kind);
     return slash < 0 ? informer?.get(name) : informer?.get(name.slice(slash + 1), name.slice(0, slash));
+  }
+
+  /** All of a kind, in the same way. */
+  objects(kind: WatchedKind): Iterable<RawObject> {
+    return this.#informers.get(kind)?.values() ?? [];
   }
 
   states(): KindState[] {

@@ -72,6 +72,20 @@ describe('an object that is wrong', () => {
       { mtls: { mode: 'STRICT' } },
     ],
     [
+      'tokens asked for by a rule that is newer',
+      'RequestAuthentication',
+      { targetRefs: [{ kind: 'Service', name: 'web' }], jwtRules: [{ newer: 1 }] },
+      {},
+      { targetRefs: [{ kind: 'Service', name: 'web' }], jwtRules: [{}] },
+    ],
+    [
+      'tokens asked for at a target that says more than is known',
+      'RequestAuthentication',
+      { targetRefs: [{ kind: 'Service', name: 'web', sectionName: 'http' }, 7] },
+      {},
+      { targetRefs: [{ kind: 'Service', name: 'web' }], jwtRules: [{}] },
+    ],
+    [
       'a waypoint that was ready once',
       'Gateway',
       { gatewayClassName: 'istio-waypoint', listeners: [], newer: 1 },

@@ -1,12 +1,12 @@
 import { decodeApiObject } from '@ambit/translation/decode';
 import type { DecodedObject } from '@ambit/translation/decode';
-import { fieldUnder, listUnder, type RawObject, readableObject } from './api-object.ts';
+import { fieldUnder, listUnder, type RawObject, readableObject, textUnder } from './api-object.ts';
 import { WATCHED, type WatchedKind } from './watched-kinds.ts';
 
 /**
  * What holds in place of an object that cannot be taken and of which no good state is known, so that a controller that
  * starts anew opens nothing: a policy that lets nothing through where it would have judged, mutual TLS where it would have
- * been chosen, and a waypoint where one was. Undefined for every other kind and for what cannot be read at all.
+ * been chosen, tokens asked for where they would have been, and a waypoint where one was. Undefined for every other kind and for what cannot be read at all.
  */
 export function substituteFor(kind: WatchedKind, object: RawObject): DecodedObject | undefined {
   for (const spec of substitutes(kind, object)) {
@@ -26,11 +26,25 @@ function substitutes(kind: WatchedKind, { spec, status }: RawObject): Record<str
     const closed = { mtls: { mode: 'STRICT' } };
     return [{ ...closed, ...fieldsOf(spec, ['selector']) }, closed];
   }
+  if (kind === 'RequestAuthentication') {
+    const closed = { jwtRules: [{}] };
+    const targets = [fieldUnder(spec, 'targetRef'), ...listUnder(spec, 'targetRefs')].flatMap(readableTarget);
+    return [
+      { ...closed, ...fieldsOf(spec, ['selector', 'targetRef', 'targetRefs']) },
+      ...(targets.length === 0 ? [] : [{ ...closed, targetRefs: targets.slice(0, 16) }]),
+    ];
+  }
   if (kind === 'Gateway' && listUnder(status, 'addresses').length > 0) {
     const listeners = [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }];
     return [{ ...fieldsOf(spec, ['gatewayClassName']), listeners }];
   }
   return [];
+}
+
+/** As much of a target as tells what it is. */
+function readableTarget(target: unknown): Record<string, string>[] {
+  const [kind, name] = [textUnder(target, 'kind'), textUnder(target, 'name')];
+  return kind === undefined || name === undefined ? [] : [{ kind, name }];
 }
 
 function fieldsOf(value: unknown, names: readonly string[]): Record<string, unknown> {

@@ -29,6 +29,16 @@ export const ISTIO_FIELDS: Readonly<Record<string, string>> = {
   PeerAuthentication:
     'apiVersion:string! kind:string! metadata:ObjectMeta! spec:PeerAuthenticationSpec status:IstioStatus',
   PeerAuthenticationSpec: 'selector:WorkloadSelector mtls:MutualTls portLevelMtls:MutualTls{}',
+  RequestAuthentication:
+    'apiVersion:string! kind:string! metadata:ObjectMeta! spec:RequestAuthenticationSpec status:IstioStatus',
+  RequestAuthenticationSpec:
+    'selector:WorkloadSelector targetRef:PolicyTargetReference targetRefs:PolicyTargetReference[16] jwtRules:JwtRule[4096]',
+  JwtRule:
+    'issuer:text audiences:text[] jwksUri:text jwks_uri:text jwks:string fromHeaders:JwtHeader[] fromParams:text[] ' +
+    'fromCookies:text[] outputPayloadToHeader:string forwardOriginalToken:boolean outputClaimToHeaders:ClaimToHeader[] ' +
+    'timeout:istio-duration spaceDelimitedClaims:text[64]',
+  JwtHeader: 'name:text! prefix:string',
+  ClaimToHeader: 'header:text! claim:text!',
   MutualTls: 'mode:UNSET|DISABLE|PERMISSIVE|STRICT',
   IstioStatus: 'conditions:any[] validationMessages:any[] observedGeneration:any',
 };

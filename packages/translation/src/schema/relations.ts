@@ -2,7 +2,7 @@ import type { Findings } from './check.ts';
 import { entryOf, type Located } from '../manifest/located.ts';
 import type { ManifestObject } from '../objects.ts';
 import { checkGateway, checkGrpcRoute, checkHttpRoute } from './gateway-relations.ts';
-import { checkAuthorizationPolicy, checkPeerAuthentication } from './security-relations.ts';
+import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security-relations.ts';
 import { checkDestinationRule, checkVirtualService } from './traffic-relations.ts';
 import { checkDeployment, checkEndpointSlice, checkPodSpec, checkService } from './workload-relations.ts';
 
@@ -29,6 +29,9 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
       break;
     case 'Pod':
       checkPodSpec(object.spec, ['spec'], report);
+      break;
+    case 'RequestAuthentication':
+      checkRequestAuthentication(object, report);
       break;
     case 'Service':
       checkService(object, report);

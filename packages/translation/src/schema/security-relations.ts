@@ -1,6 +1,13 @@
 import { parseCidr } from '@ambit/core/cidr';
 import { quoted } from '../manifest/problem.ts';
-import type { AuthorizationPolicy, PeerAuthentication, PolicyRule, RuleCondition, RuleSource } from '../objects.ts';
+import type {
+  AuthorizationPolicy,
+  PeerAuthentication,
+  PolicyRule,
+  RequestAuthentication,
+  RuleCondition,
+  RuleSource,
+} from '../objects.ts';
 import type { ReportAt } from './relations.ts';
 import { suggestionFor } from './suggestion.ts';
 
@@ -26,14 +33,25 @@ const CONDITION_KEYS = [
 ];
 
 export function checkAuthorizationPolicy({ spec }: AuthorizationPolicy, report: ReportAt): void {
-  const targets = [spec.selector, spec.targetRef, spec.targetRefs].filter((target) => target !== undefined);
-  if (targets.length > 1) report(['spec'], 'only one of selector, targetRef and targetRefs may be given');
+  checkTargets(spec, report);
   if (spec.action === 'CUSTOM' && spec.provider === undefined)
     report(['spec', 'provider'], 'the action CUSTOM needs a provider');
   if (spec.action !== 'CUSTOM' && spec.provider !== undefined) {
     report(['spec', 'provider'], 'only the action CUSTOM has a provider');
   }
   (spec.rules ?? []).forEach((rule, index) => checkRule(rule, ['spec', 'rules', index], report));
+}
+
+export function checkRequestAuthentication({ spec }: RequestAuthentication, report: ReportAt): void {
+  checkTargets(spec, report);
+}
+
+function checkTargets(
+  { selector, targetRef, targetRefs }: { selector?: unknown; targetRef?: unknown; targetRefs?: unknown },
+  report: ReportAt,
+): void {
+  const targets = [selector, targetRef, targetRefs].filter((target) => target !== undefined);
+  if (targets.length > 1) report(['spec'], 'only one of selector, targetRef and targetRefs may be given');
 }
 
 // An empty list or map inside a rule would constrain nothing and so widen it, which nobody means who writes it.

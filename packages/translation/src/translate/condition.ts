@@ -27,7 +27,7 @@ export type ConditionType =
   | 'ResolvedWaypoints'
   /** Service or Namespace: bound to a waypoint. */
   | 'istio.io/WaypointBound'
-  /** AuthorizationPolicy, DestinationRule, VirtualService: enforced by a waypoint. */
+  /** AuthorizationPolicy, DestinationRule, RequestAuthentication, VirtualService: enforced by a waypoint. */
   | 'WaypointAccepted'
   /** AuthorizationPolicy, PeerAuthentication: enforced by the node proxies. */
   | 'ZtunnelAccepted';

@@ -2,8 +2,8 @@ import { isReadyPod, isServingPod } from '../enrolment.ts';
 import type { Endpoint, Pod } from '../objects.ts';
 
 /**
- * Which Services have an endpoint that is ready. Where none is, endpoints that terminate and still serve are published as
- * healthy, as kube-proxy uses them: the wire knows healthy and unhealthy alone, and node proxies, Istio's too, drop what
+ * Which Services have an endpoint that is ready. Where none is, endpoints that still serve are published as healthy, be it
+ * that they terminate, as kube-proxy uses them too, or that their node is not heard of: the wire knows healthy and unhealthy alone, and node proxies, Istio's too, drop what
  * is unhealthy, so that only the controller can tell a pod that still serves from one that does not serve yet.
  */
 export class ReadyServices {

@@ -1,3 +1,5 @@
+import { DEFAULT_REVISION } from './revision.ts';
+
 /** What the mesh is called and where its mesh-wide objects stand. */
 export interface TranslationSettings {
   readonly clusterId: string;
@@ -12,6 +14,8 @@ export interface TranslationSettings {
   readonly sendDryRunPolicies: boolean;
   /** The objects are a cluster's: other controllers act on classes of theirs, and parameters of Gateways can be read. */
   readonly inCluster: boolean;
+  /** Gateways of other revisions (`istio.io/rev`) are left to the control planes of these. */
+  readonly revision: string;
 }
 
 export const DEFAULT_SETTINGS: TranslationSettings = {
@@ -22,4 +26,5 @@ export const DEFAULT_SETTINGS: TranslationSettings = {
   network: '',
   sendDryRunPolicies: false,
   inCluster: false,
+  revision: DEFAULT_REVISION,
 };

@@ -21,7 +21,7 @@ interface WaypointReference {
 
 /** What a label that asks for a waypoint leads to. */
 export interface WaypointBinding {
-  /** The waypoint that serves the object, ready or not; undefined: none does. */
+  /** The waypoint of this control plane that serves the object, ready or not; undefined: none does. */
   readonly waypoint: Waypoint | undefined;
   /** Policies wait at the waypoint. */
   readonly judged: boolean;
@@ -89,10 +89,16 @@ export class Waypoints {
     // Of a waypoint that is not there nobody knows which class it would be of.
     const classes = waypoint === undefined ? WAYPOINT_CLASSES : [waypoint.gateway.spec.gatewayClassName];
     const judged = this.#parts.judged.has(object, key, classes);
-    const served = obstacle?.attached !== false && waypoint?.refusal === undefined ? waypoint : undefined;
+    const revision = waypoint?.otherRevision;
+    const isServed = obstacle?.attached !== false && waypoint?.refusal === undefined && revision === undefined;
+    const served = isServed ? waypoint : undefined;
     const address = this.#addressOf(reference, waypoint);
     const said = (status: Condition['status'], reason: string, message: string): Condition =>
       conditionOf(object, 'istio.io/WaypointBound', status, reason, message);
+    if (obstacle === undefined && revision !== undefined) {
+      const condition = said('True', 'WaypointAccepted', `bound to waypoint ${key} of revision ${revision}`);
+      return { waypoint: served, judged: false, address, condition };
+    }
     if (obstacle === undefined) {
       const condition = judged
         ? said(
@@ -125,10 +131,9 @@ export class Waypoints {
       const message = `waypoint ${key} does not admit the namespace ${namespaceOf(object)}`;
       return { reason: 'AttachmentDenied', message, attached: false };
     }
-    if (object.kind === 'Pod' || (waypoint.purpose !== 'service' && waypoint.purpose !== 'all')) {
-      const message =
-        object.kind === 'Pod' ? 'waypoints serve no single pods' : `waypoint ${key} is for ${waypoint.purpose}`;
-      return { reason: 'UnsupportedTrafficType', message, attached: false };
+    const unsupported = unsupportedTraffic(object, key, waypoint);
+    if (unsupported !== undefined) {
+      return { reason: 'UnsupportedTrafficType', message: unsupported, attached: false };
     }
     return waypoint.ready ? undefined : unready(`waypoint ${key} is not ready`);
   }
@@ -160,6 +165,17 @@ export class Waypoints {
       hboneMtlsPort: HBONE_PORT,
     });
   }
+}
+
+/** Waypoints of other control planes may serve single pods, ours do not. */
+function unsupportedTraffic(
+  { kind }: Namespace | Pod | Service,
+  key: string,
+  { purpose, otherRevision }: Waypoint,
+): string | undefined {
+  if (kind === 'Pod' && otherRevision === undefined) return 'waypoints serve no single pods';
+  const wanted = kind === 'Pod' ? 'workload' : 'service';
+  return purpose === wanted || purpose === 'all' ? undefined : `waypoint ${key} is for ${purpose}`;
 }
 
 function namespaceOf({ kind, metadata }: Namespace | Pod | Service): string {

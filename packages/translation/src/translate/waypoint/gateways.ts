@@ -1,10 +1,11 @@
 import { HBONE_PORT } from '@ambit/mesh/ports';
-import { isReadyPod } from '../../enrolment.ts';
+import { isServingPod } from '../../enrolment.ts';
 import type { Gateway, GatewayListener } from '../../gateway-objects.ts';
 import { selectorHolds, valueOf } from '../../labels.ts';
 import type { Model } from '../../model.ts';
 import { objectName, type Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
+import { revisionOf } from '../revision.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from './deployed-names.ts';
 import { replicasOf } from './replicas.ts';
@@ -24,13 +25,15 @@ export interface Waypoint {
   /** The Service in front of its pods. */
   readonly serviceName: string;
   readonly serviceAccount: string;
-  /** Its Service and a ready pod are there. */
+  /** Its Service and a ready pod are there; of another revision: its status says where it is. */
   readonly ready: boolean;
   /** Its status says where it is or was: it was ready at some time. */
   readonly hadAddress: boolean;
+  /** The revision of the other control plane that runs and programs it; undefined: it is ours. */
+  readonly otherRevision: string | undefined;
 }
 
-/** What the controller needs to know of a waypoint. */
+/** What the controller needs to know of a waypoint of its own revision. */
 export interface WaypointFacts {
   /** Its pods run as this account of the Gateway's namespace. */
   readonly serviceAccount: string;
@@ -46,27 +49,33 @@ export interface WaypointFacts {
 export class WaypointGateways {
   readonly #model: Model;
   readonly #inCluster: boolean;
+  readonly #revision: string;
   readonly #waypoints = new Map<string, Waypoint>();
 
-  constructor(model: Model, { inCluster }: Pick<TranslationSettings, 'inCluster'>) {
+  constructor(model: Model, { inCluster, revision }: Pick<TranslationSettings, 'inCluster' | 'revision'>) {
     this.#model = model;
     this.#inCluster = inCluster;
+    this.#revision = revision;
     const gatewaysWithPods = new Set(
       [...model.pods.values()]
-        .filter((pod) => isReadyPod(pod))
+        .filter((pod) => isServingPod(pod))
         .map(({ metadata }) => `${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`),
     );
     for (const [key, gateway] of model.gateways) {
       if (!this.#isWaypointClass(gateway.spec.gatewayClassName)) continue;
       const { name, serviceAccount } = deployedNamesOf(gateway);
+      const hadAddress = (gateway.status?.addresses ?? []).length > 0;
+      const otherRevision = this.#otherRevisionOf(gateway);
+      const isHere = gatewaysWithPods.has(key) && model.services.has(`${gateway.metadata.namespace}/${name}`);
       this.#waypoints.set(key, {
         gateway,
-        refusal: this.#refusalOf(gateway),
+        refusal: otherRevision === undefined ? this.#refusalOf(gateway) : undefined,
         purpose: this.#purposeOf(gateway),
         serviceName: name,
         serviceAccount,
-        ready: gatewaysWithPods.has(key) && model.services.has(`${gateway.metadata.namespace}/${name}`),
-        hadAddress: (gateway.status?.addresses ?? []).length > 0,
+        ready: otherRevision === undefined ? isHere : hadAddress,
+        hadAddress,
+        otherRevision,
       });
     }
   }
@@ -88,15 +97,21 @@ export class WaypointGateways {
     return WAYPOINT_CLASSES.includes(name) && (controller === undefined || controller === WAYPOINT_CONTROLLER);
   }
 
-  /** All of them by `namespace/name`. */
+  /** Those of this revision by `namespace/name`. */
   facts(): ReadonlyMap<string, WaypointFacts> {
     return new Map(
-      Array.from(this.#waypoints, ([key, waypoint]): [string, WaypointFacts] => {
-        const { serviceAccount, serviceName, ready, refusal } = waypoint;
+      [...this.#waypoints].flatMap(([key, waypoint]): [string, WaypointFacts][] => {
+        const { serviceAccount, serviceName, ready, refusal, otherRevision } = waypoint;
+        if (otherRevision !== undefined) return [];
         const accepted = refusal === undefined;
-        return [key, { serviceAccount, serviceName, accepted, ready: ready && accepted }];
+        return [[key, { serviceAccount, serviceName, accepted, ready: ready && accepted }]];
       }),
     );
+  }
+
+  #otherRevisionOf({ metadata }: Gateway): string | undefined {
+    const revision = revisionOf(metadata, this.#model.namespaces.get(metadata.namespace));
+    return revision === this.#revision ? undefined : revision;
   }
 
   /** Whether a waypoint takes what belongs to a namespace. */
@@ -149,7 +164,11 @@ export class WaypointGateways {
       const message = `its class ${gatewayClassName} is not served, only ${SERVED} are`;
       return [conditionOf(gateway, 'Accepted', 'False', 'Pending', message)];
     }
-    const { refusal, serviceName } = waypoint;
+    const { refusal, serviceName, otherRevision } = waypoint;
+    if (otherRevision !== undefined) {
+      const message = `it is left to the control plane of revision ${otherRevision}, and this one is ${this.#revision}`;
+      return [conditionOf(gateway, 'Accepted', 'False', 'Pending', message)];
+    }
     if (refusal !== undefined) return [conditionOf(gateway, 'Accepted', 'False', refusal.reason, refusal.message)];
     const accepted = conditionOf(gateway, 'Accepted', 'True', 'Accepted', `a waypoint for ${waypoint.purpose}`);
     const programmed = (status: Condition['status'], reason: string, message: string): Condition[] => {

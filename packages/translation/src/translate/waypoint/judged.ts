@@ -1,7 +1,8 @@
 import { valueOf } from '../../labels.ts';
 import type { Model } from '../../model.ts';
-import type { AuthorizationPolicy } from '../../objects.ts';
+import type { AuthorizationPolicy, RequestAuthentication } from '../../objects.ts';
 import { targetsOf } from '../authorization-policy.ts';
+import { asksForTokens } from '../request-authentication.ts';
 import type { TranslationSettings } from '../settings.ts';
 
 /** What policies with targets wait for at a waypoint. Policies that only watch (AUDIT, dry run) judge nothing. */
@@ -10,14 +11,16 @@ export class JudgedTargets {
   readonly #targets = new Set<string>();
 
   constructor(model: Model, settings: TranslationSettings) {
-    for (const policy of model.authorizationPolicies.values()) {
-      if (!judges(policy)) continue;
-      const { namespace } = policy.metadata;
-      for (const { kind, name } of targetsOf(policy)) {
-        if (kind !== 'GatewayClass') this.#targets.add(`${namespace}/${kind}/${name}`);
-        // One namespace must not speak for the waypoints of all others.
-        else if (namespace === settings.rootNamespace) this.#targets.add(`GatewayClass/${name}`);
-      }
+    for (const policy of model.authorizationPolicies.values()) if (judges(policy)) this.#add(policy, settings);
+    for (const policy of model.requestAuthentications.values()) if (asksForTokens(policy)) this.#add(policy, settings);
+  }
+
+  #add(policy: AuthorizationPolicy | RequestAuthentication, { rootNamespace }: TranslationSettings): void {
+    const { namespace } = policy.metadata;
+    for (const { kind, name } of targetsOf(policy)) {
+      if (kind !== 'GatewayClass') this.#targets.add(`${namespace}/${kind}/${name}`);
+      // One namespace must not speak for the waypoints of all others.
+      else if (namespace === rootNamespace) this.#targets.add(`GatewayClass/${name}`);
     }
   }
 

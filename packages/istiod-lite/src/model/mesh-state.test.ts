@@ -1,0 +1,81 @@
+import { ManualClock } from '@ambit/core/clock';
+import type { Logger } from '@ambit/core/log';
+import { decodeManifests } from '@ambit/translation/decode';
+import { DEFAULT_SETTINGS } from '@ambit/translation/translate/settings';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NOT_HONOURED_LINES } from '../limits.ts';
+import { Counters } from '../serve/counters.ts';
+import type { Configuration } from '../watch/configuration.ts';
+import { MeshState } from './mesh-state.ts';
+import { ReadyWaypoints } from './ready-waypoints.ts';
+
+let lines: { level: string; text: string }[];
+let published: number;
+let mesh: MeshState;
+
+beforeEach(() => {
+  lines = [];
+  published = 0;
+  const note =
+    (level: string) =>
+    (fields: object | string, message = ''): void => {
+      lines.push({ level, text: `${JSON.stringify(fields)} ${message}` });
+    };
+  const log: Logger = {
+    ...{ debug: note('debug'), info: note('info'), warn: note('warn') },
+    ...{ error: note('error'), fatal: note('fatal') },
+  };
+  mesh = new MeshState({
+    ...{ settings: DEFAULT_SETTINGS, counters: new Counters(), clock: new ManualClock(), log },
+    publish: () => published++,
+    readyWaypoints: new ReadyWaypoints('', log),
+  });
+});
+
+function configuration(text: string): Configuration {
+  const decoded = decodeManifests('test.yaml', text);
+  expect(decoded.problems).toEqual([]);
+  return { sources: [{ role: 'manifest', decoded }], problems: [], refusals: [] };
+}
+
+const SERVICE = '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 80}]}}';
+
+/** An object that no reader would let through, so that translating it fails. */
+function indigestible(): Configuration {
+  const { sources, ...rest } = configuration(SERVICE);
+  const [source] = sources;
+  const object = { kind: 'Service', metadata: { name: 'web', namespace: 'shop' } };
+  const objects = source?.decoded.objects.map((entry) => ({
+    ...entry,
+    object: object as unknown as typeof entry.object,
+  }));
+  return {
+    ...rest,
+    sources: source === undefined ? [] : [{ ...source, decoded: { ...source.decoded, objects: objects ?? [] } }],
+  };
+}
+
+describe('the state of the mesh', () => {
+  it('stays as it was when a change cannot be translated, says so once, and goes on with the next', () => {
+    mesh.apply(configuration(SERVICE));
+    const before = mesh.translation;
+    mesh.apply(indigestible());
+    mesh.apply(indigestible());
+    expect([published, mesh.translation === before]).toEqual([1, true]);
+    expect(lines.filter(({ level }) => level === 'error').length).toBe(1);
+    expect(mesh.notHonoured.join()).toContain('the newest changes are not in force');
+    mesh.apply(configuration(SERVICE));
+    expect([published, mesh.notHonoured]).toEqual([2, []]);
+  });
+
+  it('logs some of many things that are not honoured, names all to who asks, and says none twice', () => {
+    const sidecars = Array.from({ length: NOT_HONOURED_LINES + 5 }, (_, index) => {
+      return `{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: s${index}, namespace: shop}}`;
+    });
+    for (let turn = 0; turn < 2; turn++) mesh.apply(configuration(sidecars.join('\n---\n')));
+    const warnings = lines.filter(({ level }) => level === 'warn');
+    expect(warnings.length).toBe(NOT_HONOURED_LINES + 1);
+    expect(warnings.at(-1)?.text).toContain('"more":5');
+    expect(mesh.notHonoured.length).toBe(NOT_HONOURED_LINES + 5);
+  });
+});

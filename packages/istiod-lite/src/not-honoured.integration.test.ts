@@ -1,0 +1,98 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, TestController } from './test-controller.ts';
+import { TestKubernetes } from './test-kubernetes.ts';
+import { NOT_HONOURED_KINDS } from './watch/not-honoured-kinds.ts';
+
+/** The Gateways of the other group are waited for. */
+const HELD: readonly string[] = NOT_HONOURED_KINDS.map(({ resources }) => resources[0]?.plural ?? '').filter(
+  (plural) => plural !== 'gateways',
+);
+
+let folder: string;
+let kubernetes: TestKubernetes;
+let controller: TestController;
+
+beforeEach(async () => {
+  kubernetes = await TestKubernetes.start();
+  for (const name of ['istio-system', 'shop']) kubernetes.put('/api/v1/namespaces', { metadata: { name } });
+  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
+  const kubeconfig = join(folder, 'config');
+  await writeFile(kubeconfig, kubernetes.kubeconfig);
+  controller = await TestController.create(['--kubeconfig', kubeconfig]);
+});
+afterEach(async () => {
+  await controller.destroy();
+  await kubernetes.server.kill();
+  await rm(folder, { recursive: true });
+});
+
+function collectionOf(kind: string, version = 0): string {
+  const {
+    group,
+    version: name,
+    plural,
+  } = NOT_HONOURED_KINDS.find((row) => row.kind === kind)?.resources[version] ?? {};
+  return `/apis/${group ?? ''}/${name ?? ''}/${plural ?? ''}`;
+}
+
+async function problems(): Promise<string[]> {
+  const { text } = await controller.page('/debug/problems');
+  return (JSON.parse(text) as { notHonoured: string[] }).notHonoured;
+}
+
+async function named(line: RegExp): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!(await problems()).some((problem) => line.test(problem))) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${String(line)}`);
+    await new Promise((resume) => setTimeout(resume, 20));
+  }
+}
+
+describe('objects on which nobody acts', () => {
+  it('hold nothing up, and are named in the log, to who asks and in their status', async () => {
+    kubernetes.put(collectionOf('ServiceEntry'), {
+      metadata: { name: 'outside', namespace: 'shop', generation: 3, annotations: { large: 'x' } },
+      spec: { hosts: ['example.com'] },
+    });
+    for (const plural of HELD) kubernetes.held.set(plural, []);
+    await controller.start();
+    expect((await controller.page('/ready')).status).toBe(200);
+    await eventually(() => ((kubernetes.held.get('serviceentries')?.length ?? 0) > 0 ? true : undefined), 'a list');
+    expect(await problems()).toEqual([]);
+    for (const plural of HELD) kubernetes.release(plural);
+    await named(/^ServiceEntry shop\/outside: hosts outside the cluster are not published$/);
+    await controller.logged('not honoured as written: ServiceEntry shop/outside');
+    const status = await eventually(
+      () => kubernetes.get(collectionOf('ServiceEntry'), 'shop/outside')?.['status'],
+      'its condition',
+    );
+    expect(status).toMatchObject({
+      conditions: [{ type: 'Accepted', status: 'False', reason: 'NotHonoured', observedGeneration: 3 }],
+    });
+    kubernetes.remove(collectionOf('ServiceEntry'), 'shop/outside');
+    await expect.poll(problems, { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('are found in the version that an older cluster serves', async () => {
+    const spec = { parentRefs: [{ group: '', kind: 'Service', name: 'web' }] };
+    kubernetes.absent.add('tcproutes');
+    await controller.start();
+    const { notHonoured } = JSON.parse((await controller.page('/debug/sync')).text) as {
+      notHonoured: { kind: string }[];
+    };
+    expect(notHonoured.map(({ kind }) => kind)).toContain('tcproutes.gateway.networking.k8s.io');
+    // Absent in every version, then there in the older one alone.
+    kubernetes.absentIn.add(collectionOf('TCPRoute'));
+    kubernetes.absent.delete('tcproutes');
+    kubernetes.put(collectionOf('TCPRoute', 1), { metadata: { name: 'r', namespace: 'shop' }, spec });
+    await named(/^TCPRoute shop\/r on Service web: /);
+    const status = await eventually(
+      () => kubernetes.get(collectionOf('TCPRoute', 1), 'shop/r')?.['status'],
+      'its status',
+    );
+    expect(status).toMatchObject({ parents: [{ conditions: [{ type: 'Accepted', status: 'False' }] }] });
+  }, 40_000);
+});
