@@ -85,6 +85,20 @@ describe('the node agent', () => {
     expect(isRedirected(pod)).toBe(true);
   });
 
+  it('what a proxy reset of a pod that had run before is an event of the pod', async () => {
+    await node.startAgent();
+    const pod = node.sandbox('web');
+    expect((await node.cni('ADD', pod)).status).toBe(0);
+    node.run(pod);
+    await until('the proxy knows that plaintext is redirected', () => proxy.redirected.has(pod.uid));
+    proxy.client.tellConnectionsReset(pod.uid, 'a plaintext connection: reset');
+    await until('there is an event', () => node.api.events.includes('a plaintext connection: reset'));
+    // Before anything may pass it by again, the proxy knows.
+    node.api.put('Namespace', { name: 'shop', labels: {} });
+    await until('the pod leaves', () => !isRedirected(pod));
+    expect(proxy.redirected.has(pod.uid)).toBe(false);
+  });
+
   it('labels take effect on running pods, both ways, and cut none of 100 open connections', async () => {
     await node.startAgent();
     const pod = node.sandbox('web', 'plain');

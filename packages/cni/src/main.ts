@@ -87,6 +87,12 @@ async function run(config: Config): Promise<void> {
         metrics.set(ZTUNNEL_CONNECTED, greeted);
         log.info({ connected: greeted, synced }, 'node proxies');
       },
+      onConnectionsReset: (uid, message) => {
+        const pod = pods.find(uid)?.pod;
+        if (pod === undefined) return;
+        log.info({ pod: pod.key, what: message }, 'plaintext from before the enrolment');
+        events.record(pod.object, 'Warning', 'MeshPlaintextReset', message);
+      },
       onProblem: ({ code, message }) => log.warn({ code, error: message }, 'a node proxy misbehaves'),
     }),
   );

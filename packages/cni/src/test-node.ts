@@ -254,6 +254,8 @@ export class TestProxy {
   readonly notes: string[] = [];
   /** Uid -> listeners in the pod. */
   readonly listeners: Map<string, number[]> = new Map();
+  /** Pods to which plaintext is redirected, as far as it was told. */
+  readonly redirected: Set<string> = new Set();
   readonly client: ZdsClient;
   /** What is said instead of serving. */
   refusal: string | undefined;
@@ -277,6 +279,10 @@ export class TestProxy {
           this.notes.push(`-${uid.slice(-2)}`);
           this.deafen(uid);
           return Promise.resolve();
+        },
+        onPlaintextRedirected: (uid, redirected) => {
+          if (redirected) this.redirected.add(uid);
+          else this.redirected.delete(uid);
         },
       },
       onState: () => undefined,

@@ -14,7 +14,13 @@ import type { PodRedirection } from '@ambit/capture/pod-rules';
 import type { ZdsAgent } from '@ambit/zds/agent';
 import type { PodInfo } from '@ambit/zds/messages';
 import type { HostProbes } from './host-probes.ts';
-import { ENROL_RETRY_FIRST_MS, ENROL_RETRY_LONGEST_MS, LEAVING_POLL_MS, PEERS_INFORMED_MS } from './limits.ts';
+import {
+  ENROL_RETRY_FIRST_MS,
+  ENROL_RETRY_LONGEST_MS,
+  LEAVING_POLL_MS,
+  PEERS_INFORMED_MS,
+  PROXY_INFORMED_MS,
+} from './limits.ts';
 import { localAddresses } from './local-addresses.ts';
 import { connectionsThroughProxy, tcpSockets } from './open-connections.ts';
 
@@ -84,6 +90,11 @@ export class Enrolment {
     return this.#state === 'in';
   }
 
+  /** Whether plaintext that comes to the pod is redirected now, all of it that is new. */
+  get plaintextRedirected(): boolean {
+    return this.#state === 'in' && this.#written?.bypassInbound === false;
+  }
+
   /** Whether the pod is wanted in the mesh. */
   get wanted(): boolean {
     return this.#wanted;
@@ -112,7 +123,7 @@ export class Enrolment {
         if (this.#isWanted()) this.#report(what, error);
       });
     };
-    watch('be served', agent.add({ ...this.#pod }));
+    watch('be served', agent.add({ ...this.#pod, plaintextRedirected: this.plaintextRedirected }));
     watch('be announced', publish(true));
     try {
       prepareInPod(this.#captured(), this.#where());
@@ -152,6 +163,8 @@ export class Enrolment {
     const asked = JSON.stringify(redirection) !== JSON.stringify(this.#written);
     applyInPod(this.#captured(), redirection, this.#where());
     this.#written = redirection;
+    // Something may have come in past the proxy meanwhile.
+    this.#tellRedirected();
     if (asked) return [];
     this.#report('keep its rules', `${problems.join('; ')}: they are written again`);
     this.#trouble = undefined;
@@ -203,6 +216,7 @@ export class Enrolment {
       applyInPod(this.#captured(), redirection, this.#where());
       this.#written = redirection;
       this.#state = 'in';
+      this.#tellRedirected();
       this.#trouble = undefined;
       this.#retryPause = ENROL_RETRY_FIRST_MS;
       // Nobody waits: the pod may start before the controller has heard of it.
@@ -218,6 +232,13 @@ export class Enrolment {
   async #goOut(): Promise<void> {
     const { agent, clock, publish } = this.#context;
     try {
+      // From now on plaintext may go past the proxy, so none may be reset for it.
+      if (this.plaintextRedirected)
+        await agent.add({ ...this.#pod }, { patience: PROXY_INFORMED_MS }).catch(() => undefined);
+      if (this.#isTurned()) {
+        if (this.#isWanted()) this.#tellRedirected();
+        return;
+      }
       if (this.#state === 'in' && this.#written !== undefined) releaseInPod(this.#captured(), this.#written);
       this.#state = 'leaving';
       await this.#unlessTurned(publish(false));
@@ -239,6 +260,14 @@ export class Enrolment {
       this.#report('leave the mesh', error);
       await this.#unlessTurned(this.#pause(ENROL_RETRY_LONGEST_MS));
     }
+  }
+
+  /** Nobody waits: what the proxy does with it concerns connections that it has never seen. */
+  #tellRedirected(): void {
+    const { agent } = this.#context;
+    agent.add({ ...this.#pod, plaintextRedirected: this.plaintextRedirected }).catch((error: unknown) => {
+      if (this.#isWanted()) this.#report('have its older connections judged', error);
+    });
   }
 
   #stopProbes(): void {

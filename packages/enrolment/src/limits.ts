@@ -11,3 +11,6 @@ export const PEERS_INFORMED_MS: number = 600;
 /** Milliseconds between attempts to have a pod served by the node's proxy: the first, doubled up to the longest. */
 export const ENROL_RETRY_FIRST_MS: number = 100;
 export const ENROL_RETRY_LONGEST_MS: number = 5_000;
+
+/** Milliseconds that a proxy gets to take note that plaintext may go past it again; one that is away resets nothing either. */
+export const PROXY_INFORMED_MS: number = 1_000;

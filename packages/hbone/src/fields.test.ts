@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatBaggage, parseBaggage } from './baggage.ts';
-import { formatForwarded, parseForwarded } from './forwarded.ts';
+import { formatForwarded, forwardedPort, parseForwarded } from './forwarded.ts';
 import { reasonField, reasonOf } from './reason.ts';
 
 const FULL = {
@@ -79,6 +79,48 @@ describe('forwarded', () => {
 
   it('never throws', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseForwarded(text)));
+  });
+});
+
+describe('the port in forwarded', () => {
+  it.each(['10.0.0.1', 'fd00::1', '::'])('is the one that the sender of %s wrote', (ip) => {
+    for (const port of [1, 80, 43_210, 65_535]) {
+      expect(forwardedPort(formatForwarded({ ip, port }), ip)).toBe(port);
+      expect(forwardedPort(formatForwarded({ ip, port }, 'cart.shop'), ip)).toBe(port);
+    }
+  });
+
+  it.each([
+    undefined,
+    '',
+    'for=10.0.0.1:80',
+    'for="10.0.0.1"',
+    'for="10.0.0.1:"',
+    'for="10.0.0.1:0"',
+    'for="10.0.0.1:080"',
+    'for="10.0.0.1:65536"',
+    'for="10.0.0.1:100000"',
+    'for="10.0.0.1:80',
+    'for="10.0.0.1:80" ',
+    'for="10.0.0.1:80", for="10.0.0.1:81"',
+    'for="10.0.0.1:8e1"',
+    'for="10.0.0.1:-80"',
+    'for="10.0.0.11:80"',
+    'for="10.0.0.2:80"',
+    'for="[10.0.0.1]:80"',
+    'for="[::ffff:10.0.0.1]:80"',
+    'host=cart;for="10.0.0.1:80"',
+  ])('is none when the field is %j', (text) => {
+    expect(forwardedPort(text, '10.0.0.1')).toBe(0);
+  });
+
+  it('is a port or none, whatever a peer writes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (text, begun) => {
+        const port = forwardedPort(begun ? `for="10.0.0.1:${text}` : text, '10.0.0.1');
+        expect(Number.isInteger(port) && port >= 0 && port <= 65_535).toBe(true);
+      }),
+    );
   });
 });
 

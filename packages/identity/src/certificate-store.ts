@@ -142,9 +142,13 @@ export class CertificateStore implements Drainable {
     this.#onEvent({ kind: 'forgotten', identity: entry.identity });
   }
 
-  /** Every valid certificate with its private key, as bytes for memory that outlives the process; never for a disk. */
-  exportState(): Uint8Array {
-    const states = Array.from(this.#entries.values(), (entry) => this.state(entry.identity));
+  /**
+   * Every valid certificate with its private key, as bytes for memory that outlives the process; never for a disk.
+   * `kept`: whether that of an identity goes with it. Default: all.
+   */
+  exportState(kept: (identity: SpiffeId) => boolean = () => true): Uint8Array {
+    const identities = this.identities().filter((identity) => kept(identity));
+    const states = identities.map((identity) => this.state(identity));
     return encodeState(states.flatMap((state) => (state?.phase === 'available' ? [state.certificate] : [])));
   }
 

@@ -25,6 +25,7 @@ const IP_FREEBIND = 15;
 const IP_TRANSPARENT = 19;
 const IP_RECVORIGDSTADDR = 20;
 const IP_BIND_ADDRESS_NO_PORT = 24;
+const IP_LOCAL_PORT_RANGE = 51;
 const SO_ORIGINAL_DST = 80;
 const IPV6_V6ONLY = 26;
 const IPV6_RECVORIGDSTADDR = 74;
@@ -63,6 +64,21 @@ export function setFreebind(fd: number, family: AddressFamily): void {
 /** The port of bind(address, 0) is chosen at connect, so that it need only be free for that destination. */
 export function setBindAddressNoPort(fd: number): void {
   setInteger(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1, 'IP_BIND_ADDRESS_NO_PORT');
+}
+
+/**
+ * IP_LOCAL_PORT_RANGE (Linux 6.3): the port that connect chooses is `port`, or connect fails with EADDRNOTAVAIL because
+ * the pair of addresses is taken. 0: any port again. Unlike with bind, others may go on choosing the port for other
+ * destinations. A port outside of net.ipv4.ip_local_port_range is as good as none. False when the kernel knows no such
+ * option. Of IPv6 sockets too.
+ */
+export function setLocalPort(fd: number, port: number): boolean {
+  // The lowest port in the lower half, the highest in the upper.
+  scratch.bytes.writeUInt32LE(((port << 16) | port) >>> 0, 0);
+  if (setsockopt(fd, SOL_IP, IP_LOCAL_PORT_RANGE, scratch.address, 4) === 0) return true;
+  const errno = lastErrno();
+  if (errno === ENOPROTOOPT) return false;
+  throw new SystemCallError('setsockopt', errno, `IP_LOCAL_PORT_RANGE=${port}`);
 }
 
 export function setReuseAddress(fd: number): void {

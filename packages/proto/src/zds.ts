@@ -3,6 +3,8 @@ export {
   AckSchema,
   type AddWorkload,
   AddWorkloadSchema,
+  type ConnectionsReset,
+  ConnectionsResetSchema,
   type DelWorkload,
   DelWorkloadSchema,
   type KeepWorkload,

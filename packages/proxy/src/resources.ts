@@ -3,6 +3,7 @@ import { MeshStore } from '@ambit/mesh/mesh-store';
 import type { ResourceBatch } from '@ambit/mesh/resource/batch';
 import type { RawResource, ResourceType } from '@ambit/mesh/resource/encode';
 import { encodeSnapshot } from '@ambit/mesh/resource/snapshot';
+import type { StoreChanges } from '@ambit/mesh/store/changes';
 import type { RejectedResource, ResourceUpdate } from '@ambit/xds/resource';
 
 export const ADDRESS_TYPE = 'type.googleapis.com/istio.workload.Address';
@@ -19,8 +20,8 @@ export interface ResourcesOptions {
   readonly log: Logger;
   /** Gives a batch to every data thread; resolves when all of them have applied it. */
   readonly distribute: (batch: ResourceBatch) => Promise<void>;
-  /** The state changed and is applied everywhere: it may be saved for a successor. */
-  readonly onApplied: () => void;
+  /** The state changed and is applied everywhere: it may be saved for a successor. `changes`: undefined when nothing is new. */
+  readonly onApplied: (changes: StoreChanges | undefined) => void;
 }
 
 /** What the controller said, on its way to the data threads. */
@@ -102,7 +103,7 @@ export class Resources {
       removals: update.removed.map((name) => ({ type, name })),
     });
     this.store.apply(batch);
-    this.store.takeChanges();
+    const changes = this.store.takeChanges();
     this.#snapshot = undefined;
     await this.#options.distribute(batch);
     for (const { name, reason } of rejected)
@@ -115,7 +116,7 @@ export class Resources {
       this.#restored = false;
       this.#firstSync.resolve(undefined);
     }
-    this.#options.onApplied();
+    this.#options.onApplied(changes);
     return rejected.map(({ name, reason }) => ({ name, reason }));
   }
 }

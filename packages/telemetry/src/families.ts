@@ -74,6 +74,12 @@ export const CONNECTION_REFUSALS: MetricFamily = counter(
   'Connections that were refused before they were relayed, by reason code.',
   ['reporter', 'reason'],
 );
+export const DIRECT_FORBIDDEN: MetricFamily = counter(
+  'ambit_direct_connections_forbidden_total',
+  'Plaintext connections older than the enrolment of their pod that a policy forbids; result is reset, or failed when ' +
+    'they are still open or could not be looked at.',
+  ['result'],
+);
 export const CONNECT_RETRIES: MetricFamily = counter(
   'ambit_connect_retries_total',
   'Attempts at another endpoint or over a fresh tunnel before any byte was sent.',
@@ -154,6 +160,7 @@ export const FAMILIES: readonly MetricFamily[] = [
   SOCKETS_OPEN,
   POLICY_DECISIONS,
   CONNECTION_REFUSALS,
+  DIRECT_FORBIDDEN,
   CONNECT_RETRIES,
   CONNECT_SECONDS,
   HANDSHAKES,

@@ -17,6 +17,8 @@ export interface ZdsAgentOptions {
   readonly held?: boolean;
   /** The number of proxies that have greeted, and of those that have acknowledged the whole snapshot. */
   readonly onProxies?: (greeted: number, synced: number) => void;
+  /** A proxy has reset connections of a pod that policies forbid and that had passed it by. */
+  readonly onConnectionsReset?: (uid: string, message: string) => void;
   /** A connection ended by a fault, or a proxy could not forget a pod. Nothing has to be done about it. */
   readonly onProblem?: (problem: Problem) => void;
 }
@@ -30,6 +32,11 @@ export interface AgentPod {
    * namespace cannot be had: proxies that serve it already go on.
    */
   readonly namespace: number | undefined;
+  /**
+   * Plaintext that comes to the pod is redirected by now: the proxy also judges the connections that are open and were not,
+   * and resets those that policies forbid. Default false.
+   */
+  readonly plaintextRedirected?: boolean;
 }
 
 interface Waiter {
@@ -79,7 +86,8 @@ export class ZdsAgent implements Drainable {
    */
   add(pod: AgentPod, options: { patience?: number } = {}): Promise<void> {
     return this.#wait(this.#adding, pod.uid, (serial, waiter) => {
-      this.#thread.post({ kind: 'add', uid: pod.uid, serial, info: pod.info, namespace: pod.namespace });
+      const { uid, info, namespace, plaintextRedirected = false } = pod;
+      this.#thread.post({ kind: 'add', uid, serial, info, namespace, plaintextRedirected });
       if (options.patience === undefined) return;
       waiter.patience = this.#options.clock.setTimeout(() => {
         const message = `no proxy acknowledged pod ${pod.info.namespace}/${pod.info.name} within ${options.patience ?? 0} ms`;
@@ -157,6 +165,9 @@ export class ZdsAgent implements Drainable {
         return;
       case 'removed':
         this.#settle(this.#removing, message.uid, message.serial);
+        return;
+      case 'connectionsReset':
+        this.#options.onConnectionsReset?.(message.uid, message.message);
         return;
       case 'proxies':
         this.#options.onProxies?.(message.greeted, message.synced);

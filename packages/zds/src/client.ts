@@ -64,6 +64,11 @@ export class ZdsClient implements Drainable {
     return { connected: this.#connected, synced: this.#synced, pods: this.#table.size, pending: this.#table.pending() };
   }
 
+  /** Tells the agent, if it is one that reads it, that connections of a pod were reset that had passed the proxy by. */
+  tellConnectionsReset(uid: string, message: string): void {
+    if (!this.#closed) this.#link.tellConnectionsReset(uid, message);
+  }
+
   /** Leaves the agent; its descriptors are closed, the owner is not told. */
   close(): Promise<void> {
     this.destroy();
@@ -121,13 +126,13 @@ export class ZdsClient implements Drainable {
   }
 
   async #add(request: ZdsRequest & { kind: 'add' }, namespace: number | undefined): Promise<string> {
-    const { uid, info } = request;
+    const { uid, info, plaintextRedirected } = request;
     if (namespace === undefined) return this.#refuse(uid, 'no network namespace came with it');
     if (info === undefined) {
       close(namespace);
       return this.#refuse(uid, 'it has no workload_info, so its identity is not known');
     }
-    return await this.#table.add(uid, info, namespace);
+    return await this.#table.add(uid, info, namespace, plaintextRedirected);
   }
 
   /** A message that is whole but cannot be served concerns one pod; the connection, and all other pods, go on. */

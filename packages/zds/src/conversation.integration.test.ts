@@ -51,6 +51,30 @@ describe('agent and proxy', () => {
     expect(proxy.state).toMatchObject({ connected: true, synced: true, pods: 1 });
   });
 
+  it('a proxy hears whether plaintext is redirected, again when it connects anew, and can say what it reset', async () => {
+    const reset: string[] = [];
+    await agent.close();
+    agent = await ZdsAgent.listen({
+      path: surroundings.path,
+      clock: systemClock,
+      onConnectionsReset: (uid, message) => reset.push(`${uid}: ${message}`),
+    });
+    const first = connect();
+    await agent.add(pod('a'));
+    // Nobody may be there who reads it.
+    first.client.tellConnectionsReset('a', 'to a stranger');
+    await agent.add({ ...pod('a'), plaintextRedirected: true });
+    await agent.add({ ...pod('a'), plaintextRedirected: true });
+    first.client.tellConnectionsReset('a', 'one');
+    await until(() => reset.length > 0, 'the agent is told');
+    expect(reset).toEqual(['a: one']);
+    const second = connect();
+    await second.synced();
+    await agent.add({ ...pod('a'), plaintextRedirected: false });
+    expect(first.notes).toEqual(['add a shop/web/web', 'a redirected', 'a redirected']);
+    expect(second.notes).toEqual(['add a shop/web/web', 'a redirected', 'a not redirected']);
+  });
+
   it('the answer waits until the pod is served, and says why it is not', async () => {
     const proxy = connect();
     await proxy.synced();

@@ -13,7 +13,7 @@ import {
 } from '@ambit/native/unix-socket';
 import { WorkloadRequestSchema } from '@ambit/proto/zds';
 import { ZdsAgent } from './agent.ts';
-import { decodeAck, encodeHello, encodeRequest } from './messages.ts';
+import { decodeResponse, encodeHello, encodeRequest } from './messages.ts';
 import { NotingProxy, Surroundings, until } from './test-owner.ts';
 
 const INFO = { name: 'web', namespace: 'shop', serviceAccount: 'web' };
@@ -45,7 +45,9 @@ class Puppet {
   async ack(): Promise<string> {
     const packet = await this.receive();
     if (packet === undefined) throw new Error('closed');
-    return decodeAck(packet);
+    const response = decodeResponse(packet);
+    if (response.kind !== 'ack') throw new Error(`no acknowledgement but ${response.kind}`);
+    return response.error;
   }
 
   close(): void {
@@ -81,7 +83,7 @@ describe('a proxy under an agent that misbehaves', () => {
     surroundings.remove();
   });
 
-  const add = (uid: string): Uint8Array => encodeRequest({ kind: 'add', uid, info: INFO });
+  const add = (uid: string): Uint8Array => encodeRequest({ kind: 'add', uid, info: INFO, plaintextRedirected: false });
   const SNAPSHOT_SENT = encodeRequest({ kind: 'snapshotSent' });
 
   it.each<[string, () => [Uint8Array, number[]], RegExp]>([

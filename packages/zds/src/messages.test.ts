@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   checkHello,
-  decodeAck,
   decodeRequest,
+  decodeResponse,
   encodeAck,
+  encodeConnectionsReset,
   encodeHello,
   encodeRequest,
   type ZdsRequest,
@@ -21,7 +22,9 @@ describe('ZDS messages', () => {
     expect(hex(encodeRequest({ kind: 'keep', uid: 'u' }))).toBe('2a030a0175');
     expect(hex(encodeRequest({ kind: 'snapshotSent' }))).toBe('1a00');
     const info = { name: 'n', namespace: 's', serviceAccount: 'a' };
-    expect(hex(encodeRequest({ kind: 'add', uid: 'u', info }))).toBe('0a0e0a017512090a016e1201731a0161');
+    expect(hex(encodeRequest({ kind: 'add', uid: 'u', info, plaintextRedirected: false }))).toBe(
+      '0a0e0a017512090a016e1201731a0161',
+    );
     expect(hex(encodeAck(''))).toBe('0a00');
     expect(hex(encodeAck('no'))).toBe('0a040a026e6f');
   });
@@ -29,7 +32,7 @@ describe('ZDS messages', () => {
   it('come back as they went', () => {
     const info = fc.option(fc.record({ name, namespace: name, serviceAccount: name }), { nil: undefined });
     const request: fc.Arbitrary<ZdsRequest> = fc.oneof(
-      fc.record({ kind: fc.constant('add' as const), uid, info }),
+      fc.record({ kind: fc.constant('add' as const), uid, info, plaintextRedirected: fc.boolean() }),
       fc.record({ kind: fc.constant('keep' as const), uid }),
       fc.record({ kind: fc.constant('remove' as const), uid }),
       fc.constant({ kind: 'snapshotSent' as const }),
@@ -41,7 +44,9 @@ describe('ZDS messages', () => {
     );
     fc.assert(
       fc.property(fc.string({ maxLength: 200 }), (error) => {
-        expect(decodeAck(encodeAck(error))).toBe(error);
+        expect(decodeResponse(encodeAck(error))).toEqual({ kind: 'ack', error });
+        const reset = { kind: 'connectionsReset', uid: 'u', message: error };
+        expect(decodeResponse(encodeConnectionsReset('u', error))).toEqual(reset);
       }),
     );
   });
@@ -65,5 +70,6 @@ describe('ZDS messages', () => {
 
   it('an endless error still fits into a packet', () => {
     expect(encodeAck('€'.repeat(5_000)).length).toBeLessThan(1024);
+    expect(encodeConnectionsReset('u'.repeat(36), '€'.repeat(5_000)).length).toBeLessThan(1024);
   });
 });

@@ -12,10 +12,23 @@ export interface PodInfo {
 
 /** What the agent tells a proxy. With `add` comes the descriptor of the pod's network namespace. */
 export type ZdsRequest =
-  | { readonly kind: 'add'; readonly uid: string; readonly info: PodInfo | undefined }
+  | {
+      readonly kind: 'add';
+      readonly uid: string;
+      readonly info: PodInfo | undefined;
+      /** Plaintext that comes to the pod is redirected by now. Other implementations neither send nor read it. */
+      readonly plaintextRedirected: boolean;
+    }
   | { readonly kind: 'keep'; readonly uid: string }
   | { readonly kind: 'remove'; readonly uid: string }
   | { readonly kind: 'snapshotSent' };
+
+/** What a proxy tells the agent. */
+export type ZdsResponse =
+  /** `error`: what went wrong; empty for success. */
+  | { readonly kind: 'ack'; readonly error: string }
+  /** Connections of a pod that had passed the proxy by were reset. Answers nothing; other implementations do not know it. */
+  | { readonly kind: 'connectionsReset'; readonly uid: string; readonly message: string };
 
 /** The proxy's first packet. */
 export function encodeHello(): Uint8Array {
@@ -45,13 +58,13 @@ export function decodeRequest(packet: Uint8Array): ZdsRequest {
   const { payload } = decode('request', () => fromBinary(WorkloadRequestSchema, packet));
   switch (payload.case) {
     case 'add': {
-      const { uid, workloadInfo } = payload.value;
+      const { uid, workloadInfo, plaintextRedirected } = payload.value;
       const info = workloadInfo && {
         name: workloadInfo.name,
         namespace: workloadInfo.namespace,
         serviceAccount: workloadInfo.serviceAccount,
       };
-      return { kind: 'add', uid: named(uid), info };
+      return { kind: 'add', uid: named(uid), info, plaintextRedirected };
     }
     case 'keep':
       return { kind: 'keep', uid: named(payload.value.uid) };
@@ -74,11 +87,24 @@ export function encodeAck(error: string): Uint8Array {
   );
 }
 
-/** The error of an acknowledgement, empty for success. Throws `AMBIT_ZDS_PROTOCOL` for anything else. */
-export function decodeAck(packet: Uint8Array): string {
+/** @param message cut to what fits. */
+export function encodeConnectionsReset(uid: string, message: string): Uint8Array {
+  const value = { uid, message: message.slice(0, MAX_ERROR_CHARACTERS) };
+  const payload = { case: 'connectionsReset', value } as const;
+  return toBinary(WorkloadResponseSchema, create(WorkloadResponseSchema, { payload }));
+}
+
+/** Throws `AMBIT_ZDS_PROTOCOL` for anything but a known response. */
+export function decodeResponse(packet: Uint8Array): ZdsResponse {
   const { payload } = decode('answer', () => fromBinary(WorkloadResponseSchema, packet));
-  if (payload.case !== 'ack') throw protocolError('the proxy sent an answer that is no acknowledgement');
-  return payload.value.error;
+  switch (payload.case) {
+    case 'ack':
+      return { kind: 'ack', error: payload.value.error };
+    case 'connectionsReset':
+      return { kind: 'connectionsReset', uid: payload.value.uid, message: payload.value.message };
+    case undefined:
+      throw protocolError('the proxy sent an answer that is no acknowledgement');
+  }
 }
 
 export function protocolError(message: string, cause?: unknown): AmbitError {
@@ -88,7 +114,14 @@ export function protocolError(message: string, cause?: unknown): AmbitError {
 function payloadOf(request: ZdsRequest): MessageInitShape<typeof WorkloadRequestSchema>['payload'] & object {
   switch (request.kind) {
     case 'add':
-      return { case: 'add', value: { uid: request.uid, ...(request.info && { workloadInfo: request.info }) } };
+      return {
+        case: 'add',
+        value: {
+          uid: request.uid,
+          plaintextRedirected: request.plaintextRedirected,
+          ...(request.info && { workloadInfo: request.info }),
+        },
+      };
     case 'keep':
       return { case: 'keep', value: { uid: request.uid } };
     case 'remove':

@@ -72,6 +72,10 @@ export class NotingProxy implements PodOwner {
     return Promise.resolve();
   }
 
+  onPlaintextRedirected(uid: string, redirected: boolean): void {
+    this.notes.push(`${uid} ${redirected ? 'redirected' : 'not redirected'}`);
+  }
+
   async synced(): Promise<void> {
     await until(() => this.state?.connected === true && this.state.synced, 'the proxy has its snapshot');
   }

@@ -13,6 +13,7 @@ export type ToAgentThread =
       readonly serial: number;
       readonly info: PodInfo;
       readonly namespace: number | undefined;
+      readonly plaintextRedirected: boolean;
     }
   | { readonly kind: 'remove'; readonly uid: string; readonly serial: number }
   | { readonly kind: 'admit' };
@@ -22,5 +23,6 @@ export type FromAgentThread =
   | { readonly kind: 'notListening'; readonly problem: Problem }
   | { readonly kind: 'acknowledged'; readonly uid: string; readonly serial: number; readonly error: string }
   | { readonly kind: 'removed'; readonly uid: string; readonly serial: number }
+  | { readonly kind: 'connectionsReset'; readonly uid: string; readonly message: string }
   | { readonly kind: 'proxies'; readonly greeted: number; readonly synced: number }
   | { readonly kind: 'problem'; readonly problem: Problem };

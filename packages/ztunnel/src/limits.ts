@@ -31,6 +31,12 @@ export const CONNECT_BUDGET = 15_000;
 /** Connections that wait in one data thread for a certificate or a policy. Further ones are refused. */
 export const MAX_WAITING = 4_096;
 
+/**
+ * The pause between two looks at the connections that a pod accepted before its enrolment is so many times as long as the
+ * look took.
+ */
+export const DIRECT_LOOK_SHARE = 20;
+
 /** Length of a listener's queue. The kernel caps it at net.core.somaxconn of the pod. */
 export const LISTEN_BACKLOG = 4_096;
 

@@ -8,3 +8,9 @@ export const DNS_PORT = 15053;
 export function isProxyPort(port: number): boolean {
   return port === OUTBOUND_PORT || port === PLAINTEXT_PORT || port === HBONE_PORT;
 }
+
+/** Where kubelet's probes come from (Istio's contract). */
+export const PROBE_ADDRESSES: ReadonlySet<string> = new Set([
+  '169.254.7.127',
+  'fd16:9254:7127:1337:ffff:ffff:ffff:ffff',
+]);

@@ -51,6 +51,10 @@ export class NodePods {
     return this.#members.get(pod.uid) ?? this.#add(pod);
   }
 
+  find(uid: string): PodMember | undefined {
+    return this.#members.get(uid);
+  }
+
   members(): PodMember[] {
     return [...this.#members.values()];
   }

@@ -185,7 +185,9 @@ export class PodMember {
     if (joined === undefined) return;
     const { uid } = this.#pod;
     if (anew) await zds.remove(uid);
-    await zds.add({ uid, info: infoOf(this.#pod), namespace: joined.namespace }, { patience: 5_000 });
+    const { namespace, enrolment } = joined;
+    const { plaintextRedirected } = enrolment;
+    await zds.add({ uid, info: infoOf(this.#pod), namespace, plaintextRedirected }, { patience: 5_000 });
   }
 
   /** Writes the annotation again when something took it away. True: it was not there. */

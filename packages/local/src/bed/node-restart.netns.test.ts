@@ -80,6 +80,23 @@ describe('a node whose proxy pod ends while the controller is away', () => {
     expect(logOf('b')).not.toContain('served by the last snapshot');
   });
 
+  it('keeps no key of a pod that has left, and none at all when nothing is left to serve', async () => {
+    await withSnapshots((node) => mkdtempSync(join(memory, node)));
+    await eventually('the client reaches the server', reached, 10_000);
+    await eventually('the certificates are kept', () => keptOf(memory, 'certificates') === 2);
+    const other = await bed.node('b').pod({ name: 'other', namespace: 'shop', serviceAccount: 'other' });
+    await eventually('both identities are kept', () => keysOf(memory, 'b') === 2);
+    await bed.delete(other, 100);
+    await eventually('that of the pod is gone', () => keysOf(memory, 'b') === 1, 3_000);
+    await bed.delete(server, 100);
+    await eventually('the last one is gone', () => keysOf(memory, 'b') === 0, 3_000);
+    await bed.stopProxy('b', bed.node('b').proxy, 10_000);
+    expect(keysOf(memory, 'b')).toBe(0);
+    // A proxy that ends before its pods leaves them to its successor.
+    await bed.stopProxy('a', bed.node('a').proxy, 10_000);
+    expect(keysOf(memory, 'a')).toBe(1);
+  });
+
   it('without a directory in memory no key is written, and readiness, log and metrics say so', async () => {
     await withSnapshots(() => '/proc');
     expect(JSON.parse(await readiness(bed, 'a'))).toEqual({
@@ -94,6 +111,15 @@ describe('a node whose proxy pod ends while the controller is away', () => {
 
 function readiness(bed: Bed, node: NodeName): Promise<string> {
   return bed.node(node).proxy.admin('/healthz/ready');
+}
+
+/** The private keys that stand in a node's directory below `memory`. */
+function keysOf(memory: string, node: NodeName): number {
+  const directories = readdirSync(memory).filter((directory) => directory.startsWith(node));
+  const files = directories.flatMap((directory) =>
+    readdirSync(join(memory, directory)).map((name) => join(memory, directory, name)),
+  );
+  return files.reduce((count, file) => count + readFileSync(file, 'latin1').split('BEGIN PRIVATE KEY').length - 1, 0);
 }
 
 /** In how many of the directories below `memory` a state stands that is not empty. */

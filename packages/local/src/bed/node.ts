@@ -45,6 +45,8 @@ export class BedNode {
     const agent = await ZdsAgent.listen({
       path: socketPath(options.directory),
       clock: options.clock,
+      onConnectionsReset: (uid, message) =>
+        options.report(new AmbitError('AMBIT_PLAINTEXT_RESET', `pod ${uid} of node ${options.name}: ${message}`)),
       onProblem: ({ code, message }) =>
         options.report(new AmbitError(code, `agent of node ${options.name}: ${message}`)),
     });

@@ -28,6 +28,7 @@ export class AgentLoop implements ReadinessHandler {
     this.#book = new PodBook({
       acknowledged: (uid, serial, error) => this.#post({ kind: 'acknowledged', uid, serial, error }),
       removed: (uid, serial) => this.#post({ kind: 'removed', uid, serial }),
+      connectionsReset: (uid, message) => this.#post({ kind: 'connectionsReset', uid, message }),
       proxies: (greeted, synced) => this.#post({ kind: 'proxies', greeted, synced }),
       problem: (problem) => this.#problem(problem),
     });

@@ -7,6 +7,7 @@ export interface KnownPod {
   readonly info: PodInfo;
   /** Descriptor of its network namespace; undefined when the pod is known but its namespace cannot be had. */
   readonly namespace: number | undefined;
+  readonly plaintextRedirected: boolean;
   /** Grows with every `add`, so that an acknowledgement can be told from one of an earlier `add`. */
   readonly serial: number;
 }
@@ -19,6 +20,8 @@ export interface BookEvents {
   removed(uid: string, serial: number): void;
   /** The number of proxies that have greeted, and of those that have their whole snapshot. */
   proxies(greeted: number, synced: number): void;
+  /** A proxy has reset connections of the pod that had passed it by. */
+  connectionsReset(uid: string, message: string): void;
   /** A session ended by a fault, or a proxy reported one. */
   problem(error: { readonly code: string; readonly message: string }): void;
 }
@@ -88,6 +91,11 @@ export class PodBook {
     }
     this.#removals.get(uid)?.waiting.delete(session);
     this.#settle(uid);
+  }
+
+  connectionsReset(session: AgentSession, uid: string, message: string): void {
+    // Of pods that are none of its own it has nothing to say.
+    if (session.told.has(uid) && this.#pods.has(uid)) this.#events.connectionsReset(uid, message);
   }
 
   ended(session: AgentSession, error: AmbitError | undefined): void {

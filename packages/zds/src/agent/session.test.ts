@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '@ambit/core/clock';
 import { EBADF, EPIPE, SystemCallError } from '@ambit/native/errno';
-import { decodeRequest, encodeAck, encodeHello } from '../messages.ts';
+import { decodeRequest, encodeAck, encodeConnectionsReset, encodeHello } from '../messages.ts';
 import { PodBook } from './pod-book.ts';
 import { AgentSession, type Line } from './session.ts';
 
@@ -50,6 +50,7 @@ function setUp(): {
   const book = new PodBook({
     acknowledged: (uid, serial, error) => events.push(`acknowledged ${uid} ${serial} ${error}`.trim()),
     removed: (uid, serial) => events.push(`removed ${uid} ${serial}`),
+    connectionsReset: (uid, message) => events.push(`reset ${uid} ${message}`),
     proxies: (greeted, synced) => events.push(`proxies ${greeted} ${synced}`),
     problem: ({ message }) => events.push(`problem ${message}`),
   });
@@ -65,7 +66,7 @@ function setUp(): {
     },
     add: (uid, namespace) => {
       serial += 1;
-      book.add(uid, { info: INFO, namespace, serial });
+      book.add(uid, { info: INFO, namespace, serial, plaintextRedirected: false });
     },
   };
 }
@@ -196,6 +197,20 @@ describe('a session of the agent', () => {
     const proxy = connect().greet().ack();
     misbehave(proxy);
     expect(proxy.closed).toBe(true);
+  });
+
+  it('what a proxy says of connections of a pod answers nothing, and is heard of its own pods only', () => {
+    const { connect, add, book, events } = setUp();
+    add('a', 3);
+    const proxy = connect().greet();
+    for (const uid of ['a', 'b']) proxy.session?.receive(encodeConnectionsReset(uid, 'two of them'));
+    proxy.ack(2);
+    expect(events).toEqual(['proxies 1 0', 'reset a two of them', 'acknowledged a 1', 'proxies 1 1']);
+    book.remove('a', 20);
+    proxy.session?.receive(encodeConnectionsReset('a', 'too late'));
+    proxy.ack();
+    expect(proxy.closed).toBe(false);
+    expect(events.slice(4)).toEqual(['removed a 20']);
   });
 
   it('a line that breaks while something is sent ends the session and nothing else', () => {

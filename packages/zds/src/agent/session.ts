@@ -1,7 +1,7 @@
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { EBADF, SystemCallError } from '@ambit/native/errno';
 import { MESSAGE_DEADLINE_MS } from '../limits.ts';
-import { checkHello, decodeAck, encodeRequest, protocolError, type ZdsRequest } from '../messages.ts';
+import { checkHello, decodeResponse, encodeRequest, protocolError, type ZdsRequest } from '../messages.ts';
 import type { KnownPod, PodBook } from './pod-book.ts';
 
 /** The packets of one connected proxy, as the session sees them. */
@@ -73,12 +73,16 @@ export class AgentSession {
       this.#next();
       return;
     }
+    const response = decodeResponse(packet);
+    if (response.kind === 'connectionsReset') {
+      this.#book.connectionsReset(this, response.uid, response.message);
+      return;
+    }
     const inFlight = this.#inFlight;
     if (inFlight === undefined) throw protocolError('the proxy acknowledged what was not sent');
-    const error = decodeAck(packet);
     this.#inFlight = undefined;
     this.#deadline?.cancel();
-    this.#done(inFlight, error);
+    this.#done(inFlight, response.error);
     this.#next();
   }
 
@@ -164,7 +168,8 @@ export class AgentSession {
     if (step.kind !== 'pod') return step;
     // Removed since it was queued.
     if (pod === undefined) return undefined;
-    if (pod.namespace !== undefined) return { kind: 'add', uid: step.uid, info: pod.info };
+    const { info, plaintextRedirected } = pod;
+    if (pod.namespace !== undefined) return { kind: 'add', uid: step.uid, info, plaintextRedirected };
     if (this.#phase !== 'snapshot') return undefined;
     this.told.set(step.uid, undefined);
     return { kind: 'keep', uid: step.uid };

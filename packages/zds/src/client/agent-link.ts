@@ -2,7 +2,14 @@ import type { Clock, Timer } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { connectSeqpacket } from '@ambit/native/unix-socket';
 import { RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from '../limits.ts';
-import { decodeRequest, encodeAck, encodeHello, protocolError, type ZdsRequest } from '../messages.ts';
+import {
+  decodeRequest,
+  encodeAck,
+  encodeConnectionsReset,
+  encodeHello,
+  protocolError,
+  type ZdsRequest,
+} from '../messages.ts';
 import { discard, PacketLine } from '../packet-line.ts';
 import type { Problem } from '../thread-messages.ts';
 import { SignalledLoop } from './signalled-loop.ts';
@@ -29,6 +36,8 @@ export class AgentLink {
   #line: PacketLine | undefined;
   /** Number of the present connection; answers for an earlier one are dropped. */
   #connection = 0;
+  /** The agent of this connection has said what only ours says, so that it reads what only we write. */
+  #kindred = false;
   #pause: number = RECONNECT_FIRST_MS;
   #attempt: Timer;
 
@@ -54,6 +63,18 @@ export class AgentLink {
     }
   }
 
+  /** Tells an agent that can read it; nothing waits for it. */
+  tellConnectionsReset(uid: string, message: string): void {
+    const line = this.#line;
+    if (!this.#kindred || line === undefined) return;
+    try {
+      line.send(encodeConnectionsReset(uid, message), undefined);
+    } catch (thrown) {
+      line.close();
+      this.#ended(thrown instanceof AmbitError ? thrown : protocolError(messageOf(thrown), thrown));
+    }
+  }
+
   /** Ends the connection instead of answering, because the agent broke the protocol. */
   drop(connection: number, message: string): void {
     if (connection !== this.#connection || this.#line === undefined) return;
@@ -70,6 +91,7 @@ export class AgentLink {
 
   #connect(): void {
     this.#connection += 1;
+    this.#kindred = false;
     try {
       const line: PacketLine = new PacketLine(this.#loop, connectSeqpacket(this.#path), {
         onPacket: (packet, descriptor) => this.#request(line, packet, descriptor),
@@ -100,6 +122,7 @@ export class AgentLink {
       this.#ended(error instanceof AmbitError ? error : protocolError(messageOf(error), error));
       return;
     }
+    if (request.kind === 'add' && request.plaintextRedirected) this.#kindred = true;
     // The answer carries no number, so the next request is read only when this one is answered.
     line.pause();
     this.#owner.onRequest(this.#connection, request, descriptor);

@@ -17,6 +17,11 @@ export interface PodOwner {
    * uid added again. Also called for a pod whose `onAdd` is pending, but never while it runs.
    */
   onRemove(uid: string, namespace: number, reason: RemovalReason): Promise<void>;
+  /**
+   * Whether plaintext that comes to the pod is redirected, each time that the agent says it, after the pod is served. Only
+   * our agent says so; with another this is never called.
+   */
+  onPlaintextRedirected?(uid: string, redirected: boolean): void;
 }
 
 interface Entry {
@@ -29,6 +34,7 @@ interface Entry {
   /** Why the pod is not served; undefined when it is, or is about to be. */
   failure: string | undefined;
   retry: Timer | undefined;
+  plaintextRedirected: boolean;
   /** The owner was told of it. */
   told: boolean;
   gone: boolean;
@@ -68,14 +74,17 @@ export class PodTable {
   }
 
   /** Takes over the descriptor. Resolves to the text of the acknowledgement: empty, or what went wrong. */
-  async add(uid: string, info: PodInfo, namespace: number): Promise<string> {
+  async add(uid: string, info: PodInfo, namespace: number, plaintextRedirected = false): Promise<string> {
     this.#named.add(uid);
     const identity = this.#identify(namespace);
     if (identity === undefined) return 'the descriptor is not a network namespace';
     const known = this.#entries.get(uid);
     if (known !== undefined && same(known.identity, identity) && sameInfo(known.info, info)) {
       close(namespace);
+      const before = known.plaintextRedirected;
+      known.plaintextRedirected = plaintextRedirected;
       if (known.failure !== undefined) this.#start(known);
+      else if (known.attempt === undefined && (before || plaintextRedirected)) this.#tell(known);
       return await this.#outcome(known);
     }
     const holder = [...this.#entries.values()].find((entry) => entry.uid !== uid && same(entry.identity, identity));
@@ -87,6 +96,7 @@ export class PodTable {
     const entry: Entry = {
       ...{ uid, info, namespace, identity },
       ...{ attempt: undefined, failure: undefined, retry: undefined, told: false, gone: false },
+      plaintextRedirected,
     };
     this.#entries.set(uid, entry);
     this.#start(entry);
@@ -130,12 +140,17 @@ export class PodTable {
     if (farewell !== undefined) await farewell;
     try {
       await this.#begin(entry);
+      if (entry.plaintextRedirected && !entry.gone) this.#tell(entry);
     } catch (error) {
       entry.failure = messageOf(error);
       if (!entry.gone) entry.retry = this.#clock.setTimeout(() => this.#start(entry), PENDING_RETRY_MS);
     }
     entry.attempt = undefined;
     if (!entry.gone) this.#changed();
+  }
+
+  #tell({ uid, plaintextRedirected }: Entry): void {
+    this.#owner.onPlaintextRedirected?.(uid, plaintextRedirected);
   }
 
   #begin(entry: Entry): Promise<void> {

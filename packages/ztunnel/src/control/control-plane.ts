@@ -28,6 +28,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlaneLinks {
   /** Leaves the node agent, so that it gives new pods to a successor only. */
   leave(): void;
+  /** What was done to connections of a pod that go past the proxy; for an agent of ours. */
+  tellConnectionsReset(uid: string, summary: string): void;
   close(): Promise<void>;
 }
 
@@ -75,6 +77,9 @@ export function connectControlPlane(options: ControlPlaneOptions): ControlPlaneL
   const leave = (): Promise<void> => (left ??= agent.close());
   return {
     leave: () => void leave(),
+    tellConnectionsReset: (uid, summary) => {
+      agent.tellConnectionsReset(uid, summary);
+    },
     close: async () => {
       await Promise.all([leave(), mesh?.close({ deadline: 1_000 })]);
     },
@@ -91,7 +96,6 @@ function connectAgent({
   readiness,
   metrics,
 }: ControlPlaneOptions): ZdsClient {
-  let ready = false;
   let claimed = false;
   let pending: ReadonlyMap<string, string> = new Map();
   // A snapshot also holds the certificates of pods that have gone since.
@@ -115,16 +119,13 @@ function connectAgent({
         if (pending.get(uid) !== reason) log.error({ uid, reason }, 'a pod cannot be served yet; it is tried again');
       }
       pending = state.pending;
-      const now = state.connected && state.synced;
-      if (now && !claimed) {
-        claimed = true;
-        pods.releaseUnclaimed();
-        void forgetUnused();
-      }
-      if (now === ready) return;
-      ready = now;
-      if (now) readiness.done('node agent');
-      else readiness.lost('node agent');
+      if (claimed || !state.connected || !state.synced) return;
+      claimed = true;
+      pods.releaseUnclaimed();
+      void forgetUnused();
+      // It goes on serving when the agent is away, and has to say so: a DaemonSet ends an old pod that is not ready at once,
+      // before its successor is, and agent and proxy are often replaced together.
+      readiness.done('node agent');
     },
     onProblem: ({ code, message }) => {
       log.warn({ code }, message);

@@ -1,5 +1,6 @@
 import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
+import type { MeshStore } from '@ambit/mesh/mesh-store';
 import type { ResourceBatch } from '@ambit/mesh/resource/batch';
 import { raiseOpenFileLimit, setParentDeathSignal } from '@ambit/native/process';
 import { selfTest } from '@ambit/native/self-test';
@@ -13,6 +14,8 @@ import type { ControlPlaneLinks } from './control-plane.ts';
 import { Certificates } from '@ambit/proxy/certificates';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
 import { LogWriter } from '@ambit/proxy/log-writer';
+import { DirectConnections } from './direct-connections.ts';
+import { directReport } from './direct-report.ts';
 import { Pods } from './pods.ts';
 import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { Resources } from '@ambit/proxy/resources';
@@ -53,7 +56,13 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   const accessLog = new LogWriter();
   const metrics = new ProxyMetrics('ztunnel', clock.wallTime());
   const { snapshotDirectory } = config;
-  const lastState = new LastState({ snapshotDirectory, clock, log, estate, metrics });
+  const lastState = new LastState({
+    ...{ snapshotDirectory, clock, log, estate, metrics },
+    remembers: (identity) => pods.remembers(identity),
+  });
+
+  // The end may be asked for before the links exist.
+  const links: { controlPlane?: ControlPlaneLinks } = {};
 
   // What the controller says, and what was known before this process.
   const resources: Resources = new Resources({
@@ -64,8 +73,9 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       threads.broadcast({ kind: 'resources', batch });
       await threads.applied(batch.generation);
     },
-    onApplied: () => {
+    onApplied: (changes) => {
       lastState.resourcesChanged(resources);
+      if (changes !== undefined) direct.meshChanged(changes);
     },
   });
 
@@ -94,6 +104,22 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     onIdentityUnused: (identity) => {
       certificates.forget(identity);
     },
+    onPlaintextRedirected: (uid, redirected) => {
+      direct.redirected(uid, redirected);
+    },
+    onRemembered: () => {
+      lastState.identitiesChanged(certificates);
+    },
+  });
+
+  // What the pods accepted in plaintext before they were enrolled: no data thread sees it.
+  const store = (): MeshStore => resources.store;
+  const direct: DirectConnections = new DirectConnections({
+    ...{ clock, store, pod: (uid) => pods.find(uid) },
+    ...directReport({
+      ...{ config, clock, log, accessLog, metrics, store },
+      tell: (uid, summary) => links.controlPlane?.tellConnectionsReset(uid, summary),
+    }),
   });
 
   const readiness = new Readiness(
@@ -103,8 +129,6 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   );
   if (lastState.problem !== undefined) readiness.note(`no snapshot is kept: ${lastState.problem}`);
 
-  // The end may be asked for before the links exist.
-  const links: { controlPlane?: ControlPlaneLinks } = {};
   threads.owner = {
     *state(): Generator<Command> {
       yield* meshState();
@@ -159,6 +183,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     ending = (async () => {
       log.info({ deadline: config.drainDeadline }, 'the proxy ends: no new connections, open ones may finish');
       estate.bidFarewell();
+      // Without pods nothing of theirs stays behind.
+      if (pods.list().length === 0) lastState.identitiesChanged(certificates);
       lastState.close();
       readiness.lost('ending');
       links.controlPlane?.leave();

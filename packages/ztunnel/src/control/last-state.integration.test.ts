@@ -1,6 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { ManualClock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
+import { formatSpiffeId, requireSpiffeId, sameSpiffeId, type SpiffeId } from '@ambit/core/spiffe';
+import { encodeState } from '@ambit/identity/saved-state';
+import { TestAuthority } from '@ambit/identity/test-authority';
 import { type ResourceBatch, writeBatch } from '@ambit/mesh/resource/batch';
 import { entriesOf, service } from '@ambit/mesh/test-model';
 import { Certificates } from '@ambit/proxy/certificates';
@@ -20,9 +24,26 @@ function mesh(name: string): ResourceBatch {
   return writeBatch(1, true, entriesOf({ services: [service(name, ['10.96.0.1'])] }));
 }
 
+const CART = requireSpiffeId('spiffe://cluster.local/ns/shop/sa/cart');
+const WEB = requireSpiffeId('spiffe://cluster.local/ns/shop/sa/web');
+
+/** Certificates as a predecessor leaves them. */
+async function certificatesOf(...identities: SpiffeId[]): Promise<Buffer> {
+  const authority = await TestAuthority.create();
+  const certificates = await Promise.all(
+    identities.map(async (identity) => {
+      const issued = await authority.issue(formatSpiffeId(identity));
+      const times = { notBefore: issued.notBefore.getTime(), notAfter: issued.notAfter.getTime() };
+      return { ...issued, ...times, identity, generation: 1, serialNumber: '01' };
+    }),
+  );
+  return Buffer.from(encodeState(certificates));
+}
+
 describe('what a proxy starts from', () => {
   let clock: ManualClock;
   let directory: string;
+  let remembered: SpiffeId[];
 
   /** A proxy as far as it remembers: what it restored, and what it keeps. */
   const proxy = (
@@ -38,6 +59,7 @@ describe('what a proxy starts from', () => {
     const state = new LastState({
       ...{ snapshotDirectory: directory, clock, log, estate: new Estate(clock, log, undefined) },
       metrics: new ProxyMetrics('ztunnel', 0),
+      remembers: (identity) => remembered.some((one) => sameSpiffeId(one, identity)),
     });
     state.restore(held, { resources, certificates });
     return { state, resources, certificates };
@@ -53,7 +75,8 @@ describe('what a proxy starts from', () => {
   };
 
   beforeEach(() => {
-    clock = new ManualClock();
+    clock = new ManualClock(Date.now());
+    remembered = [CART, WEB];
     directory = mkdtempSync('/dev/shm/last-state-');
   });
   afterEach(() => {
@@ -91,17 +114,38 @@ describe('what a proxy starts from', () => {
     ]);
   });
 
-  it('and writes nothing before it knows something of its own', () => {
+  it('and writes nothing before it knows something of its own', async () => {
     told(proxy(), 'cart');
-    const before = readdirSync(directory);
-    const second = proxy();
-    second.state.certificatesChanged(second.certificates, second.certificates.store.exportState(), false);
+    const written = (): string[] => readdirSync(directory).filter((name) => !name.startsWith('writer'));
+    const before = written();
+    const second = proxy(new Map([['certificates', await certificatesOf(CART)]]));
+    const { state, certificates } = second;
+    state.certificatesChanged(certificates, certificates.store.exportState(), false);
     clock.advance(60_000);
-    expect(readdirSync(directory).filter((name) => !name.startsWith('writer'))).toEqual(
-      before.filter((name) => !name.startsWith('writer')),
-    );
-    second.state.certificatesChanged(second.certificates, second.certificates.store.exportState(), true);
+    expect(written()).toEqual(before);
+    state.certificatesChanged(certificates, certificates.store.exportState(), true);
+    state.close();
+    expect(written()).toContain('certificates.2');
+  });
+
+  it('and keeps no key that no pod of the node needs; without any no predecessor has one either', async () => {
+    const keys = (): string[] =>
+      readdirSync(directory)
+        .filter((name) => name.startsWith('certificates'))
+        .map((name) => readFileSync(join(directory, name), 'latin1'));
+    const first = proxy(new Map([['certificates', await certificatesOf(CART, WEB)]]));
+    first.state.identitiesChanged(first.certificates);
+    clock.advance(60_000);
+    expect(keys()).toEqual([expect.stringMatching(/sa\/cart.*sa\/web/s)]);
+    const second = proxy();
+    remembered = [WEB];
+    second.state.identitiesChanged(second.certificates);
+    clock.advance(60_000);
+    expect(keys()).toEqual([expect.not.stringContaining('sa/cart')]);
+    expect(proxy().certificates.store.identities()).toEqual([WEB]);
+    remembered = [];
+    second.state.identitiesChanged(second.certificates);
     second.state.close();
-    expect(readdirSync(directory)).toContain('certificates.2');
+    expect(keys()).toEqual([]);
   });
 });

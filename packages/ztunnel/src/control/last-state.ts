@@ -1,6 +1,7 @@
 import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
+import type { SpiffeId } from '@ambit/core/spiffe';
 import { openBatch } from '@ambit/mesh/resource/batch';
 import type { Certificates } from '@ambit/proxy/certificates';
 import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
@@ -19,6 +20,8 @@ export interface LastStateOptions {
   readonly log: Logger;
   readonly estate: Estate;
   readonly metrics: ProxyMetrics;
+  /** Whether the certificate of an identity is for the snapshot: pods of this node may need it. */
+  readonly remembers: (identity: SpiffeId) => boolean;
 }
 
 interface Parts {
@@ -67,7 +70,7 @@ export class LastState {
       resources.believe();
       // It may be the only one there is, when the keeper goes before the controller is back.
       this.#keepResources(resources);
-      this.#snapshot.keep('certificates', () => certificates.store.exportState());
+      this.identitiesChanged(certificates);
       return;
     }
     const saved = this.#snapshot.read('resources');
@@ -92,7 +95,17 @@ export class LastState {
   /** `fresh`: not just what was restored, which another proxy may know better by now. */
   certificatesChanged(certificates: Certificates, state: Uint8Array, fresh: boolean): void {
     this.#options.estate.holdState('certificates', state);
-    if (fresh) this.#snapshot.keep('certificates', () => certificates.store.exportState());
+    if (fresh) this.identitiesChanged(certificates);
+  }
+
+  /** A key that nobody on the node needs any more does not stay in the snapshot; without any there is no file. */
+  identitiesChanged(certificates: Certificates): void {
+    const { remembers } = this.#options;
+    this.#snapshot.keep('certificates', () =>
+      certificates.store.identities().some((identity) => remembers(identity))
+        ? certificates.store.exportState(remembers)
+        : undefined,
+    );
   }
 
   /** The proxy is about to end: what it forgets from now on is not forgotten for its successor. Idempotent. */

@@ -24,8 +24,12 @@ export interface PodsOptions {
   readonly ask: (command: (ticket: number) => Command) => Promise<Report[]>;
   /** The identity has a pod on this node (again). Resolves when its certificate is there, or after `CERTIFICATE_HEAD_START`. */
   readonly onIdentityUsed: (identity: SpiffeId) => Promise<void>;
-  /** The last pod of the identity has left. */
+  /** The last pod of the identity left `IDENTITY_LINGER` ago. */
   readonly onIdentityUnused: (identity: SpiffeId) => void;
+  /** The node agent says whether plaintext that comes to a served pod is redirected. */
+  readonly onPlaintextRedirected: (uid: string, redirected: boolean) => void;
+  /** `remembers` answers differently for an identity. */
+  readonly onRemembered: () => void;
 }
 
 /** The pods of this node: their listeners, and which of them the data threads serve. */
@@ -35,6 +39,8 @@ export class Pods implements PodOwner {
   /** Pods of a predecessor that the node agent has not named yet. */
   readonly #unclaimed = new Set<Pod>();
   readonly #identities = new IdentityUsers();
+  /** The node agent has named every pod. */
+  #named = false;
   #ending = false;
   #number = 0;
   #started = 0;
@@ -68,6 +74,7 @@ export class Pods implements PodOwner {
 
   /** The node agent has named every pod: what a predecessor left and nobody claimed is gone. */
   releaseUnclaimed(): void {
+    this.#named = true;
     for (const pod of this.#unclaimed) {
       this.#options.log.info({ pod: name(pod) }, 'a pod of the predecessor is gone');
       if (this.#serving.get(pod.info.uid) === pod) void this.#leave(pod, undefined);
@@ -111,6 +118,15 @@ export class Pods implements PodOwner {
     return this.#leave(pod, undefined);
   }
 
+  onPlaintextRedirected(uid: string, redirected: boolean): void {
+    this.#options.onPlaintextRedirected(uid, redirected);
+  }
+
+  /** The pod of this uid, if it is served. */
+  find(uid: string): Pod | undefined {
+    return this.#serving.get(uid);
+  }
+
   /** What a data thread has to be told to serve the pods of this node. Nobody waits for its answer. */
   *commands(): Generator<Command> {
     for (const pod of this.#serving.values()) yield { kind: 'add-pod', pod, ticket: 0 };
@@ -135,6 +151,14 @@ export class Pods implements PodOwner {
   /** Whether a pod of this node, starting, served or leaving, has this identity. */
   uses(identity: SpiffeId): boolean {
     return this.#identities.has(identity);
+  }
+
+  /**
+   * Whether the identity may be needed by a successor: not when its last pod has left, nor when the node agent has named
+   * every pod and this was none of theirs.
+   */
+  remembers(identity: SpiffeId): boolean {
+    return this.#named ? this.#identities.has(identity) : !this.#identities.hasLeft(identity);
   }
 
   list(): readonly Pod[] {
@@ -193,7 +217,10 @@ export class Pods implements PodOwner {
 
   /** Resolves when no thread accepts for the pod any more; its open connections may go on. */
   async #leave(pod: Pod, deadline: number | undefined): Promise<void> {
-    if (this.#serving.get(pod.info.uid) === pod) this.#serving.delete(pod.info.uid);
+    if (this.#serving.get(pod.info.uid) === pod) {
+      this.#serving.delete(pod.info.uid);
+      this.#options.onPlaintextRedirected(pod.info.uid, false);
+    }
     this.#unclaimed.delete(pod);
     this.#stopped += 1;
     stopListening(pod.listeners);
@@ -210,16 +237,17 @@ export class Pods implements PodOwner {
 
   #use(info: { namespace: string; serviceAccount: string }): Promise<void> {
     const identity = this.#identity(info);
-    this.#identities.add(identity);
+    if (this.#identities.add(identity)) this.#options.onRemembered();
     return this.#options.onIdentityUsed(identity);
   }
 
   #release(info: { namespace: string; serviceAccount: string }): void {
     const identity = this.#identity(info);
     if (!this.#identities.remove(identity)) return;
+    this.#options.onRemembered();
     this.#options.clock.setTimeout(
       () => {
-        if (!this.#identities.has(identity)) this.#options.onIdentityUnused(identity);
+        if (this.#identities.forget(identity)) this.#options.onIdentityUnused(identity);
       },
       IDENTITY_LINGER,
       { background: true },

@@ -1,5 +1,6 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
+import { forwardedPort } from '@ambit/hbone/forwarded';
 import type { IncomingTunnel, TunnelPeer } from '@ambit/hbone/tunnel';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { ConnectionFacts } from '@ambit/mesh/policy/subject';
@@ -21,6 +22,8 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
   readonly #peer: TunnelPeer;
   readonly #route: InboundAccept;
   readonly #traceparent: string | undefined;
+  /** As its proxy tells; 0 when that says nothing of the client at the other end of the tunnel. */
+  readonly #clientPort: number;
   protected override readonly authority: string;
   /** Until bytes move. */
   #tunnel: IncomingTunnel | undefined;
@@ -32,6 +35,7 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
     this.#route = route;
     this.authority = tunnel.authority;
     this.#traceparent = fieldOf(tunnel.fields, 'traceparent');
+    this.#clientPort = forwardedPort(fieldOf(tunnel.fields, 'forwarded'), tunnel.peer.address.ip);
   }
 
   get pod(): PodInfo {
@@ -160,6 +164,8 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
     const { thread } = this.served;
     const { target, judged } = this.#route;
     const { ip } = this.source;
+    // The application sees its client's address. Its own address needs no help, and a loopback target none either.
+    const spoofed = ip !== target.ip && target.ip === judged.ip;
     thread.judge.watch(this);
     this.pending = connectTcp(
       thread.reactor,
@@ -170,8 +176,10 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
         local: true,
         mark: thread.config.packetMark,
         timeoutMs: CONNECT_TIMEOUT,
-        // The application sees its client's address. Its own address needs no help, and a loopback target none either.
-        source: ip === target.ip || target.ip !== judged.ip ? undefined : { ip, required: false },
+        source: spoofed ? { ip, required: false } : undefined,
+        // And its port: the client's kernel gives it to no other connection to this place. Were the pod to leave the mesh,
+        // one of any other port could meet a direct connection of the client that comes from the same.
+        localPort: spoofed ? this.#clientPort : 0,
       },
       this,
     );

@@ -280,6 +280,8 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
         destination,
         namespace: this.served.namespace,
         mark: thread.config.packetMark,
+        // Behind a Service the application's own port is free, and no tunnel of this pod that is open there has it.
+        localPort: destination.ip === this.#destination.ip ? 0 : this.source.port,
         keepalive: thread.keepalive,
         timeoutMs: CONNECT_TIMEOUT,
       },

@@ -43,9 +43,21 @@ export class TestNode {
   /** Where the pod takes tunnels. */
   readonly hbone: SocketAddress;
 
-  /** `outbound` stands for a destination whose connections are redirected; `random` chooses among endpoints. */
-  constructor(store: MeshStore, info: PodInfo, outbound: SocketAddress, choice: (now: () => number) => Choice) {
+  readonly #namespace: number;
+
+  /**
+   * `outbound` stands for a destination whose connections are redirected; `choice` chooses among endpoints. The pod's
+   * `namespace` is by default that of the test.
+   */
+  constructor(
+    store: MeshStore,
+    info: PodInfo,
+    outbound: SocketAddress,
+    choice: (now: () => number) => Choice,
+    namespace: number = homeNamespace(),
+  ) {
     const { reactor } = this.loop;
+    this.#namespace = namespace;
     this.store = store;
     this.choice = choice(() => reactor.now);
     const config = readConfig({ IPV6_ENABLED: 'false' });
@@ -81,7 +93,7 @@ export class TestNode {
         },
       },
       {
-        ...{ number: 1, info, namespace: homeNamespace() },
+        ...{ number: 1, info, namespace },
         listeners: {
           outbound: listen(outbound),
           plaintext: listen({ ip: outbound.ip, port: 0 }),
@@ -151,7 +163,7 @@ export class TestNode {
   }
 
   #listener(address: SocketAddress): number {
-    const fd = openTcpListener({ address });
+    const fd = openTcpListener({ address, namespace: this.#namespace });
     this.loop.reactor.adopt(fd);
     return fd;
   }

@@ -119,6 +119,18 @@ export class SnapshotDirectory {
     this.#removeBelow(this.#turn, state);
   }
 
+  /** Removes a state as this turn and those before it have written it. Throws `AMBIT_SNAPSHOT_WRITE`. */
+  remove(state: StateName): void {
+    try {
+      this.#removeBelow(this.#turn + 1, state);
+    } catch (error) {
+      throw new AmbitError('AMBIT_SNAPSHOT_WRITE', `the ${state} cannot be removed: ${messageOf(error)}`, {
+        source: 'system',
+        cause: error,
+      });
+    }
+  }
+
   #takeTurn(): number {
     for (let turn = Math.max(0, ...this.#list().map((found) => found.turn)) + 1; ; turn += 1) {
       try {

@@ -100,6 +100,17 @@ describe('the snapshot of a node', () => {
     expect(files().filter((file) => file.startsWith('resources'))).toHaveLength(1);
   });
 
+  it('a state that is to be gone is gone, with what predecessors wrote of it and did not finish', () => {
+    write(open(), STATE);
+    writeFileSync(join(path, 'resources.1.tmp'), 'half a file', { mode: 0o600 });
+    const snapshot = open();
+    snapshot.keep('resources', () => undefined);
+    clock.advance(60_000);
+    expect(files()).toEqual(['writer.2']);
+    write(snapshot, STATE);
+    expect(open().read('resources')?.toString()).toBe(STATE.toString());
+  });
+
   it('a damaged file is named and passed over for the one before it', () => {
     const old = open();
     write(old, Buffer.from('old'));

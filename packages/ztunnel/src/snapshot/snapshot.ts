@@ -29,7 +29,7 @@ export class Snapshot {
   readonly #options: SnapshotOptions;
   readonly #release: string;
   readonly #directory: SnapshotDirectory | undefined;
-  readonly #waiting = new Map<StateName, () => Uint8Array>();
+  readonly #waiting = new Map<StateName, () => Uint8Array | undefined>();
   #timer: Timer | undefined;
   #notBefore = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -69,8 +69,8 @@ export class Snapshot {
     return undefined;
   }
 
-  /** Keeps a state: soon, and only the last of several. `content` is called then. */
-  keep(state: StateName, content: () => Uint8Array): void {
+  /** Keeps a state: soon, and only the last of several. `content` is called then; undefined: the state is to be gone. */
+  keep(state: StateName, content: () => Uint8Array | undefined): void {
     if (this.#directory === undefined || this.#closed) return;
     this.#waiting.set(state, content);
     if (this.#timer !== undefined) return;
@@ -101,7 +101,9 @@ export class Snapshot {
       this.#waiting.delete(state);
       try {
         const header = { state, release: this.#release, writtenAt: clock.wallTime() };
-        this.#directory?.write(state, encodeSnapshot(header, content()));
+        const bytes = content();
+        if (bytes === undefined) this.#directory?.remove(state);
+        else this.#directory?.write(state, encodeSnapshot(header, bytes));
         this.#options.onResult(state, undefined);
       } catch (error) {
         this.#failed(state, error, 'the one before it stays');

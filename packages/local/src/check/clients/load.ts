@@ -95,6 +95,8 @@ export class Load {
       this.#attempts.push({ startedAt, ...connected, endedAt: systemClock.wallTime(), ...outcome });
       this.#open -= 1;
       if (failure !== undefined) socket.destroy();
+      // An HTTP/2 server keeps the connection for the next request; the others end it.
+      else if (this.#options.protocol === 'http2') socket.end();
       if (this.#open === 0) this.#idle?.();
     };
     const phase = (): string => (connectedAt === undefined ? 'connecting' : 'waiting for the answer');

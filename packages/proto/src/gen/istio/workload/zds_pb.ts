@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file istio/workload/zds.proto.
  */
 export const file_istio_workload_zds: GenFile = /*@__PURE__*/
-  fileDesc("Chhpc3Rpby93b3JrbG9hZC96ZHMucHJvdG8SEmlzdGlvLndvcmtsb2FkLnpkcyI4CghaZHNIZWxsbxIsCgd2ZXJzaW9uGAEgASgOMhsuaXN0aW8ud29ya2xvYWQuemRzLlZlcnNpb24iTgoMV29ya2xvYWRJbmZvEgwKBG5hbWUYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhcKD3NlcnZpY2VfYWNjb3VudBgDIAEoCUoECAQQBSJTCgtBZGRXb3JrbG9hZBILCgN1aWQYASABKAkSNwoNd29ya2xvYWRfaW5mbxgCIAEoCzIgLmlzdGlvLndvcmtsb2FkLnpkcy5Xb3JrbG9hZEluZm8iGwoMS2VlcFdvcmtsb2FkEgsKA3VpZBgBIAEoCSIaCgtEZWxXb3JrbG9hZBILCgN1aWQYAiABKAkiDgoMU25hcHNob3RTZW50IhQKA0FjaxINCgVlcnJvchgBIAEoCSLpAQoPV29ya2xvYWRSZXF1ZXN0Ei4KA2FkZBgBIAEoCzIfLmlzdGlvLndvcmtsb2FkLnpkcy5BZGRXb3JrbG9hZEgAEi4KA2RlbBgCIAEoCzIfLmlzdGlvLndvcmtsb2FkLnpkcy5EZWxXb3JrbG9hZEgAEjkKDXNuYXBzaG90X3NlbnQYAyABKAsyIC5pc3Rpby53b3JrbG9hZC56ZHMuU25hcHNob3RTZW50SAASMAoEa2VlcBgFIAEoCzIgLmlzdGlvLndvcmtsb2FkLnpkcy5LZWVwV29ya2xvYWRIAEIJCgdwYXlsb2FkIkUKEFdvcmtsb2FkUmVzcG9uc2USJgoDYWNrGAEgASgLMhcuaXN0aW8ud29ya2xvYWQuemRzLkFja0gAQgkKB3BheWxvYWQqHwoHVmVyc2lvbhIMCghOT1RfVVNFRBAAEgYKAlYxEAFiBnByb3RvMw");
+  fileDesc("Chhpc3Rpby93b3JrbG9hZC96ZHMucHJvdG8SEmlzdGlvLndvcmtsb2FkLnpkcyI4CghaZHNIZWxsbxIsCgd2ZXJzaW9uGAEgASgOMhsuaXN0aW8ud29ya2xvYWQuemRzLlZlcnNpb24iTgoMV29ya2xvYWRJbmZvEgwKBG5hbWUYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhcKD3NlcnZpY2VfYWNjb3VudBgDIAEoCUoECAQQBSJyCgtBZGRXb3JrbG9hZBILCgN1aWQYASABKAkSNwoNd29ya2xvYWRfaW5mbxgCIAEoCzIgLmlzdGlvLndvcmtsb2FkLnpkcy5Xb3JrbG9hZEluZm8SHQoUcGxhaW50ZXh0X3JlZGlyZWN0ZWQY6QcgASgIIhsKDEtlZXBXb3JrbG9hZBILCgN1aWQYASABKAkiGgoLRGVsV29ya2xvYWQSCwoDdWlkGAIgASgJIg4KDFNuYXBzaG90U2VudCIUCgNBY2sSDQoFZXJyb3IYASABKAkiMAoQQ29ubmVjdGlvbnNSZXNldBILCgN1aWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSLpAQoPV29ya2xvYWRSZXF1ZXN0Ei4KA2FkZBgBIAEoCzIfLmlzdGlvLndvcmtsb2FkLnpkcy5BZGRXb3JrbG9hZEgAEi4KA2RlbBgCIAEoCzIfLmlzdGlvLndvcmtsb2FkLnpkcy5EZWxXb3JrbG9hZEgAEjkKDXNuYXBzaG90X3NlbnQYAyABKAsyIC5pc3Rpby53b3JrbG9hZC56ZHMuU25hcHNob3RTZW50SAASMAoEa2VlcBgFIAEoCzIgLmlzdGlvLndvcmtsb2FkLnpkcy5LZWVwV29ya2xvYWRIAEIJCgdwYXlsb2FkIokBChBXb3JrbG9hZFJlc3BvbnNlEiYKA2FjaxgBIAEoCzIXLmlzdGlvLndvcmtsb2FkLnpkcy5BY2tIABJCChFjb25uZWN0aW9uc19yZXNldBjpByABKAsyJC5pc3Rpby53b3JrbG9hZC56ZHMuQ29ubmVjdGlvbnNSZXNldEgAQgkKB3BheWxvYWQqHwoHVmVyc2lvbhIMCghOT1RfVVNFRBAAEgYKAlYxEAFiBnByb3RvMw");
 
 /**
  * The first packet, from the proxy.
@@ -76,6 +76,13 @@ export type AddWorkload = Message<"istio.workload.zds.AddWorkload"> & {
    * @generated from field: istio.workload.zds.WorkloadInfo workload_info = 2;
    */
   workloadInfo?: WorkloadInfo | undefined;
+
+  /**
+   * Ambit's own: plaintext that comes to the pod is redirected by now, so that what is open and was not is judged too.
+   *
+   * @generated from field: bool plaintext_redirected = 1001;
+   */
+  plaintextRedirected: boolean;
 };
 
 /**
@@ -156,6 +163,32 @@ export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
   messageDesc(file_istio_workload_zds, 6);
 
 /**
+ * Ambit's own: connections of a pod that had passed the proxy by were reset.
+ *
+ * @generated from message istio.workload.zds.ConnectionsReset
+ */
+export type ConnectionsReset = Message<"istio.workload.zds.ConnectionsReset"> & {
+  /**
+   * @generated from field: string uid = 1;
+   */
+  uid: string;
+
+  /**
+   * What was reset and why, in words.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message istio.workload.zds.ConnectionsReset.
+ * Use `create(ConnectionsResetSchema)` to create a new message.
+ */
+export const ConnectionsResetSchema: GenMessage<ConnectionsReset> = /*@__PURE__*/
+  messageDesc(file_istio_workload_zds, 7);
+
+/**
  * @generated from message istio.workload.zds.WorkloadRequest
  */
 export type WorkloadRequest = Message<"istio.workload.zds.WorkloadRequest"> & {
@@ -194,7 +227,7 @@ export type WorkloadRequest = Message<"istio.workload.zds.WorkloadRequest"> & {
  * Use `create(WorkloadRequestSchema)` to create a new message.
  */
 export const WorkloadRequestSchema: GenMessage<WorkloadRequest> = /*@__PURE__*/
-  messageDesc(file_istio_workload_zds, 7);
+  messageDesc(file_istio_workload_zds, 8);
 
 /**
  * @generated from message istio.workload.zds.WorkloadResponse
@@ -209,6 +242,14 @@ export type WorkloadResponse = Message<"istio.workload.zds.WorkloadResponse"> & 
      */
     value: Ack;
     case: "ack";
+  } | {
+    /**
+     * Answers nothing; only for an agent that has sent plaintext_redirected.
+     *
+     * @generated from field: istio.workload.zds.ConnectionsReset connections_reset = 1001;
+     */
+    value: ConnectionsReset;
+    case: "connectionsReset";
   } | { case: undefined; value?: undefined };
 };
 
@@ -217,7 +258,7 @@ export type WorkloadResponse = Message<"istio.workload.zds.WorkloadResponse"> & 
  * Use `create(WorkloadResponseSchema)` to create a new message.
  */
 export const WorkloadResponseSchema: GenMessage<WorkloadResponse> = /*@__PURE__*/
-  messageDesc(file_istio_workload_zds, 8);
+  messageDesc(file_istio_workload_zds, 9);
 
 /**
  * @generated from enum istio.workload.zds.Version
