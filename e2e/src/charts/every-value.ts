@@ -43,7 +43,7 @@ export const EVERY_VALUE: Readonly<Record<(typeof SUB_CHARTS)[number], Values>> 
     },
     ...{ rollingMaxSurge: 1, rollingMaxUnavailable: '10%' },
     ...{ hub: 'registry.example/controller', tag: '8.8.8', image: 'controller', waypoint: { image: 'gateway' } },
-    ...{ defaultCertTtl: '1h', maxCertTtl: '48h' },
+    ...{ defaultCertTtl: '1h', maxCertTtl: '48h', revision: 'blue' },
     ...{ trustedZtunnelNamespace: 'proxies', trustedZtunnelName: 'node-proxy' },
     extraContainerArgs: ['--log-level', 'warn'],
     pdb: { minAvailable: '60%' },

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../cluster/cluster.ts';
 import { NODE_IMAGE } from '../cluster/parts/images.ts';
 import { eventually, testCluster } from '../test-cluster.ts';
+import { notHonouredObjects } from './not-honoured-objects.ts';
 import { TestReplica } from './test-replica.ts';
 
 const CHARTS = join(import.meta.dirname, '..', '..', '..', 'charts', 'ambit', 'charts');
@@ -39,6 +40,7 @@ interface Thing {
     readonly conditions?: readonly Condition[];
     readonly addresses?: readonly { readonly type: string; readonly value: string }[];
     readonly parents?: readonly { readonly controllerName: string; readonly conditions: readonly Condition[] }[];
+    readonly ancestors?: readonly { readonly conditions: readonly Condition[] }[];
     readonly readyReplicas?: number;
   };
 }
@@ -311,6 +313,43 @@ describe('istiod-lite on a cluster', () => {
       });
       expect(conditionOf(await get('authorizationpolicy', 'right'), 'ZtunnelAccepted')?.status).toBe('True');
     });
+  });
+
+  it('says of every object on which nobody acts that this is so, and closes what asks for tokens', async () => {
+    const items = notHonouredObjects(SHOP, 'web', 'door');
+    await apply({ apiVersion: 'v1', kind: 'List', items });
+    await eventually(async () => {
+      const { items: now } = JSON.parse(
+        await cluster.kubectl(['get', '-o', 'json', '-f', '-'], {
+          input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+        }),
+      ) as { items: (Thing & { kind: string })[] };
+      const accepted = ({ kind, status }: Thing & { kind: string }): string => {
+        const lists = [
+          status?.conditions,
+          ...[status?.parents, status?.ancestors].map((list) => list?.[0]?.conditions),
+        ];
+        const said = lists.flatMap((list) => list ?? []).find(({ type }) => type.endsWith('Accepted'));
+        return `${kind} ${said?.status ?? ''}`;
+      };
+      expect(now.map(accepted)).toEqual(items.map((item) => `${(item as { kind: string }).kind} False`));
+      expect(conditionOf(await get('service', 'web'), 'istio.io/WaypointBound')?.reason).toBe('UnsupportedPolicy');
+    }, 20_000);
+    await cluster.kubectl(['delete', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  });
+
+  it('takes away what a waypoint was called before, once it runs under its new name', async () => {
+    const made = async (name: string): Promise<string[]> =>
+      (await names('deployment,service,serviceaccount,poddisruptionbudget')).filter((each) =>
+        each.endsWith(`/${name}`),
+      );
+    await apply(gateway('named'));
+    await eventually(async () => expect((await get('deployment', 'named')).status?.readyReplicas).toBe(2), 60_000);
+    await cluster.kubectl(['-n', SHOP, 'annotate', 'gateway', 'named', 'gateway.istio.io/name-override=renamed']);
+    await eventually(async () => expect((await made('renamed')).length).toBe(4), 10_000);
+    await eventually(async () => expect(await made('named')).toEqual([]), 60_000);
+    expect((await get('deployment', 'renamed')).status?.readyReplicas).toBe(2);
+    await cluster.kubectl(['-n', SHOP, 'delete', 'gateway', 'named']);
   });
 
   it('goes on writing when the replica that writes is killed, and the next start knows which waypoints were ready', async () => {

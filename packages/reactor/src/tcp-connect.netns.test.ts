@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import { close } from '@ambit/native/descriptor';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { createNetworkNamespace, inNamespace } from '@ambit/native/namespace';
-import { localAddress } from '@ambit/native/socket';
+import { EINPROGRESS } from '@ambit/native/errno';
+import { connect, localAddress, openTcpSocket } from '@ambit/native/socket';
+import { AF_INET } from '@ambit/native/socket-address';
 import { getMark } from '@ambit/native/socket-option';
 import { Listener } from './listener.ts';
 import { type TcpConnectOptions, connectTcp } from './tcp-connect.ts';
@@ -84,6 +87,57 @@ describe('connecting inside a pod', () => {
       attempt({ namespace: pod, mark: 1337, source });
       expect(accepted[0]?.peer.ip).toBe('10.244.3.5');
     }
+  });
+
+  it.each(['10.244.3.6', undefined])('from %s, comes from the port it is given, if nothing has that already', (ip) => {
+    const source = ip === undefined ? undefined : { ip, required: true };
+    const from = (localPort: number): number | undefined => {
+      accepted = [];
+      const { fd } = attempt({ namespace: pod, mark: 1337, source, localPort });
+      expect(fd).toBeDefined();
+      return accepted[0]?.peer.port;
+    };
+    expect(from(45_678)).toBe(45_678);
+    expect(from(45_678)).not.toBe(45_678);
+    expect(from(45_679)).toBe(45_679);
+    // No port that connect would choose: as if none was given.
+    expect(from(80)).toBeGreaterThan(1_024);
+    expect(from(0)).toBeGreaterThan(1_024);
+  });
+
+  it('comes from the port it is given over IPv6, too', () => {
+    const other = openTcpListener({ address: { ip: '::1', port: 0 }, namespace: pod });
+    let port: number | undefined;
+    connectTcp(
+      loop.reactor,
+      { destination: localAddress(other), namespace: pod, localPort: 45_680 },
+      {
+        onConnected: (fd) => void (port = localAddress(fd).port),
+        onConnectFailed: (error) => void expect.fail(error.message),
+      },
+    );
+    loop.until(() => port !== undefined);
+    expect(port).toBe(45_680);
+    close(other);
+  });
+
+  it('takes the ports it is given from nobody else', () => {
+    const range = '/proc/sys/net/ipv4/ip_local_port_range';
+    const other = openTcpListener({ address: { ip: '127.0.0.1', port: 0 }, namespace: pod, mark: 1337 });
+    inNamespace(pod, () => {
+      writeFileSync(range, '40000 40003');
+    });
+    for (const localPort of [40_000, 40_001, 40_002, 40_003]) {
+      accepted = [];
+      attempt({ namespace: pod, mark: 1337, source: { ip: '10.244.3.7', required: true }, localPort });
+      expect(accepted[0]?.peer.port).toBe(localPort);
+    }
+    const ours = inNamespace(pod, () => openTcpSocket(AF_INET));
+    expect([0, -EINPROGRESS]).toContain(connect(ours, localAddress(other)));
+    inNamespace(pod, () => {
+      writeFileSync(range, '32768 60999');
+    });
+    for (const fd of [ours, other]) close(fd);
   });
 
   it('takes its own address when the other is of the wrong family and not required', () => {

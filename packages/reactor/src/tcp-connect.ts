@@ -1,7 +1,7 @@
 import { type IpAddress, type SocketAddress, formatSocketAddress } from '@ambit/core/address';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { EPOLLOUT } from '@ambit/native/epoll';
-import { EINPROGRESS, ETIMEDOUT } from '@ambit/native/errno';
+import { EADDRNOTAVAIL, EINPROGRESS, ETIMEDOUT } from '@ambit/native/errno';
 import { inNamespace } from '@ambit/native/namespace';
 import { bind, connect, openTcpSocket, socketError } from '@ambit/native/socket';
 import { familyOf } from '@ambit/native/socket-address';
@@ -9,6 +9,7 @@ import {
   type Keepalive,
   setBindAddressNoPort,
   setKeepalive,
+  setLocalPort,
   setMark,
   setNoDelay,
   setTransparent,
@@ -38,6 +39,11 @@ export interface TcpConnectOptions {
         readonly required: boolean;
       }
     | undefined;
+  /**
+   * The port it comes from when that is free for this destination (and Linux is 6.3 or newer), any other one otherwise.
+   * 0 or undefined: any.
+   */
+  readonly localPort?: number | undefined;
   readonly keepalive?: Keepalive;
   /** TCP_USER_TIMEOUT in milliseconds. */
   readonly userTimeoutMs?: number;
@@ -144,7 +150,7 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
   }
 
   #start(): number {
-    const { destination, local, mark, source, keepalive, userTimeoutMs } = this.#options;
+    const { destination, local, mark, source, localPort = 0, keepalive, userTimeoutMs } = this.#options;
     const fd = openTcpSocket(familyOf(destination.ip));
     this.#reactor.adopt(fd);
     try {
@@ -153,7 +159,12 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
       if (keepalive !== undefined) setKeepalive(fd, keepalive);
       if (userTimeoutMs !== undefined) setUserTimeout(fd, userTimeoutMs);
       if (source !== undefined) this.#comeFrom(fd, source.ip, source.required);
+      const named = localPort !== 0 && setLocalPort(fd, localPort);
       let result = connect(fd, destination);
+      if (result === -EADDRNOTAVAIL && named) {
+        setLocalPort(fd, 0);
+        result = connect(fd, destination);
+      }
       if (result === -EINPROGRESS && local === true) result = connect(fd, destination);
       if (result < 0 && result !== -EINPROGRESS && result !== -EALREADY) throw this.#error(result);
       this.#standing = result === 0;
