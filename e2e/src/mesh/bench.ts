@@ -16,6 +16,9 @@ import { type CheckProgram, checkCommand } from './check-programs.ts';
 /** How much longer than what it runs a command in a pod may take, milliseconds. */
 const EXEC_ALLOWANCE = 60_000;
 
+/** What to spawn, and with which variables. */
+export type CommandLine = ReturnType<Cluster['commandLine']>;
+
 /** A load that goes on. */
 export interface RunningLoad {
   /** What it saw; it ends by itself when its `duration` is over. */
@@ -81,11 +84,10 @@ export class Bench {
 
   /** Resolves when the load runs and the connections that stay are open. */
   async load(namespace: string, app: string, options: LoadOptions & { duration: number }): Promise<RunningLoad> {
-    const argv = await this.#exec(namespace, app, checkCommand('load', JSON.stringify(options)));
     const {
       argv: [file = '', ...words],
       environment,
-    } = this.cluster.commandLine(argv);
+    } = await this.inPod(namespace, app, checkCommand('load', JSON.stringify(options)));
     const child = spawn(file, words, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = systemClock.setTimeout(() => child.kill('SIGKILL'), options.duration + EXEC_ALLOWANCE);
     let said = '';
@@ -116,8 +118,7 @@ export class Bench {
 
   /** Runs a command that takes `lasts` milliseconds in a pod of the checks, and reads the object that it prints. */
   async exec<T>(namespace: string, app: string, command: readonly string[], lasts: number): Promise<T> {
-    const argv = await this.#exec(namespace, app, command);
-    const line = this.cluster.commandLine(argv);
+    const line = await this.inPod(namespace, app, command);
     const timeout = lasts + EXEC_ALLOWANCE;
     const { code, stdout, stderr } = await runCommand(line.argv, {
       environment: line.environment,
@@ -129,7 +130,16 @@ export class Bench {
     return JSON.parse(stdout.slice(stdout.indexOf('{'))) as T;
   }
 
-  async #exec(namespace: string, app: string, command: readonly string[]): Promise<string[]> {
-    return ['kubectl', '-n', namespace, 'exec', await this.pod(namespace, app), '--', ...command];
+  /** What to spawn so that a command runs in a pod of the checks. */
+  protected async inPod(namespace: string, app: string, command: readonly string[]): Promise<CommandLine> {
+    return this.cluster.commandLine([
+      'kubectl',
+      '-n',
+      namespace,
+      'exec',
+      await this.pod(namespace, app),
+      '--',
+      ...command,
+    ]);
   }
 }

@@ -7,17 +7,21 @@ export const MESH_NAMESPACE: string = 'istio-system';
 const RELEASE = 'ambit';
 const CHART = fileURLToPath(new URL('../../../charts/ambit', import.meta.url));
 
-/** Installs the mesh, or brings it to this version; resolves with the milliseconds until all of it was ready. */
+/** Installs the mesh, or brings it to this version and to the values in `words` alone; resolves with the milliseconds until all of it was ready. */
 export async function installMesh(cluster: Cluster, ...words: readonly string[]): Promise<number> {
   const began = performance.now();
   const place = ['-n', MESH_NAMESPACE, '--create-namespace'];
-  await cluster.helm(['upgrade', '--install', RELEASE, CHART, ...place, '--wait', '--timeout', '110s', ...words]);
+  const command = ['upgrade', '--install', '--reset-values', RELEASE, CHART, ...place];
+  await cluster.helm([...command, '--wait', '--timeout', '110s', ...words]);
   return performance.now() - began;
 }
 
-/** What helm says when it takes the mesh away. */
+/** What helm, and what runs for it, say when it takes the mesh away. Only of a cluster that was made here. */
 export async function uninstallMesh(cluster: Cluster): Promise<string> {
-  return await cluster.helm(['uninstall', RELEASE, '-n', MESH_NAMESPACE, '--wait', '--timeout', '110s']);
+  const command = ['helm', 'uninstall', RELEASE, '-n', MESH_NAMESPACE, '--wait', '--timeout', '110s'];
+  const { code, stdout, stderr } = await cluster.inCluster(command);
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code ?? 'a signal'}: ${stderr}`);
+  return `${stdout}${stderr}`;
 }
 
 /** Whether the release is there. */

@@ -4,13 +4,22 @@ import { buildSync } from 'esbuild';
 const LOCAL = '../../../packages/local/dist/check/clients';
 const OWN = '../../dist/programs';
 
-export type CheckProgram = 'backend' | 'dial' | 'first-request' | 'load' | 'policy-latency' | 'requests' | 'server';
+export type CheckProgram =
+  | 'backend'
+  | 'dial'
+  | 'first-request'
+  | 'grpc-call'
+  | 'load'
+  | 'policy-latency'
+  | 'requests'
+  | 'server';
 
 /** The folder of each: those of the checks of packages/local run on one machine too, the others need a cluster. */
 const PROGRAMS: Readonly<Record<CheckProgram, string>> = {
   backend: LOCAL,
   dial: LOCAL,
   'first-request': OWN,
+  'grpc-call': OWN,
   load: LOCAL,
   'policy-latency': OWN,
   requests: LOCAL,
