@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnCluster } from '../cluster/own-cluster.ts';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { installMesh, isMeshInstalled } from '../mesh/chart.ts';
+import { controllers } from '../mesh/parts.ts';
 import { TwoWayLoad } from '../mesh/two-way-load.ts';
 import { ownTestCluster } from '../test-cluster.ts';
 
@@ -22,7 +23,7 @@ describe('the proxy process of a node', () => {
   });
 
   afterAll(async () => {
-    await controllers(2);
+    await controllers(bench, 2);
     await bench.remove('namespace', NAMESPACE);
   });
 
@@ -31,24 +32,16 @@ describe('the proxy process of a node', () => {
     expect(code, stderr).toBe(0);
   }
 
-  async function controllers(replicas: number): Promise<void> {
-    const deployment = ['-n', MESH_NAMESPACE, 'deployment/istiod'];
-    await cluster.kubectl(['scale', ...deployment, `--replicas=${replicas}`]);
-    if (replicas > 0) await cluster.kubectl(['rollout', 'status', ...deployment, '--timeout=60s']);
-    else
-      await cluster.kubectl(['-n', MESH_NAMESPACE, 'wait', '--for=delete', 'pod', '-l', 'app=istiod', '--timeout=60s']);
-  }
-
   it('is killed twice within a minute, the second time with the controller away: no new connection fails', async () => {
     const report = await load.during(40_000, async (kills) => {
       kills.now();
       await kill('a');
       await new Promise((resolve) => setTimeout(resolve, 8_000));
-      await controllers(0);
+      await controllers(bench, 0);
       kills.now();
       await kill('a');
       await new Promise((resolve) => setTimeout(resolve, 5_000));
-      await controllers(2);
+      await controllers(bench, 2);
     });
     console.log(report.described);
     expect(report.attempts).toBeGreaterThan(15_000);

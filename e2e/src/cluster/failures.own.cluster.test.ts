@@ -43,11 +43,16 @@ describe('a cluster made here', () => {
     await eventually(() => cluster.kubectl(['get', 'nodes']), 60_000);
   });
 
-  it('a node that lost its power runs pods again after it is started', async () => {
+  it('a node that lost its power runs pods again after it is started, with its disk and without its memory', async () => {
     const node = cluster.node('b');
+    const disk = ['/etc/cni/net.d/10-pods.conflist.kept', '/opt/cni/bin/kept', '/var/lib/kept'];
+    const memory = '/run/kept';
+    await cluster.inNode('b', ['touch', ...disk, memory]);
     await node.destroy();
     await expect(cluster.inNode('b', ['true'])).rejects.toThrow(/node b does not run/);
     await node.start();
+    expect((await cluster.inNode('b', ['rm', ...disk])).stderr).toBe('');
+    expect((await cluster.inNode('b', ['ls', memory])).code).not.toBe(0);
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',

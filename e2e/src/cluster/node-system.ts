@@ -15,6 +15,9 @@ const MACHINE_SETTINGS = [
 /** What the machine may have there and a fresh node does not. */
 const NOT_OF_THE_MACHINE = ['/etc/cni', '/opt/cni', '/var/lib/cni', '/var/log/pods', '/var/log/containers'];
 
+/** In a node's folder: what is installed once is installed. */
+export const INSTALLED = 'installed';
+
 /** Puts one end of a cable into the cluster's bridge and the other into the node; `pid` is the node's process 1. */
 export function nodeCable({ name }: NodePlan, pid: number): string {
   return [
@@ -40,7 +43,8 @@ export function nodeNetwork(plan: NodePlan, nodes: readonly NodePlan[]): string 
 
 /**
  * The file system of a node, from inside: /proc, /sys and the control groups as seen from there; /etc, /opt and /var
- * written to copies; an empty /run. `own` is its folder, which holds `cni.conflist` and `plugins`, the folder of the CNI plugins.
+ * written to copies, which outlive a restart as a disk does; an empty /run. `own` is its folder, which holds `cni.conflist`;
+ * `plugins` is the folder of the CNI plugins.
  */
 export function nodeFiles(plan: NodePlan, own: string, plugins: string, groups: readonly Hierarchy[]): string {
   const overlay = (folder: string): string[] => [
@@ -63,7 +67,7 @@ export function nodeFiles(plan: NodePlan, own: string, plugins: string, groups: 
     'mount -t sysfs sysfs /sys',
     ...groups.flatMap(showGroups),
     ...['etc', 'opt', 'var'].flatMap(overlay),
-    `rm -rf ${NOT_OF_THE_MACHINE.join(' ')}`,
+    installed(own, plugins),
     ...['containerd', 'kubelet'].flatMap(plain),
     'mount -t tmpfs -o mode=755 tmpfs /run',
     `mkdir -p ${own}/sysctl`,
@@ -74,9 +78,19 @@ export function nodeFiles(plan: NodePlan, own: string, plugins: string, groups: 
     'rm -f /etc/hosts /etc/resolv.conf',
     `printf '127.0.0.1 localhost\\n%s %s\\n' ${plan.address} ${plan.name} >/etc/hosts`,
     ': >/etc/resolv.conf',
+  ].join('\n');
+}
+
+/** What is installed on a node once: a restart keeps it, and what others have made of it. */
+function installed(own: string, plugins: string): string {
+  return [
+    `if [ ! -e ${own}/${INSTALLED} ]; then`,
+    `rm -rf ${NOT_OF_THE_MACHINE.join(' ')}`,
     'mkdir -p /etc/cni/net.d /opt/cni/bin',
     `cp ${plugins}/* /opt/cni/bin/`,
     `cp ${own}/cni.conflist /etc/cni/net.d/10-pods.conflist`,
+    `: >${own}/${INSTALLED}`,
+    'fi',
   ].join('\n');
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
@@ -17,7 +17,7 @@ import {
   namespacesOf,
 } from './namespaces.ts';
 import { cniConfig, containerdConfig, kubeletConfig, proxyConfig } from './node-files.ts';
-import { nodeCable, nodeFiles, nodeNetwork } from './node-system.ts';
+import { INSTALLED, nodeCable, nodeFiles, nodeNetwork } from './node-system.ts';
 import type { BuiltParts } from './parts/built-parts.ts';
 import type { Place } from './place.ts';
 import { endedPrograms, startProgram, stopProgram } from './program.ts';
@@ -58,13 +58,17 @@ export class ClusterNode {
     return this.#options.plan.name;
   }
 
-  /** Starts the node, at first or again after `destroy`; returns when kubelet and kube-proxy are started and all images there. */
-  async start(): Promise<void> {
+  /**
+   * Starts the node, at first or again after `destroy`; returns when kubelet and kube-proxy are started and all images there.
+   * `anew`: with the network plugins and their configuration as at first, as on systems that bring /etc with them.
+   */
+  async start({ anew = false }: { readonly anew?: boolean } = {}): Promise<void> {
     const { place, plan, all, parts, clock } = this.#options;
     if (findNamespaces(this.#namespaces) !== undefined) {
       throw new AmbitError('AMBIT_CLUSTER_PROGRAM', `node ${plan.name} runs already`);
     }
     this.#writeFiles();
+    if (anew) rmSync(join(this.#own, INSTALLED), { force: true });
     await this.#cgroups.make(clock);
     const log = join(place.state, 'log', `node-${plan.name}.log`);
     await this.#step(makingNode(place.state, plan.name, log, this.#cgroups.entrances));

@@ -4,6 +4,7 @@ import { AmbitError } from '@ambit/core/errors';
 import { type CommandOptions, mustRun } from './command.ts';
 import type { Program } from './control-plane.ts';
 import { type NamespaceName, entering, programIn, programsIn, signal } from './namespaces.ts';
+import { identityOf, isAlive } from './process-identity.ts';
 
 /** How long a program may take to come, and a killed one to go, and between two looks; milliseconds. */
 const START_MS = 3_000;
@@ -36,8 +37,10 @@ export async function stopProgram(
   const where = place.node === undefined ? 'beside the control plane' : `on node ${place.node}`;
   const pids = programsOf(place, name);
   if (pids.length === 0) throw new AmbitError('AMBIT_CLUSTER_PROGRAM', `no ${name} runs ${where}`);
-  for (const pid of pids) signal(pid, how);
-  for (let waited = 0; programsOf(place, name).length > 0; waited += LOOK_MS) {
+  // One that is dying has no command line any more, but still its ports.
+  const ending = pids.map(identityOf).filter((process) => process !== undefined);
+  for (const { pid } of ending) signal(pid, how);
+  for (let waited = 0; ending.some(isAlive); waited += LOOK_MS) {
     if (waited > PATIENCE_MS) {
       throw new AmbitError('AMBIT_CLUSTER_PROGRAM', `${name} ${where} does not end on ${how}`, { source: 'system' });
     }

@@ -31,6 +31,8 @@ export function connectController(options: ControllerLinkOptions): DeltaClient |
   const { settings, role, clock, random, log, metrics } = options;
   if (settings.xdsAddress.length === 0) return undefined;
   const { podName, podNamespace, instanceIp, nodeName, clusterDomain, clusterId, network } = settings;
+  // Whether this process, or the one before it, has heard of the mesh from the controller.
+  let known = options.held.values().some((versions) => versions.size > 0);
   const client = new DeltaClient({
     controlPlane: {
       address: settings.xdsAddress,
@@ -57,7 +59,8 @@ export function connectController(options: ControllerLinkOptions): DeltaClient |
     held: options.held,
     apply: options.apply,
     onEvent: (event) => {
-      onControllerEvent(event, log, metrics);
+      if (event.kind === 'synced') known = true;
+      onControllerEvent(event, { log, metrics, known });
       if (event.kind === 'disconnected') options.onDisconnected?.();
     },
   });
@@ -65,7 +68,10 @@ export function connectController(options: ControllerLinkOptions): DeltaClient |
   return client;
 }
 
-function onControllerEvent(event: DeltaClientEvent, log: Logger, metrics: ProxyMetrics): void {
+function onControllerEvent(
+  event: DeltaClientEvent,
+  { log, metrics, known }: Pick<ControllerLinkOptions, 'log' | 'metrics'> & { readonly known: boolean },
+): void {
   switch (event.kind) {
     case 'connected':
       metrics.controllerConnected(true);
@@ -82,7 +88,9 @@ function onControllerEvent(event: DeltaClientEvent, log: Logger, metrics: ProxyM
       metrics.controllerStreamEnded(event.error === undefined ? 'Reconnect' : 'ConnectionError');
       log.warn(
         { error: event.error?.message, retryInMs: Math.round(event.retryInMs) },
-        'the stream to the controller ended; traffic goes on by what is known',
+        known
+          ? 'the stream to the controller ended; traffic goes on by what is known'
+          : 'the controller cannot be reached; it has not described the mesh to this proxy yet',
       );
       return;
   }

@@ -246,7 +246,16 @@ describe('DeltaClient', () => {
   ])('refuses a server whose certificate does not chain to %s', async (_, roots) => {
     start({ controlPlane: { address: endpoint.address, roots: await roots() } });
     await vi.waitFor(() => expect(disconnections()[0]?.error?.code).toBe('AMBIT_XDS_UNAVAILABLE'));
+    expect(disconnections()[0]?.error?.message).toContain('are the roots that this proxy is given those of');
     expect(streams).toEqual([]);
+  });
+
+  it.each([
+    ['nobody listens', 'https://127.0.0.1:1', 'does it run, and may this pod reach it (NetworkPolicy)?'],
+    ['the name is unknown', 'https://istiod.invalid:15012', 'is the address right, and does DNS answer this pod?'],
+  ])('says what to look at when %s', async (_, address, hint) => {
+    start({ controlPlane: { address, roots: { pem: authority.rootPem } } });
+    await vi.waitFor(() => expect(disconnections()[0]?.error?.message).toContain(hint), 5_000);
   });
 
   it.each([

@@ -121,7 +121,7 @@ export class DeltaStream {
       this.cut(
         new AmbitError(
           'AMBIT_XDS_STALLED',
-          `${what} from the control plane at ${this.#options.controlPlane.address} within ${withinMs} ms`,
+          `${what} from the control plane at ${this.#options.controlPlane.address} within ${withinMs} ms; is it overloaded, or does something between drop packets?`,
           { source: 'peer', retryable: true },
         ),
       );
@@ -147,7 +147,22 @@ function streamError(error: unknown, address: string): AmbitError {
       options,
     );
   }
-  return new AmbitError('AMBIT_XDS_UNAVAILABLE', `stream to the control plane at ${address} ended (${said})`, options);
+  return new AmbitError(
+    'AMBIT_XDS_UNAVAILABLE',
+    `stream to the control plane at ${address} ended (${said})${hintOf(error.details)}`,
+    options,
+  );
+}
+
+/** What to look at when there was no connection at all, by what gRPC says of it. */
+function hintOf(details: string): string {
+  if (/certificate|altname/i.test(details))
+    return '; are the roots that this proxy is given those of the control plane?';
+  if (/Name resolution failed|ENOTFOUND|EAI_AGAIN/i.test(details))
+    return '; is the address right, and does DNS answer this pod?';
+  if (/No connection|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/i.test(details))
+    return '; does it run, and may this pod reach it (NetworkPolicy)?';
+  return '';
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -1,0 +1,39 @@
+import { SERVER_PORTS } from '@ambit/local/check/clients/options';
+import { expect } from 'vitest';
+import { eventually } from '../test-cluster.ts';
+import type { Bench } from './bench.ts';
+import { workloadObjects } from './check-pods.ts';
+import { checkCommand } from './check-programs.ts';
+
+/** How long a step may take when Kubernetes' own controllers have to find their feet, too, milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Waits until all is as if nothing had been: in a namespace of the mesh a new pod is taken in and reached by `client`, and a
+ * policy that is made now judges. The namespace needs the programs of the checks. Throws what is not so.
+ */
+export async function converged(bench: Bench, namespace: string, client: string): Promise<void> {
+  const name = 'newcomer';
+  const host = `${name}.${namespace}`;
+  const server = { namespace, name, command: checkCommand('server'), readyPort: SERVER_PORTS.echo };
+  const policy = {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    metadata: { name: 'closed', namespace },
+    spec: { action: 'DENY', selector: { matchLabels: { app: name } }, rules: [{}] },
+  };
+  await bench.apply(workloadObjects(server, SERVER_PORTS));
+  await bench.rolledOut(namespace, name);
+  await eventually(async () => {
+    const path = '{.items[*].metadata.annotations.ambient\\.istio\\.io/redirection}';
+    expect(await bench.read(['pods', '-n', namespace, '-l', `app=${name}`], path)).toBe('enabled');
+  }, PATIENCE_MS);
+  await eventually(() => bench.reachable(namespace, client, host), PATIENCE_MS);
+  await bench.apply([policy]);
+  await eventually(async () => {
+    const options = { host, port: SERVER_PORTS.greeting, endAfterAnswer: true, timeout: 2_000 };
+    expect((await bench.dial(namespace, client, options)).receivedBytes).toBe(0);
+  });
+  await bench.remove('-n', namespace, 'authorizationpolicy', 'closed');
+  await bench.remove('-n', namespace, 'deployment,service,serviceaccount', name);
+}
