@@ -51,7 +51,7 @@ export class KubernetesObjects implements ConfigurationSource {
       const kinds = absent.map(({ kind }) => kind);
       this.#parts.log.warn(
         { kinds },
-        'kinds are not installed, so nothing of them has an effect: install their CustomResourceDefinitions (the chart base does); they are taken up within 10 s',
+        'kinds are not installed, so nothing of them has an effect: install their CustomResourceDefinitions (the chart base does); they are taken up without a restart',
       );
     }
     this.#synced = true;
