@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
+import { dropLintComments } from './generated-code.mjs';
 import { ROOT } from './runtime.mjs';
 
 const buf = join(ROOT, 'node_modules', '@bufbuild', 'buf', 'bin', 'buf');
@@ -15,4 +16,5 @@ const PATH = `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH ?? ''}`;
 for (const { cwd, rest } of generators) {
   const { status } = spawnSync(process.execPath, rest, { cwd, stdio: 'inherit', env: { ...process.env, PATH } });
   if (status !== 0) process.exitCode = 1;
+  else dropLintComments(join(cwd, 'src', 'gen'));
 }

@@ -9,6 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { dropLintComments } from '../../scripts/generated-code.mjs';
 
 const require = createRequire(import.meta.url);
 const packageFolder = import.meta.dirname;
@@ -32,6 +33,7 @@ function generateInto(folder) {
     cwd: packageFolder,
     stdio: 'inherit',
   });
+  dropLintComments(folder);
 }
 
 function contents(folder) {

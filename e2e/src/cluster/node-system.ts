@@ -48,8 +48,8 @@ export function nodeNetwork(plan: NodePlan, nodes: readonly NodePlan[]): string 
  */
 export function nodeFiles(plan: NodePlan, own: string, plugins: string, groups: readonly Hierarchy[]): string {
   const overlay = (folder: string): string[] => [
-    `mkdir -p ${own}/upper/${folder} ${own}/work/${folder}`,
-    `mount -t overlay overlay -o lowerdir=/${folder},upperdir=${own}/upper/${folder},workdir=${own}/work/${folder} /${folder}`,
+    `mkdir -p ${own}/upper/${folder} ${own}/workdir/${folder}`,
+    `mount -t overlay overlay -o lowerdir=/${folder},upperdir=${own}/upper/${folder},workdir=${own}/workdir/${folder} /${folder}`,
   ];
   // containerd's own overlays cannot lie on an overlay.
   const plain = (folder: string): string[] => [

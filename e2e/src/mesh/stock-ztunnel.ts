@@ -2,9 +2,6 @@ import { fileURLToPath } from 'node:url';
 import type { Cluster } from '../cluster/cluster.ts';
 import { installMesh, MESH_NAMESPACE } from './chart.ts';
 
-/** Path of the stock ztunnel; undefined where there is none, which only continuous integration does not put up with. */
-export const STOCK_ZTUNNEL: string | undefined = process.env['AMBIT_PEER_ZTUNNEL'] || undefined;
-
 const CHART = fileURLToPath(new URL('../../../charts/ambit/charts/ztunnel', import.meta.url));
 /** Release, DaemonSet and ServiceAccount. The image is loaded with those of the mesh when the variable is set. */
 const NAME = 'stock-ztunnel';

@@ -34,7 +34,7 @@ describe('a bed that is closed', () => {
       bed.node('a').pod({ name: 'web', namespace: 'shop', command: WHO_SERVER }),
       // Pays no attention to SIGTERM and leaves a child behind.
       bed.node('b').pod({
-        name: 'stubborn',
+        name: 'deaf',
         command: script(`
           import { spawn } from 'node:child_process';
           process.on('SIGTERM', () => {});

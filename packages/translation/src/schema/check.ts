@@ -136,7 +136,7 @@ function checkValue(field: Field, node: Located, path: string, findings: Finding
   const { type } = field;
   if (type.kind === 'object') return checkObject(type.name, node, path, findings);
   if (type.kind === 'scalar') {
-    if (type.name === 'any') return toPlain(node);
+    if (type.name === 'anything') return toPlain(node);
     if (type.name === 'labels') return checkLabels(node, path, findings);
     if (type.name === 'annotations') return checkAnnotations(node, path, findings);
   }

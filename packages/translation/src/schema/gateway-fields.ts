@@ -8,7 +8,7 @@ export const GATEWAY_FIELDS: Readonly<Record<string, string>> = {
   GatewayClass: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:GatewayClassSpec! status:GatewayClassStatus',
   GatewayClassSpec: 'controllerName:text! parametersRef:ParametersReference description:string',
   ParametersReference: 'group:string! kind:text! name:text! namespace:dns-label',
-  GatewayClassStatus: 'conditions:any[] supportedFeatures:any[]',
+  GatewayClassStatus: 'conditions:anything[] supportedFeatures:anything[]',
   Gateway: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:GatewaySpec! status:GatewayStatus',
   GatewaySpec:
     'gatewayClassName:text! listeners:GatewayListener[64]! addresses:GatewaySpecAddress[16] ' +
@@ -30,14 +30,14 @@ export const GATEWAY_FIELDS: Readonly<Record<string, string>> = {
   AllowedRoutes: 'namespaces:RouteNamespaces kinds:RouteGroupKind[8]',
   RouteNamespaces: 'from:All|Selector|Same|None selector:LabelSelector',
   RouteGroupKind: 'group:string kind:text!',
-  GatewayStatus: 'addresses:any[] conditions:any[] listeners:any[] attachedListenerSets:any',
+  GatewayStatus: 'addresses:anything[] conditions:anything[] listeners:anything[] attachedListenerSets:anything',
   ReferenceGrant: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:ReferenceGrantSpec!',
   ReferenceGrantSpec: 'from:ReferenceGrantFrom[16]! to:ReferenceGrantTo[16]!',
   ReferenceGrantFrom: 'group:string! kind:text! namespace:dns-label!',
   ReferenceGrantTo: 'group:string! kind:text! name:string',
 
   ParentReference: 'group:string kind:string namespace:dns-label name:text! sectionName:dns-name port:port',
-  RouteStatus: 'parents:any[]',
+  RouteStatus: 'parents:anything[]',
   SessionPersistence:
     'sessionName:string absoluteTimeout:gateway-duration idleTimeout:gateway-duration type:Cookie|Header ' +
     'cookieConfig:SessionCookie',

@@ -40,5 +40,5 @@ export const ISTIO_FIELDS: Readonly<Record<string, string>> = {
   JwtHeader: 'name:text! prefix:string',
   ClaimToHeader: 'header:text! claim:text!',
   MutualTls: 'mode:UNSET|DISABLE|PERMISSIVE|STRICT',
-  IstioStatus: 'conditions:any[] validationMessages:any[] observedGeneration:any',
+  IstioStatus: 'conditions:anything[] validationMessages:anything[] observedGeneration:anything',
 };

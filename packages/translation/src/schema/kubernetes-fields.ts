@@ -6,7 +6,7 @@ export const KUBERNETES_FIELDS: Readonly<Record<string, string>> = {
   Pod: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:PodSpec! status:PodStatus',
   ObjectMeta:
     'annotations:annotations creationTimestamp:time deletionGracePeriodSeconds:int deletionTimestamp:time ' +
-    'finalizers:string[] generateName:string generation:int labels:labels managedFields:any[] name:string ' +
+    'finalizers:string[] generateName:string generation:int labels:labels managedFields:anything[] name:string ' +
     'namespace:dns-label ownerReferences:OwnerReference[] resourceVersion:string selfLink:string uid:string',
   OwnerReference:
     'apiVersion:string! blockOwnerDeletion:boolean controller:boolean kind:string! name:string! uid:string!',
@@ -320,6 +320,6 @@ export const KUBERNETES_FIELDS: Readonly<Record<string, string>> = {
   EndpointPort: 'appProtocol:string name:string port:port protocol:TCP|UDP|SCTP',
   TemplateMeta:
     'annotations:annotations creationTimestamp:time deletionGracePeriodSeconds:int deletionTimestamp:time ' +
-    'finalizers:string[] generateName:string generation:int labels:labels managedFields:any[] name:string ' +
+    'finalizers:string[] generateName:string generation:int labels:labels managedFields:anything[] name:string ' +
     'namespace:dns-label ownerReferences:OwnerReference[] resourceVersion:string selfLink:string uid:string',
 };

@@ -7,7 +7,7 @@ import { LATE_ANSWER_BYTES } from '../check/clients/options.ts';
 import { BODY_BYTES, BODY_PORT, bodyOf, digestOf } from './test-bodies.ts';
 import { Conversation } from './test-conversation.ts';
 import { DIRECTIONS, Mesh, spiffe } from './test-mesh.ts';
-import { STOCK_ZTUNNEL, withoutPeer } from './test-peer.ts';
+import { STOCK_ZTUNNEL } from './test-peer.ts';
 
 /** Connections at once: several tunnels' worth for either proxy. */
 const MANY = 300;
@@ -39,13 +39,11 @@ const RESOLVE = (questions: readonly string[]): string => `
   console.log(JSON.stringify(await Promise.all(told)));
 `;
 
-if (STOCK_ZTUNNEL === undefined) it('there is a stock ztunnel to test with', withoutPeer);
-
-describe.skipIf(STOCK_ZTUNNEL === undefined)('ours on node a, the stock ztunnel on node b', () => {
+describe('ours on node a, the stock ztunnel on node b', () => {
   let mesh: Mesh;
 
   beforeAll(async () => {
-    mesh = await Mesh.open(STOCK_ZTUNNEL ?? '');
+    mesh = await Mesh.open(STOCK_ZTUNNEL);
   });
   afterAll(async () => {
     await mesh.close();

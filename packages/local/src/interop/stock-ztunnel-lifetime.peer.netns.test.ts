@@ -4,7 +4,7 @@ import { eventually } from '../bed/test-bed.ts';
 import { killAndWait, proxyOf } from '../check/proxy-process.ts';
 import { systemClock } from '@ambit/core/clock';
 import { DIRECTIONS, Mesh, spiffe } from './test-mesh.ts';
-import { STOCK_ZTUNNEL, withoutPeer } from './test-peer.ts';
+import { STOCK_ZTUNNEL } from './test-peer.ts';
 import { Steady } from './test-steady.ts';
 
 /** Milliseconds between two new connections in each direction. */
@@ -22,10 +22,8 @@ const COUNTED_MS = 1_500;
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-if (STOCK_ZTUNNEL === undefined) it('there is a stock ztunnel to test with', withoutPeer);
-
-describe.skipIf(STOCK_ZTUNNEL === undefined)('ours on node a, the stock ztunnel on node b, over time', () => {
-  const stock = { kind: 'binary', path: STOCK_ZTUNNEL ?? '' } as const;
+describe('ours on node a, the stock ztunnel on node b, over time', () => {
+  const stock = { kind: 'binary', path: STOCK_ZTUNNEL } as const;
   let mesh: Mesh;
 
   beforeAll(async () => {
