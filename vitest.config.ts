@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import TestOrder from './scripts/test-order.mjs';
 
 /** Sources instead of compiled files; `execArgv` hands the same choice to worker threads and children that tests start. */
 const CONDITION = 'development';
@@ -17,6 +18,7 @@ export default defineConfig({
     pool: 'forks',
     execArgv: [`--conditions=${CONDITION}`],
     maxWorkers: 2,
+    sequence: { sequencer: TestOrder },
     projects: [
       {
         extends: true,

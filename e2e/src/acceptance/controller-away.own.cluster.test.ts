@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnCluster } from '../cluster/own-cluster.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { MESH_NAMESPACE, needMesh } from '../mesh/chart.ts';
 import { converged } from '../mesh/convergence.ts';
 import { NodeBench } from '../mesh/node-bench.ts';
 import { controllers, ztunnelPod } from '../mesh/parts.ts';
@@ -23,8 +23,8 @@ describe('while the controller is away', { timeout: OUTAGE_MS + 240_000 }, () =>
   beforeAll(async () => {
     cluster = ownTestCluster();
     bench = new NodeBench(cluster);
-    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
-    const nodes = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    await needMesh(cluster);
+    const nodes = await bench.nodes();
     load = new TwoWayLoad(bench, NAMESPACE, nodes);
     await load.deploy(2);
   });

@@ -2,7 +2,7 @@ import { SERVER_PORTS } from '@ambit/local/check/clients/options';
 import { describeCuts, describeFailures, failures } from '@ambit/local/check/load-report';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from '../mesh/bench.ts';
-import { isMeshInstalled, installMesh } from '../mesh/chart.ts';
+import { needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import { eventually, testCluster } from '../test-cluster.ts';
@@ -17,8 +17,8 @@ describe('a namespace that is labelled and unlabelled while its pods run', () =>
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
-    nodes = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    await needMesh(bench.cluster);
+    nodes = await bench.nodes();
     const [near = '', far = ''] = nodes;
     const place = { namespace: NAMESPACE };
     await bench.apply([

@@ -1,7 +1,7 @@
 import { SERVER_PORTS } from '@ambit/local/check/clients/options';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled } from '../mesh/chart.ts';
+import { needMesh } from '../mesh/chart.ts';
 import { workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import type { FirstRequest } from '../programs/first-request.ts';
@@ -16,7 +16,7 @@ describe('30 pods that start at once and dial at their first instruction', () =>
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
+    await needMesh(bench.cluster);
   });
 
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { SERVER_PORTS } from '@ambit/local/check/clients/options';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled } from '../mesh/chart.ts';
+import { needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import type { PolicyLatencyReport } from '../programs/policy-latency.ts';
@@ -53,8 +53,8 @@ describe('a policy', () => {
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
-    const [near = '', far = near] = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    await needMesh(bench.cluster);
+    const [near = '', far = near] = await bench.nodes();
     const place = { namespace: NAMESPACE };
     const outside = { 'istio.io/dataplane-mode': 'none' };
     const server = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnCluster } from '../cluster/own-cluster.ts';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled } from '../mesh/chart.ts';
+import { needMesh } from '../mesh/chart.ts';
 import { controllers } from '../mesh/parts.ts';
 import { TwoWayLoad } from '../mesh/two-way-load.ts';
 import { ownTestCluster } from '../test-cluster.ts';
@@ -16,8 +16,8 @@ describe('the proxy process of a node', () => {
   beforeAll(async () => {
     cluster = ownTestCluster();
     bench = new Bench(cluster);
-    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
-    const nodes = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    await needMesh(cluster);
+    const nodes = await bench.nodes();
     load = new TwoWayLoad(bench, NAMESPACE, nodes);
     await load.deploy(2);
   });

@@ -2,7 +2,7 @@ import { type Attempt, SERVER_PORTS } from '@ambit/local/check/clients/options';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnCluster } from '../cluster/own-cluster.ts';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { installMesh, MESH_NAMESPACE, needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import type { FirstRequest } from '../programs/first-request.ts';
@@ -43,7 +43,7 @@ describe('a node that is rebooted', () => {
   beforeAll(async () => {
     cluster = ownTestCluster();
     bench = new Bench(cluster);
-    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
+    await needMesh(cluster);
     const place = { namespace: NAMESPACE };
     const server = { ...place, command: checkCommand('server'), readyPort: SERVER_PORTS.echo };
     await bench.apply([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { MESH_NAMESPACE, needMesh } from '../mesh/chart.ts';
 import { condition, conditions } from '../mesh/conditions.ts';
 import { logLines, waypointLabel } from '../mesh/proxy-log.ts';
 import { closeShop, get, openShop, OUTSIDE, saidBy, SHOP, visits } from '../mesh/shop.ts';
@@ -15,7 +15,7 @@ describe('the sample shop, applied as it is', () => {
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
+    await needMesh(bench.cluster);
     began = new Date();
     await openShop(bench);
     await eventually(() => visits(bench), 10_000);

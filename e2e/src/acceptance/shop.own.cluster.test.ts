@@ -4,7 +4,7 @@ import { SERVER_PORTS } from '@ambit/local/check/clients/options';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnCluster } from '../cluster/own-cluster.ts';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled } from '../mesh/chart.ts';
+import { needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import { closeShop, openShop, SHOP } from '../mesh/shop.ts';
@@ -25,7 +25,7 @@ describe('the link between the nodes while the sample shop is visited', () => {
   beforeAll(async () => {
     cluster = ownTestCluster();
     bench = new Bench(cluster);
-    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
+    await needMesh(cluster);
     const [near = '', far = ''] = cluster.nodes.map(({ name }) => name);
     await bench.apply([
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: CLEAR } },

@@ -21,7 +21,7 @@ describe('the stock ztunnel on one node, ours on the others', () => {
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    [near = '', far = ''] = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    [near = '', far = ''] = await bench.nodes();
     stock = new StockZtunnel(bench.cluster, far);
     await stock.takeOver();
     const place = { namespace: NAMESPACE };

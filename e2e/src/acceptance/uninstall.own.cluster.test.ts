@@ -3,7 +3,7 @@ import { describeCuts, describeFailures, failures } from '@ambit/local/check/loa
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnCluster } from '../cluster/own-cluster.ts';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE, uninstallMesh } from '../mesh/chart.ts';
+import { installMesh, MESH_NAMESPACE, needMesh, uninstallMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import { gatewayObject, serviceObject } from '../mesh/waypoint-objects.ts';
@@ -40,7 +40,7 @@ describe('the mesh, taken away while pods of it run', () => {
   beforeAll(async () => {
     cluster = ownTestCluster();
     bench = new Bench(cluster);
-    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
+    await needMesh(cluster);
     const [near = '', far = ''] = cluster.nodes.map(({ name }) => name);
     const labels = { 'istio.io/dataplane-mode': 'ambient' };
     const server = { namespace: NAMESPACE, name: 'server', node: far, command: checkCommand('server') };
@@ -60,7 +60,7 @@ describe('the mesh, taken away while pods of it run', () => {
   // Other files of the tier find the mesh as they are used to.
   afterAll(async () => {
     await bench.remove('namespace', NAMESPACE);
-    if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
+    await needMesh(cluster);
   });
 
   const pods = (): Promise<string> =>

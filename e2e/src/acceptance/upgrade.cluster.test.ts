@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { installMesh, MESH_NAMESPACE, needMesh } from '../mesh/chart.ts';
 import { TwoWayLoad } from '../mesh/two-way-load.ts';
 import { testCluster } from '../test-cluster.ts';
 
@@ -12,8 +12,8 @@ describe('helm upgrade', () => {
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
-    const nodes = (await bench.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+    await needMesh(bench.cluster);
+    const nodes = await bench.nodes();
     load = new TwoWayLoad(bench, NAMESPACE, nodes);
     await load.deploy(2);
   });

@@ -7,7 +7,7 @@ import { USUAL_WEIGHTS, weightedRoute, weightedSubsets } from '@ambit/local/chec
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { MESH_NAMESPACE, needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import { condition } from '../mesh/conditions.ts';
@@ -31,7 +31,7 @@ describe('a Service with a waypoint', () => {
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
+    await needMesh(bench.cluster);
     const labels = { 'istio.io/dataplane-mode': 'ambient' };
     const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     // The other route of that manifest is tried again by a field that the standard channel of the Gateway API lacks.

@@ -6,7 +6,7 @@ import { ADDRESS_TYPE_URL } from '@ambit/proto/workload';
 import { demandAllAnswered } from '@ambit/local/check/waypoint/answers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from '../mesh/bench.ts';
-import { installMesh, isMeshInstalled, MESH_NAMESPACE } from '../mesh/chart.ts';
+import { MESH_NAMESPACE, needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
 import { conditions } from '../mesh/conditions.ts';
@@ -121,7 +121,7 @@ describe('wrong input', () => {
 
   beforeAll(async () => {
     bench = new Bench(testCluster());
-    if (!(await isMeshInstalled(bench.cluster))) await installMesh(bench.cluster);
+    await needMesh(bench.cluster);
     const labels = { 'istio.io/dataplane-mode': 'ambient' };
     await bench.apply([
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } },

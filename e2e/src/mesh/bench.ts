@@ -57,6 +57,11 @@ export class Bench {
     return await this.cluster.kubectl(['get', ...words, '-o', `jsonpath=${path}`]);
   }
 
+  /** Names of the cluster's nodes. */
+  async nodes(): Promise<string[]> {
+    return (await this.read(['nodes'], '{.items[*].metadata.name}')).split(' ');
+  }
+
   /** Name of a running pod of a Deployment of the checks. */
   async pod(namespace: string, app: string): Promise<string> {
     const path = '{.items[?(@.status.phase=="Running")].metadata.name}';

@@ -7,6 +7,11 @@ export const MESH_NAMESPACE: string = 'istio-system';
 const RELEASE = 'ambit';
 const CHART = fileURLToPath(new URL('../../../charts/ambit', import.meta.url));
 
+/** Installs the mesh where it is not there yet. */
+export async function needMesh(cluster: Cluster): Promise<void> {
+  if (!(await isMeshInstalled(cluster))) await installMesh(cluster);
+}
+
 /** Installs the mesh, or brings it to this version and to the values in `words` alone; resolves with the milliseconds until all of it was ready. */
 export async function installMesh(cluster: Cluster, ...words: readonly string[]): Promise<number> {
   const began = performance.now();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../cluster/cluster.ts';
 import { NODE_IMAGE } from '../cluster/parts/images.ts';
-import { eventually, testCluster } from '../test-cluster.ts';
+import { eventually, ownTestCluster } from '../test-cluster.ts';
 import { notHonouredObjects } from './not-honoured-objects.ts';
 import { TestReplica } from './test-replica.ts';
 
@@ -48,6 +48,8 @@ interface Thing {
 describe('istiod-lite on a cluster', () => {
   let cluster: Cluster;
   let folder: string;
+  /** Definitions that were not there before. */
+  let added: string[] = [];
   let replicas: TestReplica[] = [];
 
   const get = async (kind: string, name: string, namespace = SHOP): Promise<Thing> =>
@@ -102,13 +104,18 @@ describe('istiod-lite on a cluster', () => {
     writeFileSync(join(folder, 'kubeconfig'), JSON.stringify(config), { mode: 0o600 });
   }
 
+  const definitions = async (): Promise<string[]> =>
+    (await cluster.kubectl(['get', 'crds', '-o', 'name'])).split('\n').filter((name) => name !== '');
+
   beforeAll(async () => {
-    cluster = testCluster();
+    cluster = ownTestCluster();
     folder = mkdtempSync(join(tmpdir(), 'controller-'));
+    const present = new Set(await definitions());
+    const crds = join(CHARTS, 'base', 'files', 'crds');
     for (const group of ['istio', 'gateway-api']) {
-      const crds = join(CHARTS, 'base', 'files', 'crds', group);
-      await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', crds]);
+      await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', join(crds, group)]);
     }
+    added = (await definitions()).filter((name) => !present.has(name));
     for (const namespace of [ROOT, SHOP]) await cluster.kubectl(['create', 'namespace', namespace]);
     await leastPrivileges();
     await apply(overlays(READY_POD));
@@ -124,6 +131,8 @@ describe('istiod-lite on a cluster', () => {
     const roles = await cluster.kubectl(['get', 'clusterroles,clusterrolebindings', '-o', 'name']);
     const ours = roles.split('\n').filter((line) => line.endsWith(`-${ROOT}`));
     if (ours.length > 0) await cluster.kubectl(['delete', ...ours]);
+    // A chart would leave them alone as somebody else's.
+    if (added.length > 0) await cluster.kubectl(['delete', ...added]);
     rmSync(folder, { recursive: true });
   });
 
