@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint/waypoint.proto.
  */
 export const file_ambit_waypoint_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi2AEKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXIisAEKClNlcnZlZFBvcnQSDAoEcG9ydBgBIAEoDRIqCghwcm90b2NvbBgCIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEikKBnJvdXRlcxgDIAMoCzIZLmFtYml0LndheXBvaW50Lkh0dHBSb3V0ZRI9ChB0Y3BfZGVzdGluYXRpb25zGAQgAygLMiMuYW1iaXQud2F5cG9pbnQuV2VpZ2h0ZWREZXN0aW5hdGlvbiK2AQoJSHR0cFJvdXRlEgwKBG5hbWUYASABKAkSKgoHbWF0Y2hlcxgCIAMoCzIZLmFtYml0LndheXBvaW50Lkh0dHBNYXRjaBIqCgdmb3J3YXJkGAMgASgLMhcuYW1iaXQud2F5cG9pbnQuRm9yd2FyZEgAEjkKD2RpcmVjdF9yZXNwb25zZRgEIAEoCzIeLmFtYml0LndheXBvaW50LkRpcmVjdFJlc3BvbnNlSABCCAoGYWN0aW9uItgCCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2giiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoIoQBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5IjYKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0iLgoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgi9QEKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDSozCghQcm90b2NvbBIICgRBVVRPEAASBwoDVENQEAESCQoFSFRUUDEQAhIJCgVIVFRQMhADKqgCCg5SZXRyeUNvbmRpdGlvbhIfChtSRVRSWV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABITCg9DT05ORUNUX0ZBSUxVUkUQARISCg5SRUZVU0VEX1NUUkVBTRACEgkKBVJFU0VUEAMSGAoUUkVTRVRfQkVGT1JFX1JFUVVFU1QQBBILCgdGSVZFX1hYEAUSEQoNR0FURVdBWV9FUlJPUhAGEhEKDVJFVFJJQUJMRV80WFgQBxISCg5HUlBDX0NBTkNFTExFRBAIEhoKFkdSUENfREVBRExJTkVfRVhDRUVERUQQCRIRCg1HUlBDX0lOVEVSTkFMEAoSGwoXR1JQQ19SRVNPVVJDRV9FWEhBVVNURUQQCxIUChBHUlBDX1VOQVZBSUxBQkxFEAwqPgoMTG9hZEJhbGFuY2VyEhEKDUxFQVNUX1JFUVVFU1QQABIPCgtST1VORF9ST0JJThABEgoKBlJBTkRPTRACYgZwcm90bzM");
+  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi2AEKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXIi4wEKClNlcnZlZFBvcnQSDAoEcG9ydBgBIAEoDRIqCghwcm90b2NvbBgCIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEikKBnJvdXRlcxgDIAMoCzIZLmFtYml0LndheXBvaW50Lkh0dHBSb3V0ZRI9ChB0Y3BfZGVzdGluYXRpb25zGAQgAygLMiMuYW1iaXQud2F5cG9pbnQuV2VpZ2h0ZWREZXN0aW5hdGlvbhIxCgljb25zdW1lcnMYBSADKAsyHi5hbWJpdC53YXlwb2ludC5Db25zdW1lclJvdXRlcyKNAQoOQ29uc3VtZXJSb3V0ZXMSEQoJbmFtZXNwYWNlGAEgASgJEikKBnJvdXRlcxgCIAMoCzIZLmFtYml0LndheXBvaW50Lkh0dHBSb3V0ZRI9ChB0Y3BfZGVzdGluYXRpb25zGAMgAygLMiMuYW1iaXQud2F5cG9pbnQuV2VpZ2h0ZWREZXN0aW5hdGlvbiKfAwoJSHR0cFJvdXRlEgwKBG5hbWUYASABKAkSKgoHbWF0Y2hlcxgCIAMoCzIZLmFtYml0LndheXBvaW50Lkh0dHBNYXRjaBIqCgdmb3J3YXJkGAMgASgLMhcuYW1iaXQud2F5cG9pbnQuRm9yd2FyZEgAEjkKD2RpcmVjdF9yZXNwb25zZRgEIAEoCzIeLmFtYml0LndheXBvaW50LkRpcmVjdFJlc3BvbnNlSAASLAoIcmVkaXJlY3QYBSABKAsyGC5hbWJpdC53YXlwb2ludC5SZWRpcmVjdEgAEjYKD3JlcXVlc3RfaGVhZGVycxgGIAEoCzIdLmFtYml0LndheXBvaW50LkhlYWRlckNoYW5nZXMSNwoQcmVzcG9uc2VfaGVhZGVycxgHIAEoCzIdLmFtYml0LndheXBvaW50LkhlYWRlckNoYW5nZXMSJAoFZmF1bHQYCCABKAsyFS5hbWJpdC53YXlwb2ludC5GYXVsdBIiCgRjb3JzGAkgASgLMhQuYW1iaXQud2F5cG9pbnQuQ29yc0IICgZhY3Rpb24ihQMKCUh0dHBNYXRjaBIpCgRwYXRoGAEgASgLMhsuYW1iaXQud2F5cG9pbnQuU3RyaW5nTWF0Y2gSKwoGbWV0aG9kGAIgASgLMhsuYW1iaXQud2F5cG9pbnQuU3RyaW5nTWF0Y2gSKwoGc2NoZW1lGAMgASgLMhsuYW1iaXQud2F5cG9pbnQuU3RyaW5nTWF0Y2gSLgoJYXV0aG9yaXR5GAQgASgLMhsuYW1iaXQud2F5cG9pbnQuU3RyaW5nTWF0Y2gSKwoHaGVhZGVycxgFIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSMwoPd2l0aG91dF9oZWFkZXJzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuTmFtZWRNYXRjaBI0ChBxdWVyeV9wYXJhbWV0ZXJzGAcgAygLMhouYW1iaXQud2F5cG9pbnQuTmFtZWRNYXRjaBIrCgZzb3VyY2UYCCABKAsyGy5hbWJpdC53YXlwb2ludC5Tb3VyY2VNYXRjaCJMCgtTb3VyY2VNYXRjaBIRCgluYW1lc3BhY2UYASABKAkSFQoNd29ya2xvYWRfdWlkcxgCIAMoCRITCgtieV93b3JrbG9hZBgDIAEoCCKIAQoLU3RyaW5nTWF0Y2gSDwoFZXhhY3QYASABKAlIABIQCgZwcmVmaXgYAiABKAlIABIVCgtwYXRoX3ByZWZpeBgDIAEoCUgAEg8KBXJlZ2V4GAQgASgJSAASEQoHcHJlc2VudBgFIAEoCEgAEhMKC2lnbm9yZV9jYXNlGAYgASgIQgYKBGtpbmQiRgoKTmFtZWRNYXRjaBIMCgRuYW1lGAEgASgJEioKBXZhbHVlGAIgASgLMhsuYW1iaXQud2F5cG9pbnQuU3RyaW5nTWF0Y2gi1wEKB0ZvcndhcmQSOQoMZGVzdGluYXRpb25zGAEgAygLMiMuYW1iaXQud2F5cG9pbnQuV2VpZ2h0ZWREZXN0aW5hdGlvbhISCgp0aW1lb3V0X21zGAIgASgNEioKBXJldHJ5GAMgASgLMhsuYW1iaXQud2F5cG9pbnQuUmV0cnlQb2xpY3kSKAoHcmV3cml0ZRgEIAEoCzIXLmFtYml0LndheXBvaW50LlJld3JpdGUSJwoHbWlycm9ycxgFIAMoCzIWLmFtYml0LndheXBvaW50Lk1pcnJvciKmAgoTV2VpZ2h0ZWREZXN0aW5hdGlvbhIPCgdjbHVzdGVyGAEgASgJEg4KBndlaWdodBgCIAEoDRI2Cg9yZXF1ZXN0X2hlYWRlcnMYAyABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYBCABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEigKB3Jld3JpdGUYBSABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEioKCHJlZGlyZWN0GAYgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3QSJwoHbWlycm9ycxgHIAMoCzIWLmFtYml0LndheXBvaW50Lk1pcnJvciJECg5EaXJlY3RSZXNwb25zZRIOCgZzdGF0dXMYASABKA0SDAoEYm9keRgCIAEoCRIUCgxjb250ZW50X3R5cGUYAyABKAkicwoNSGVhZGVyQ2hhbmdlcxIoCgNzZXQYASADKAsyGy5hbWJpdC53YXlwb2ludC5IZWFkZXJGaWVsZBIoCgNhZGQYAiADKAsyGy5hbWJpdC53YXlwb2ludC5IZWFkZXJGaWVsZBIOCgZyZW1vdmUYAyADKAkiKgoLSGVhZGVyRmllbGQSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSJHCgdSZXdyaXRlEhEKCWF1dGhvcml0eRgBIAEoCRIpCgRwYXRoGAIgASgLMhsuYW1iaXQud2F5cG9pbnQuUGF0aFJld3JpdGUihQEKC1BhdGhSZXdyaXRlEg4KBGZ1bGwYASABKAlIABIvCgZwcmVmaXgYAiABKAsyHS5hbWJpdC53YXlwb2ludC5QcmVmaXhSZXdyaXRlSAASLQoFcmVnZXgYAyABKAsyHC5hbWJpdC53YXlwb2ludC5SZWdleFJld3JpdGVIAEIGCgRraW5kIkgKDVByZWZpeFJld3JpdGUSDgoGcHJlZml4GAEgASgJEhMKC3JlcGxhY2VtZW50GAIgASgJEhIKCmJ5X3NlZ21lbnQYAyABKAgiMwoMUmVnZXhSZXdyaXRlEg0KBXJlZ2V4GAEgASgJEhQKDHN1YnN0aXR1dGlvbhgCIAEoCSKvAQoIUmVkaXJlY3QSDgoGc3RhdHVzGAEgASgNEg4KBnNjaGVtZRgCIAEoCRIQCghob3N0bmFtZRgDIAEoCRIQCgZudW1iZXIYBCABKA1IABIsCgZjaG9pY2UYBSABKA4yGi5hbWJpdC53YXlwb2ludC5Qb3J0Q2hvaWNlSAASKQoEcGF0aBgGIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlQgYKBHBvcnQiLgoGTWlycm9yEg8KB2NsdXN0ZXIYASABKAkSEwoLcGVyX21pbGxpb24YAiABKA0iXQoFRmF1bHQSKQoFZGVsYXkYASABKAsyGi5hbWJpdC53YXlwb2ludC5GYXVsdERlbGF5EikKBWFib3J0GAIgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHRBYm9ydCIzCgpGYXVsdERlbGF5EhAKCGRlbGF5X21zGAEgASgNEhMKC3Blcl9taWxsaW9uGAIgASgNIlkKCkZhdWx0QWJvcnQSFQoLaHR0cF9zdGF0dXMYASABKA1IABIVCgtncnBjX3N0YXR1cxgCIAEoDUgAEhMKC3Blcl9taWxsaW9uGAMgASgNQggKBnN0YXR1cyLzAQoEQ29ycxIyCg1hbGxvd19vcmlnaW5zGAEgAygLMhsuYW1iaXQud2F5cG9pbnQuU3RyaW5nTWF0Y2gSFQoNYWxsb3dfbWV0aG9kcxgCIAMoCRIVCg1hbGxvd19oZWFkZXJzGAMgAygJEhYKDmV4cG9zZV9oZWFkZXJzGAQgAygJEhwKD21heF9hZ2Vfc2Vjb25kcxgFIAEoDUgAiAEBEhkKEWFsbG93X2NyZWRlbnRpYWxzGAYgASgIEiQKHGZvcndhcmRfdW5tYXRjaGVkX3ByZWZsaWdodHMYByABKAhCEgoQX21heF9hZ2Vfc2Vjb25kcyLAAQoLUmV0cnlQb2xpY3kSDwoHcmV0cmllcxgBIAEoDRIyCgpjb25kaXRpb25zGAIgAygOMh4uYW1iaXQud2F5cG9pbnQuUmV0cnlDb25kaXRpb24SFAoMc3RhdHVzX2NvZGVzGAMgAygNEhoKEnBlcl90cnlfdGltZW91dF9tcxgEIAEoDRIXCg9iYWNrb2ZmX2Jhc2VfbXMYBSABKA0SIQoZaWdub3JlX3ByZXZpb3VzX2VuZHBvaW50cxgGIAEoCCL1AQoHQ2x1c3RlchIMCgRuYW1lGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIQCghob3N0bmFtZRgDIAEoCRIMCgRwb3J0GAQgASgNEioKCHByb3RvY29sGAUgASgOMhguYW1iaXQud2F5cG9pbnQuUHJvdG9jb2wSDgoGc3Vic2V0GAYgASgJEhwKFHN1YnNldF93b3JrbG9hZF91aWRzGAcgAygJEjMKDWxvYWRfYmFsYW5jZXIYCCABKA4yHC5hbWJpdC53YXlwb2ludC5Mb2FkQmFsYW5jZXISGgoSY29ubmVjdF90aW1lb3V0X21zGAkgASgNKjMKCFByb3RvY29sEggKBEFVVE8QABIHCgNUQ1AQARIJCgVIVFRQMRACEgkKBUhUVFAyEAMqNQoKUG9ydENob2ljZRIQCgxBU19SRVFVRVNURUQQABIVChFJTVBMSUVEX0JZX1NDSEVNRRABKqgCCg5SZXRyeUNvbmRpdGlvbhIfChtSRVRSWV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABITCg9DT05ORUNUX0ZBSUxVUkUQARISCg5SRUZVU0VEX1NUUkVBTRACEgkKBVJFU0VUEAMSGAoUUkVTRVRfQkVGT1JFX1JFUVVFU1QQBBILCgdGSVZFX1hYEAUSEQoNR0FURVdBWV9FUlJPUhAGEhEKDVJFVFJJQUJMRV80WFgQBxISCg5HUlBDX0NBTkNFTExFRBAIEhoKFkdSUENfREVBRExJTkVfRVhDRUVERUQQCRIRCg1HUlBDX0lOVEVSTkFMEAoSGwoXR1JQQ19SRVNPVVJDRV9FWEhBVVNURUQQCxIUChBHUlBDX1VOQVZBSUxBQkxFEAwqPgoMTG9hZEJhbGFuY2VyEhEKDUxFQVNUX1JFUVVFU1QQABIPCgtST1VORF9ST0JJThABEgoKBlJBTkRPTRACYgZwcm90bzM");
 
 /**
  * One service that a waypoint serves. Resource name: <waypoint namespace>/<waypoint name>/<service namespace>/<hostname>.
@@ -99,6 +99,13 @@ export type ServedPort = Message<"ambit.waypoint.ServedPort"> & {
    * @generated from field: repeated ambit.waypoint.WeightedDestination tcp_destinations = 4;
    */
   tcpDestinations: WeightedDestination[];
+
+  /**
+   * What holds for the clients of one namespace in place of `routes` and `tcp_destinations`. Sorted by namespace.
+   *
+   * @generated from field: repeated ambit.waypoint.ConsumerRoutes consumers = 5;
+   */
+  consumers: ConsumerRoutes[];
 };
 
 /**
@@ -107,6 +114,40 @@ export type ServedPort = Message<"ambit.waypoint.ServedPort"> & {
  */
 export const ServedPortSchema: GenMessage<ServedPort> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint_waypoint, 1);
+
+/**
+ * The routes that the clients of one namespace get (routes of another namespace than the Service's, GEP-1426). Clients are
+ * told by the namespace of the identity that their proxy has proven; who has none gets what holds for everybody.
+ *
+ * @generated from message ambit.waypoint.ConsumerRoutes
+ */
+export type ConsumerRoutes = Message<"ambit.waypoint.ConsumerRoutes"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * As in `ServedPort`: none that matches means 404. Absent routes mean those of the port.
+   *
+   * @generated from field: repeated ambit.waypoint.HttpRoute routes = 2;
+   */
+  routes: HttpRoute[];
+
+  /**
+   * Absent destinations mean those of the port.
+   *
+   * @generated from field: repeated ambit.waypoint.WeightedDestination tcp_destinations = 3;
+   */
+  tcpDestinations: WeightedDestination[];
+};
+
+/**
+ * Describes the message ambit.waypoint.ConsumerRoutes.
+ * Use `create(ConsumerRoutesSchema)` to create a new message.
+ */
+export const ConsumerRoutesSchema: GenMessage<ConsumerRoutes> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 2);
 
 /**
  * @generated from message ambit.waypoint.HttpRoute
@@ -141,7 +182,39 @@ export type HttpRoute = Message<"ambit.waypoint.HttpRoute"> & {
      */
     value: DirectResponse;
     case: "directResponse";
+  } | {
+    /**
+     * @generated from field: ambit.waypoint.Redirect redirect = 5;
+     */
+    value: Redirect;
+    case: "redirect";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * What the backends get, before the changes of the destination.
+   *
+   * @generated from field: ambit.waypoint.HeaderChanges request_headers = 6;
+   */
+  requestHeaders?: HeaderChanges | undefined;
+
+  /**
+   * What the client gets, also of answers that the waypoint gives for this route; after the changes of the destination.
+   *
+   * @generated from field: ambit.waypoint.HeaderChanges response_headers = 7;
+   */
+  responseHeaders?: HeaderChanges | undefined;
+
+  /**
+   * Before anything else is done with the request.
+   *
+   * @generated from field: ambit.waypoint.Fault fault = 8;
+   */
+  fault?: Fault | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.Cors cors = 9;
+   */
+  cors?: Cors | undefined;
 };
 
 /**
@@ -149,7 +222,7 @@ export type HttpRoute = Message<"ambit.waypoint.HttpRoute"> & {
  * Use `create(HttpRouteSchema)` to create a new message.
  */
 export const HttpRouteSchema: GenMessage<HttpRoute> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 2);
+  messageDesc(file_ambit_waypoint_waypoint, 3);
 
 /**
  * All of what is set must match.
@@ -195,6 +268,11 @@ export type HttpMatch = Message<"ambit.waypoint.HttpMatch"> & {
    * @generated from field: repeated ambit.waypoint.NamedMatch query_parameters = 7;
    */
   queryParameters: NamedMatch[];
+
+  /**
+   * @generated from field: ambit.waypoint.SourceMatch source = 8;
+   */
+  source?: SourceMatch | undefined;
 };
 
 /**
@@ -202,7 +280,43 @@ export type HttpMatch = Message<"ambit.waypoint.HttpMatch"> & {
  * Use `create(HttpMatchSchema)` to create a new message.
  */
 export const HttpMatchSchema: GenMessage<HttpMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 3);
+  messageDesc(file_ambit_waypoint_waypoint, 4);
+
+/**
+ * Who sends the request, as its proxy has proven. All of what is set must match; who has no identity matches nothing.
+ *
+ * @generated from message ambit.waypoint.SourceMatch
+ */
+export type SourceMatch = Message<"ambit.waypoint.SourceMatch"> & {
+  /**
+   * Namespace of the identity; empty: any.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Workloads that carry the labels asked for, sorted; the one that has the address of the client must be among them and
+   * have the identity that the client has.
+   *
+   * @generated from field: repeated string workload_uids = 2;
+   */
+  workloadUids: string[];
+
+  /**
+   * Whether `workload_uids` is asked for: labels that no workload carries match nothing.
+   *
+   * @generated from field: bool by_workload = 3;
+   */
+  byWorkload: boolean;
+};
+
+/**
+ * Describes the message ambit.waypoint.SourceMatch.
+ * Use `create(SourceMatchSchema)` to create a new message.
+ */
+export const SourceMatchSchema: GenMessage<SourceMatch> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 5);
 
 /**
  * @generated from message ambit.waypoint.StringMatch
@@ -262,7 +376,7 @@ export type StringMatch = Message<"ambit.waypoint.StringMatch"> & {
  * Use `create(StringMatchSchema)` to create a new message.
  */
 export const StringMatchSchema: GenMessage<StringMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 4);
+  messageDesc(file_ambit_waypoint_waypoint, 6);
 
 /**
  * @generated from message ambit.waypoint.NamedMatch
@@ -286,7 +400,7 @@ export type NamedMatch = Message<"ambit.waypoint.NamedMatch"> & {
  * Use `create(NamedMatchSchema)` to create a new message.
  */
 export const NamedMatchSchema: GenMessage<NamedMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 5);
+  messageDesc(file_ambit_waypoint_waypoint, 7);
 
 /**
  * @generated from message ambit.waypoint.Forward
@@ -312,6 +426,16 @@ export type Forward = Message<"ambit.waypoint.Forward"> & {
    * @generated from field: ambit.waypoint.RetryPolicy retry = 3;
    */
   retry?: RetryPolicy | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.Rewrite rewrite = 4;
+   */
+  rewrite?: Rewrite | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.Mirror mirrors = 5;
+   */
+  mirrors: Mirror[];
 };
 
 /**
@@ -319,7 +443,7 @@ export type Forward = Message<"ambit.waypoint.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 6);
+  messageDesc(file_ambit_waypoint_waypoint, 8);
 
 /**
  * @generated from message ambit.waypoint.WeightedDestination
@@ -336,6 +460,41 @@ export type WeightedDestination = Message<"ambit.waypoint.WeightedDestination"> 
    * @generated from field: uint32 weight = 2;
    */
   weight: number;
+
+  /**
+   * For requests that are sent to it, after those of the route. Not of connections.
+   *
+   * @generated from field: ambit.waypoint.HeaderChanges request_headers = 3;
+   */
+  requestHeaders?: HeaderChanges | undefined;
+
+  /**
+   * Before those of the route.
+   *
+   * @generated from field: ambit.waypoint.HeaderChanges response_headers = 4;
+   */
+  responseHeaders?: HeaderChanges | undefined;
+
+  /**
+   * In place of the route's, part by part.
+   *
+   * @generated from field: ambit.waypoint.Rewrite rewrite = 5;
+   */
+  rewrite?: Rewrite | undefined;
+
+  /**
+   * Its share of requests is answered with it; there is no cluster then.
+   *
+   * @generated from field: ambit.waypoint.Redirect redirect = 6;
+   */
+  redirect?: Redirect | undefined;
+
+  /**
+   * Beside those of the route.
+   *
+   * @generated from field: repeated ambit.waypoint.Mirror mirrors = 7;
+   */
+  mirrors: Mirror[];
 };
 
 /**
@@ -343,7 +502,7 @@ export type WeightedDestination = Message<"ambit.waypoint.WeightedDestination"> 
  * Use `create(WeightedDestinationSchema)` to create a new message.
  */
 export const WeightedDestinationSchema: GenMessage<WeightedDestination> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 7);
+  messageDesc(file_ambit_waypoint_waypoint, 9);
 
 /**
  * @generated from message ambit.waypoint.DirectResponse
@@ -358,6 +517,13 @@ export type DirectResponse = Message<"ambit.waypoint.DirectResponse"> & {
    * @generated from field: string body = 2;
    */
   body: string;
+
+  /**
+   * With the body; empty: text/plain.
+   *
+   * @generated from field: string content_type = 3;
+   */
+  contentType: string;
 };
 
 /**
@@ -365,7 +531,419 @@ export type DirectResponse = Message<"ambit.waypoint.DirectResponse"> & {
  * Use `create(DirectResponseSchema)` to create a new message.
  */
 export const DirectResponseSchema: GenMessage<DirectResponse> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 8);
+  messageDesc(file_ambit_waypoint_waypoint, 10);
+
+/**
+ * In this order: remove, set, add.
+ *
+ * @generated from message ambit.waypoint.HeaderChanges
+ */
+export type HeaderChanges = Message<"ambit.waypoint.HeaderChanges"> & {
+  /**
+   * Replaces every field of that name, or adds one.
+   *
+   * @generated from field: repeated ambit.waypoint.HeaderField set = 1;
+   */
+  set: HeaderField[];
+
+  /**
+   * A further field of that name.
+   *
+   * @generated from field: repeated ambit.waypoint.HeaderField add = 2;
+   */
+  add: HeaderField[];
+
+  /**
+   * Names in lower case.
+   *
+   * @generated from field: repeated string remove = 3;
+   */
+  remove: string[];
+};
+
+/**
+ * Describes the message ambit.waypoint.HeaderChanges.
+ * Use `create(HeaderChangesSchema)` to create a new message.
+ */
+export const HeaderChangesSchema: GenMessage<HeaderChanges> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 11);
+
+/**
+ * @generated from message ambit.waypoint.HeaderField
+ */
+export type HeaderField = Message<"ambit.waypoint.HeaderField"> & {
+  /**
+   * In lower case; no pseudo field and nothing that belongs to a connection (connection, transfer-encoding, ...).
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.HeaderField.
+ * Use `create(HeaderFieldSchema)` to create a new message.
+ */
+export const HeaderFieldSchema: GenMessage<HeaderField> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 12);
+
+/**
+ * How a request is changed before it is sent on. Matching, and what policies judge, is the request as it came.
+ *
+ * @generated from message ambit.waypoint.Rewrite
+ */
+export type Rewrite = Message<"ambit.waypoint.Rewrite"> & {
+  /**
+   * `:authority`; empty: the request's.
+   *
+   * @generated from field: string authority = 1;
+   */
+  authority: string;
+
+  /**
+   * Absent: the request's.
+   *
+   * @generated from field: ambit.waypoint.PathRewrite path = 2;
+   */
+  path?: PathRewrite | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.Rewrite.
+ * Use `create(RewriteSchema)` to create a new message.
+ */
+export const RewriteSchema: GenMessage<Rewrite> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 13);
+
+/**
+ * Of the path without the query, which stays.
+ *
+ * @generated from message ambit.waypoint.PathRewrite
+ */
+export type PathRewrite = Message<"ambit.waypoint.PathRewrite"> & {
+  /**
+   * @generated from oneof ambit.waypoint.PathRewrite.kind
+   */
+  kind: {
+    /**
+     * The whole path.
+     *
+     * @generated from field: string full = 1;
+     */
+    value: string;
+    case: "full";
+  } | {
+    /**
+     * @generated from field: ambit.waypoint.PrefixRewrite prefix = 2;
+     */
+    value: PrefixRewrite;
+    case: "prefix";
+  } | {
+    /**
+     * @generated from field: ambit.waypoint.RegexRewrite regex = 3;
+     */
+    value: RegexRewrite;
+    case: "regex";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ambit.waypoint.PathRewrite.
+ * Use `create(PathRewriteSchema)` to create a new message.
+ */
+export const PathRewriteSchema: GenMessage<PathRewrite> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 14);
+
+/**
+ * @generated from message ambit.waypoint.PrefixRewrite
+ */
+export type PrefixRewrite = Message<"ambit.waypoint.PrefixRewrite"> & {
+  /**
+   * What the route has matched, and is replaced; its case is not looked at.
+   *
+   * @generated from field: string prefix = 1;
+   */
+  prefix: string;
+
+  /**
+   * @generated from field: string replacement = 2;
+   */
+  replacement: string;
+
+  /**
+   * By segments (Gateway API ReplacePrefixMatch): slashes at the ends of both are not looked at, and the result begins with
+   * exactly one. Otherwise octet by octet (Istio).
+   *
+   * @generated from field: bool by_segment = 3;
+   */
+  bySegment: boolean;
+};
+
+/**
+ * Describes the message ambit.waypoint.PrefixRewrite.
+ * Use `create(PrefixRewriteSchema)` to create a new message.
+ */
+export const PrefixRewriteSchema: GenMessage<PrefixRewrite> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 15);
+
+/**
+ * Every place where the expression fits (RE2) is replaced, with \1 for its groups.
+ *
+ * @generated from message ambit.waypoint.RegexRewrite
+ */
+export type RegexRewrite = Message<"ambit.waypoint.RegexRewrite"> & {
+  /**
+   * @generated from field: string regex = 1;
+   */
+  regex: string;
+
+  /**
+   * @generated from field: string substitution = 2;
+   */
+  substitution: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.RegexRewrite.
+ * Use `create(RegexRewriteSchema)` to create a new message.
+ */
+export const RegexRewriteSchema: GenMessage<RegexRewrite> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 16);
+
+/**
+ * An answer that sends the client elsewhere. The query goes along.
+ *
+ * @generated from message ambit.waypoint.Redirect
+ */
+export type Redirect = Message<"ambit.waypoint.Redirect"> & {
+  /**
+   * 301, 302, 303, 307 or 308.
+   *
+   * @generated from field: uint32 status = 1;
+   */
+  status: number;
+
+  /**
+   * Empty: the request's.
+   *
+   * @generated from field: string scheme = 2;
+   */
+  scheme: string;
+
+  /**
+   * Without port; empty: the request's.
+   *
+   * @generated from field: string hostname = 3;
+   */
+  hostname: string;
+
+  /**
+   * Port in `Location`. The one that the scheme implies is left out.
+   *
+   * @generated from oneof ambit.waypoint.Redirect.port
+   */
+  port: {
+    /**
+     * @generated from field: uint32 number = 4;
+     */
+    value: number;
+    case: "number";
+  } | {
+    /**
+     * @generated from field: ambit.waypoint.PortChoice choice = 5;
+     */
+    value: PortChoice;
+    case: "choice";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: ambit.waypoint.PathRewrite path = 6;
+   */
+  path?: PathRewrite | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.Redirect.
+ * Use `create(RedirectSchema)` to create a new message.
+ */
+export const RedirectSchema: GenMessage<Redirect> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 17);
+
+/**
+ * A copy of the request for which nobody waits and whose answer nobody sees.
+ *
+ * @generated from message ambit.waypoint.Mirror
+ */
+export type Mirror = Message<"ambit.waypoint.Mirror"> & {
+  /**
+   * `Cluster.name`; empty: the backend that the object names does not exist or may not be used, and nothing is sent.
+   *
+   * @generated from field: string cluster = 1;
+   */
+  cluster: string;
+
+  /**
+   * How many requests of a million.
+   *
+   * @generated from field: uint32 per_million = 2;
+   */
+  perMillion: number;
+};
+
+/**
+ * Describes the message ambit.waypoint.Mirror.
+ * Use `create(MirrorSchema)` to create a new message.
+ */
+export const MirrorSchema: GenMessage<Mirror> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 18);
+
+/**
+ * @generated from message ambit.waypoint.Fault
+ */
+export type Fault = Message<"ambit.waypoint.Fault"> & {
+  /**
+   * Absent: none.
+   *
+   * @generated from field: ambit.waypoint.FaultDelay delay = 1;
+   */
+  delay?: FaultDelay | undefined;
+
+  /**
+   * After the delay. Absent: none.
+   *
+   * @generated from field: ambit.waypoint.FaultAbort abort = 2;
+   */
+  abort?: FaultAbort | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.Fault.
+ * Use `create(FaultSchema)` to create a new message.
+ */
+export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 19);
+
+/**
+ * @generated from message ambit.waypoint.FaultDelay
+ */
+export type FaultDelay = Message<"ambit.waypoint.FaultDelay"> & {
+  /**
+   * @generated from field: uint32 delay_ms = 1;
+   */
+  delayMs: number;
+
+  /**
+   * How many requests of a million.
+   *
+   * @generated from field: uint32 per_million = 2;
+   */
+  perMillion: number;
+};
+
+/**
+ * Describes the message ambit.waypoint.FaultDelay.
+ * Use `create(FaultDelaySchema)` to create a new message.
+ */
+export const FaultDelaySchema: GenMessage<FaultDelay> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 20);
+
+/**
+ * @generated from message ambit.waypoint.FaultAbort
+ */
+export type FaultAbort = Message<"ambit.waypoint.FaultAbort"> & {
+  /**
+   * @generated from oneof ambit.waypoint.FaultAbort.status
+   */
+  status: {
+    /**
+     * @generated from field: uint32 http_status = 1;
+     */
+    value: number;
+    case: "httpStatus";
+  } | {
+    /**
+     * @generated from field: uint32 grpc_status = 2;
+     */
+    value: number;
+    case: "grpcStatus";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How many requests of a million, of those that came so far.
+   *
+   * @generated from field: uint32 per_million = 3;
+   */
+  perMillion: number;
+};
+
+/**
+ * Describes the message ambit.waypoint.FaultAbort.
+ * Use `create(FaultAbortSchema)` to create a new message.
+ */
+export const FaultAbortSchema: GenMessage<FaultAbort> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 21);
+
+/**
+ * Cross-origin resource sharing (Fetch standard 3.2), answered by the waypoint.
+ *
+ * @generated from message ambit.waypoint.Cors
+ */
+export type Cors = Message<"ambit.waypoint.Cors"> & {
+  /**
+   * `Origin` fits one of them.
+   *
+   * @generated from field: repeated ambit.waypoint.StringMatch allow_origins = 1;
+   */
+  allowOrigins: StringMatch[];
+
+  /**
+   * As written in answers; `*` alone: whatever is asked for.
+   *
+   * @generated from field: repeated string allow_methods = 2;
+   */
+  allowMethods: string[];
+
+  /**
+   * @generated from field: repeated string allow_headers = 3;
+   */
+  allowHeaders: string[];
+
+  /**
+   * @generated from field: repeated string expose_headers = 4;
+   */
+  exposeHeaders: string[];
+
+  /**
+   * Seconds; absent: not said.
+   *
+   * @generated from field: optional uint32 max_age_seconds = 5;
+   */
+  maxAgeSeconds?: number | undefined;
+
+  /**
+   * @generated from field: bool allow_credentials = 6;
+   */
+  allowCredentials: boolean;
+
+  /**
+   * Preflight requests of other origins go to the backend; otherwise they are answered without permission.
+   *
+   * @generated from field: bool forward_unmatched_preflights = 7;
+   */
+  forwardUnmatchedPreflights: boolean;
+};
+
+/**
+ * Describes the message ambit.waypoint.Cors.
+ * Use `create(CorsSchema)` to create a new message.
+ */
+export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 22);
 
 /**
  * @generated from message ambit.waypoint.RetryPolicy
@@ -417,7 +995,7 @@ export type RetryPolicy = Message<"ambit.waypoint.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 9);
+  messageDesc(file_ambit_waypoint_waypoint, 23);
 
 /**
  * Endpoints of one port of a service.
@@ -484,7 +1062,7 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 10);
+  messageDesc(file_ambit_waypoint_waypoint, 24);
 
 /**
  * @generated from enum ambit.waypoint.Protocol
@@ -527,6 +1105,36 @@ export type Protocol = (typeof Protocol)[keyof typeof Protocol] | UnknownEnum;
  */
 export const ProtocolSchema: GenEnum<Protocol> = /*@__PURE__*/
   enumDesc(file_ambit_waypoint_waypoint, 0);
+
+/**
+ * @generated from enum ambit.waypoint.PortChoice
+ */
+export const PortChoice = {
+  /**
+   * The one that the client has written in `:authority`, if any.
+   *
+   * @generated from enum value: AS_REQUESTED = 0;
+   */
+  AS_REQUESTED: 0,
+
+  /**
+   * The one that the scheme implies: none is written.
+   *
+   * @generated from enum value: IMPLIED_BY_SCHEME = 1;
+   */
+  IMPLIED_BY_SCHEME: 1,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.PortChoice
+ */
+export type PortChoice = (typeof PortChoice)[keyof typeof PortChoice] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.PortChoice.
+ */
+export const PortChoiceSchema: GenEnum<PortChoice> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint_waypoint, 1);
 
 /**
  * @generated from enum ambit.waypoint.RetryCondition
@@ -623,7 +1231,7 @@ export type RetryCondition = (typeof RetryCondition)[keyof typeof RetryCondition
  * Describes the enum ambit.waypoint.RetryCondition.
  */
 export const RetryConditionSchema: GenEnum<RetryCondition> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 1);
+  enumDesc(file_ambit_waypoint_waypoint, 2);
 
 /**
  * @generated from enum ambit.waypoint.LoadBalancer
@@ -654,5 +1262,5 @@ export type LoadBalancer = (typeof LoadBalancer)[keyof typeof LoadBalancer] | Un
  * Describes the enum ambit.waypoint.LoadBalancer.
  */
 export const LoadBalancerSchema: GenEnum<LoadBalancer> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 2);
+  enumDesc(file_ambit_waypoint_waypoint, 3);
 
