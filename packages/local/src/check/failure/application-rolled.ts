@@ -12,6 +12,7 @@ const REPLICAS = 4;
 const READY_WITHIN = 30_000;
 /** A connection that is served late has not failed; the check says how late. */
 const TIMEOUT = 5_000;
+const RESET_BY_PROGRAM = 'AMBIT_APPLICATION_RESET';
 
 /**
  * The program closes its listener on SIGTERM, finishes what it has and ends: connections that the kernel has taken for it
@@ -35,19 +36,27 @@ export const applicationRolled: Check<Bench> = {
       await pause(bench.clock, 3_000);
       const report = await load.stop();
       demand(report.leftOut === 0, `the load could not be kept up: ${report.leftOut} connections were not opened`);
-      const reset = resetByProgram(bench, rolledAt);
-      demand(failures(report).length <= reset, describeFailures(report, rolledAt));
-      return `${describeFailures(report, rolledAt)} (${reset} reset by the program itself); p99 ${Math.round(latency(report, 0.99))} ms, the slowest took ${Math.round(latency(report, 1))} ms`;
+      const broken = brokenByReason(bench, rolledAt);
+      const reset = broken.get(`inbound ${RESET_BY_PROGRAM}`) ?? 0;
+      const reasons = [...broken].map(([reason, count]) => `${count} ${reason}`).join(', ');
+      const failed = `${describeFailures(report, rolledAt)}; the proxies have logged ${reasons || 'none'}`;
+      demand(failures(report).length <= reset, failed);
+      return `${failed}; p99 ${Math.round(latency(report, 0.99))} ms, the slowest took ${Math.round(latency(report, 1))} ms`;
     } finally {
       bench.remove(MANIFEST);
     }
   },
 };
 
-/** Connections that the program's kernel had taken, and reset when the program closed its listener. */
-function resetByProgram(bench: Bench, since: number): number {
-  const records = [...bench.node('a').accessLog(since), ...bench.node('b').accessLog(since)];
-  return records.filter(({ fields }) => fields['reason'] === 'AMBIT_APPLICATION_RESET').length;
+/** How many connections did not end in order, by who says so and why: `inbound AMBIT_APPLICATION_RESET`. */
+function brokenByReason(bench: Bench, since: number): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { fields } of [...bench.node('a').accessLog(since), ...bench.node('b').accessLog(since)]) {
+    if (fields['error'] === undefined) continue;
+    const reason = `${fields['direction'] ?? ''} ${fields['reason'] ?? ''}`;
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return counts;
 }
 
 async function answered(bench: Bench, host: string, what: string): Promise<void> {
