@@ -48,6 +48,7 @@ function readAction(message: Message, field: string, clusters: ReadonlySet<strin
       return readForward(action.value, `${field}.forward`, clusters, problems);
     case 'directResponse':
       return readDirectResponse(action.value, `${field}.direct_response`, problems);
+    case 'redirect':
     case undefined:
       problems.add(`${field}.action`, 'is not set, or of a kind that this version does not know');
       return { kind: 'direct-response', status: 500, body: '' };
