@@ -1,15 +1,44 @@
-import type { ServedService } from '@ambit/proto/waypoint';
+import type { HttpRoute, ServedService } from '@ambit/proto/waypoint';
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
 export function requiredFeaturesOf({ ports, clusters }: ServedService): string[] {
-  const routes = ports.flatMap((port) => port.routes);
-  const forwards = routes.flatMap(({ action }) => (action.case === 'forward' ? [action.value] : []));
-  const used: readonly (readonly [string, boolean])[] = [
-    ['http-routes', routes.length > 0],
-    ['retries', forwards.some(({ retry }) => retry !== undefined)],
-    ['subsets', clusters.some(({ subset }) => subset !== '')],
-    ['tcp-routes', ports.some(({ tcpDestinations }) => tcpDestinations.length > 0)],
-    ['timeouts', forwards.some(({ timeoutMs, retry }) => timeoutMs > 0 || (retry?.perTryTimeoutMs ?? 0) > 0)],
-  ];
-  return used.flatMap(([feature, isUsed]) => (isUsed ? [feature] : []));
+  const consumers = ports.flatMap((port) => port.consumers);
+  const clients = [...ports, ...consumers];
+  return [
+    ...new Set([
+      ...clients.flatMap(({ routes }) => routes).flatMap((route) => routeFeatures(route)),
+      ...namesOf([
+        ['consumer-routes', consumers.length > 0],
+        ['subsets', clusters.some(({ subset }) => subset !== '')],
+        ['tcp-routes', clients.some(({ tcpDestinations }) => tcpDestinations.length > 0)],
+      ]),
+    ]),
+  ].sort();
+}
+
+/** What one route asks for. */
+export function routeFeatures({ matches, action, requestHeaders, responseHeaders, fault, cors }: HttpRoute): string[] {
+  const forward = action.case === 'forward' ? action.value : undefined;
+  const destinations = forward?.destinations ?? [];
+  const levels = forward === undefined ? [] : [forward, ...destinations];
+  const changes = [requestHeaders, responseHeaders].concat(
+    destinations.flatMap((destination) => [destination.requestHeaders, destination.responseHeaders]),
+  );
+  const retry = forward?.retry;
+  return namesOf([
+    ['cors', cors !== undefined],
+    ['faults', fault !== undefined],
+    ['header-changes', changes.some((change) => change !== undefined)],
+    ['http-routes', true],
+    ['mirrors', levels.some(({ mirrors }) => mirrors.length > 0)],
+    ['redirects', action.case === 'redirect' || destinations.some(({ redirect }) => redirect !== undefined)],
+    ['retries', retry !== undefined],
+    ['rewrites', levels.some(({ rewrite }) => rewrite !== undefined)],
+    ['source-matches', matches.some(({ source }) => source !== undefined)],
+    ['timeouts', (forward?.timeoutMs ?? 0) > 0 || (retry?.perTryTimeoutMs ?? 0) > 0],
+  ]);
+}
+
+function namesOf(features: readonly (readonly [string, boolean])[]): string[] {
+  return features.flatMap(([feature, isUsed]) => (isUsed ? [feature] : []));
 }
