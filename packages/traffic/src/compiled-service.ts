@@ -18,11 +18,23 @@ export interface CompiledService {
   readonly clusters: ReadonlyMap<string, CompiledCluster>;
 }
 
+/** What holds for some clients of a port. */
+export interface CompiledRoutes {
+  /** In order of evaluation. */
+  readonly routes: readonly CompiledRoute[];
+  readonly tcpDestinations: CompiledDestinations;
+  /** Whether who the client is says something about the routes: then `routesOf` says which of them are its own. */
+  readonly bySource: boolean;
+}
+
+/** `routesOf` says what of it holds for a client. */
 export interface CompiledPort {
   readonly port: number;
   readonly protocol: Protocol;
-  readonly routes: readonly CompiledRoute[];
-  readonly tcpDestinations: CompiledDestinations;
+  /** For clients whose namespace has no routes of its own. */
+  readonly everybody: CompiledRoutes;
+  /** By namespace, what its clients get in place of the port's. */
+  readonly consumers: ReadonlyMap<string, CompiledRoutes>;
 }
 
 export interface CompiledRoute {
@@ -79,11 +91,38 @@ function compileCluster(cluster: Cluster): CompiledCluster {
 }
 
 function compilePort(port: ServedPort, clusters: ReadonlyMap<string, CompiledCluster>): CompiledPort {
+  const everybody = compileRoutes(port.routes, port.tcpDestinations, clusters);
   return {
     port: port.port,
     protocol: port.protocol,
-    routes: port.routes.map((route) => compileRoute(route, clusters)),
-    tcpDestinations: compileDestinations(port.tcpDestinations, clusters),
+    everybody,
+    consumers: new Map(
+      port.consumers.map(({ namespace, routes, tcpDestinations }) => {
+        const own = compileRoutes(routes, tcpDestinations, clusters);
+        const chosen = routes.length === 0 ? everybody : own;
+        return [
+          namespace,
+          {
+            routes: chosen.routes,
+            tcpDestinations: (tcpDestinations.length === 0 ? everybody : own).tcpDestinations,
+            bySource: chosen.bySource,
+          },
+        ];
+      }),
+    ),
+  };
+}
+
+function compileRoutes(
+  models: readonly HttpRoute[],
+  tcpDestinations: readonly WeightedDestination[],
+  clusters: ReadonlyMap<string, CompiledCluster>,
+): CompiledRoutes {
+  const routes = models.map((route) => compileRoute(route, clusters));
+  return {
+    routes,
+    tcpDestinations: compileDestinations(tcpDestinations, clusters),
+    bySource: routes.some(({ matchers }) => matchers.some(({ source }) => source !== undefined)),
   };
 }
 

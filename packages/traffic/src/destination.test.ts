@@ -2,13 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CompiledDestinations, compileService } from './compiled-service.ts';
 import { drawDestination } from './destination.ts';
-import { cartService, read, seededRandom, V1, V2 } from './test-service.ts';
+import { cartService, compiledPort, read, seededRandom, V1, V2 } from './test-service.ts';
 
 function compiled(destinations: { cluster: string; weight: number }[]): CompiledDestinations {
-  const service = cartService({ ports: [{ port: 80, tcpDestinations: destinations }] });
-  const port = compileService(read(service)).ports.get(80);
-  if (port === undefined) throw new Error('port 80 is missing');
-  return port.tcpDestinations;
+  return compiledPort({ tcpDestinations: destinations }).everybody.tcpDestinations;
 }
 
 function drawn(destinations: CompiledDestinations, random: () => number): string {

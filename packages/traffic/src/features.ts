@@ -2,4 +2,12 @@
  * What a proxy of this version knows how to do, by the names that `ServedService.required_features` uses. The controller
  * lists a feature in a resource when leaving it out would change what the resource means.
  */
-export const FEATURES: ReadonlySet<string> = new Set(['http-routes', 'retries', 'subsets', 'tcp-routes', 'timeouts']);
+export const FEATURES: ReadonlySet<string> = new Set([
+  'consumer-routes',
+  'http-routes',
+  'retries',
+  'source-matches',
+  'subsets',
+  'tcp-routes',
+  'timeouts',
+]);

@@ -3,10 +3,12 @@ import {
   type HttpRouteSchema,
   LoadBalancer,
   Protocol,
+  type ServedPortSchema,
   ServedServiceSchema,
 } from '@ambit/proto/waypoint';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { type CompiledPort, compileService } from './compiled-service.ts';
+import { type CompiledPort, type CompiledRoutes, compileService } from './compiled-service.ts';
+import { routesOf } from './match/routes-of.ts';
 import { readServedService } from './model/read-served-service.ts';
 import type { ServedService } from './model/served-service.ts';
 import { RequestFacts } from './request/request-facts.ts';
@@ -14,6 +16,7 @@ import { RequestFacts } from './request/request-facts.ts';
 // Short ways to write resources and requests down in tests.
 
 export type ServiceInit = MessageInitShape<typeof ServedServiceSchema>;
+export type PortInit = MessageInitShape<typeof ServedPortSchema>;
 export type RouteInit = MessageInitShape<typeof HttpRouteSchema>;
 export type MatchInit = MessageInitShape<typeof HttpMatchSchema>;
 
@@ -57,12 +60,16 @@ export function read(service: ServiceInit): ServedService {
   return readServedService(encode(service));
 }
 
-/** Port 80 of a service with these routes, made ready. */
-export function portWith(routes: RouteInit[]): CompiledPort {
-  const service = read(cartService({ ports: [{ port: 80, protocol: Protocol.HTTP1, routes }] }));
-  const port = compileService(service).ports.get(80);
+/** Port 80 of a service, made ready. */
+export function compiledPort(fields: PortInit): CompiledPort {
+  const port = compileService(read(cartService({ ports: [{ port: 80, ...fields }] }))).ports.get(80);
   if (port === undefined) throw new Error('port 80 is missing');
   return port;
+}
+
+/** These routes made ready, as a client gets them that has proven nothing. */
+export function portWith(routes: RouteInit[]): CompiledRoutes {
+  return routesOf(compiledPort({ protocol: Protocol.HTTP1, routes }), undefined);
 }
 
 /** The head of a GET of `path` with further fields as `name: value`. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RouteAction } from '@ambit/traffic/model/served-service';
 import { answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
-import { clusterName, TestWaypoint, type TestServiceOptions, VIP } from './test-waypoint.ts';
+import { ANY_REQUEST, clusterName, TestWaypoint, type TestServiceOptions, VIP } from './test-waypoint.ts';
 
 let waypoint: TestWaypoint | undefined;
 
@@ -149,7 +149,7 @@ describe('a route', () => {
           name: 'canary',
           matches: [
             {
-              ...ANY,
+              ...ANY_REQUEST,
               headers: [{ name: 'x-canary', value: { kind: 'exact', text: 'true', ignoreCase: false } }],
             },
           ],
@@ -309,16 +309,6 @@ describe('pipelined requests', () => {
 function requestPath({ fields }: Seen): string {
   return fields[fields.indexOf(':path') + 1] ?? '';
 }
-
-const ANY = {
-  path: null,
-  method: null,
-  scheme: null,
-  authority: null,
-  headers: [],
-  withoutHeaders: [],
-  queryParameters: [],
-} as const;
 
 function forward(subset: string): Extract<RouteAction, { kind: 'forward' }> {
   return { kind: 'forward', destinations: [{ cluster: clusterName(subset), weight: 1 }], timeoutMs: 0, retry: null };

@@ -54,9 +54,9 @@ export class Raw implements ByteEndpointHandler {
 }
 
 /** A raw connection to the service. */
-export function raw(waypoint: TestWaypoint, authority?: string): Raw {
+export function raw(waypoint: TestWaypoint, authority?: string, principal?: string): Raw {
   const connection = new Raw();
-  connection.endpoint = waypoint.open(connection, authority);
+  connection.endpoint = waypoint.open(connection, authority, principal);
   return connection;
 }
 
@@ -154,8 +154,9 @@ export class Client {
   readonly http: ClientConnection;
   over = false;
 
-  constructor(waypoint: TestWaypoint, version: 'HTTP/1.1' | 'HTTP/2') {
-    const endpoint = waypoint.open(new Raw());
+  /** `principal`: as whom it comes; default as `TestWaypoint` says. */
+  constructor(waypoint: TestWaypoint, version: 'HTTP/1.1' | 'HTTP/2', principal?: string) {
+    const endpoint = waypoint.open(new Raw(), undefined, principal);
     const handler = {
       onAvailable: () => undefined,
       onRetired: () => undefined,

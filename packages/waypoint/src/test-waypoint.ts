@@ -9,6 +9,7 @@ import type { IncomingTunnel, TunnelHandler } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { change, endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
 import type { AppProtocol, Service } from '@ambit/mesh/service';
+import type { Workload } from '@ambit/mesh/workload';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
 import { type TestIdentity, testCertificate } from '@ambit/native/test-certificates';
@@ -20,7 +21,7 @@ import { Listener } from '@ambit/reactor/listener';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TestLoop } from '@ambit/reactor/test-loop';
 import { RequestIds } from '@ambit/telemetry/request-id';
-import type { Protocol, RouteAction, ServedService } from '@ambit/traffic/model/served-service';
+import type { HttpMatch, Protocol, RouteAction, ServedService } from '@ambit/traffic/model/served-service';
 import { readConfig } from './config.ts';
 import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
@@ -32,6 +33,7 @@ import { ThreadMetrics } from './data/thread-metrics.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Report } from './messages.ts';
 
+/** Who clients are unless told otherwise: the mesh has its workload, `web-1`. */
 const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
 const WAYPOINT_ID = 'spiffe://cluster.local/ns/shop/sa/waypoint';
 export const VIP = '10.96.0.1';
@@ -112,6 +114,10 @@ export interface TestServiceOptions {
   readonly action?: Partial<Extract<RouteAction, { kind: 'forward' }>>;
   /** In place of `action`: all routes of the port. */
   readonly routes?: ServedService['ports'][0]['routes'];
+  /** Of connections whose bytes are not looked at. Default: to the cluster of all endpoints. */
+  readonly destinations?: ServedService['ports'][0]['tcpDestinations'];
+  /** Of the port. Default: none. */
+  readonly consumers?: ServedService['ports'][0]['consumers'];
   /** Subsets by name: the endpoints in them. */
   readonly subsets?: Readonly<Record<string, readonly string[]>>;
   /** The identity that endpoints prove, when it is not the one that the mesh says. */
@@ -120,6 +126,18 @@ export interface TestServiceOptions {
   /** The waypoint is not told of the service. */
   readonly unserved?: boolean;
 }
+
+/** A match that asks for nothing. */
+export const ANY_REQUEST: HttpMatch = {
+  path: null,
+  method: null,
+  scheme: null,
+  authority: null,
+  headers: [],
+  withoutHeaders: [],
+  queryParameters: [],
+  source: null,
+};
 
 const HOSTNAME = 'cart.shop.svc.cluster.local';
 
@@ -139,7 +157,7 @@ export class TestWaypoint {
   readonly log: string[] = [];
   readonly #plane: DataPlane;
   readonly #pool: HbonePool;
-  readonly #clientContext: TlsContext;
+  readonly #clientContexts = new Map<string, TlsContext>();
   readonly #service: Service;
   readonly #upstreamPool: HbonePool;
 
@@ -238,7 +256,6 @@ export class TestWaypoint {
     this.address = localAddress(fd);
     this.#plane.handle({ kind: 'listen', fd });
     this.#pool = new HbonePool(reactor);
-    this.#clientContext = context('client', leaf(CLIENT_ID));
   }
 
   /** Puts a version of the service into force. */
@@ -251,7 +268,14 @@ export class TestWaypoint {
     change(this.thread.store, { services: [{ ...this.#service, subjectAltNames }] });
   }
 
-  model({ protocol = 'http1', action, routes, subsets = {} }: Omit<TestServiceOptions, 'endpoints'>): ServedService {
+  model({
+    protocol = 'http1',
+    action,
+    routes,
+    destinations = [{ cluster: clusterName(), weight: 1 }],
+    consumers = [],
+    subsets = {},
+  }: Omit<TestServiceOptions, 'endpoints'>): ServedService {
     const forward: RouteAction = {
       kind: 'forward',
       destinations: [{ cluster: clusterName(), weight: 1 }],
@@ -271,7 +295,8 @@ export class TestWaypoint {
           port: 80,
           protocol,
           routes: protocol === 'tcp' ? [] : (routes ?? [{ name: 'default', matches: [], action: forward }]),
-          tcpDestinations: opaque ? [{ cluster: clusterName(), weight: 1 }] : [],
+          tcpDestinations: opaque ? destinations : [],
+          consumers,
         },
       ],
       clusters: ['', ...Object.keys(subsets)].map((subset) => ({
@@ -289,8 +314,8 @@ export class TestWaypoint {
   }
 
   /** Opens a tunnel to the service as a client's node proxy would. Resolves by turning the loop. */
-  open(handler: ByteEndpointHandler, authority = `${VIP}:80`): DuplexEndpoint {
-    const opened = this.tryOpen(handler, authority);
+  open(handler: ByteEndpointHandler, authority?: string, principal?: string): DuplexEndpoint {
+    const opened = this.tryOpen(handler, authority, principal);
     if ('status' in opened) throw new Error(`refused with ${opened.status} ${opened.fields.join(' ')}`);
     if ('code' in opened) throw new Error(messageOf(opened));
     return opened;
@@ -298,7 +323,8 @@ export class TestWaypoint {
 
   tryOpen(
     handler: ByteEndpointHandler,
-    authority = `${VIP}:80`,
+    authority: string = `${VIP}:80`,
+    principal: string = CLIENT_ID,
   ): AmbitError | DuplexEndpoint | { readonly status: number; readonly fields: readonly string[] } {
     const result: { value?: AmbitError | DuplexEndpoint | { status: number; fields: readonly string[] } } = {};
     const receiver: TunnelHandler = {
@@ -316,8 +342,8 @@ export class TestWaypoint {
       {
         address: this.address,
         sourceIp: '127.0.0.1',
-        sourcePrincipal: CLIENT_ID,
-        credential: () => ({ context: this.#clientContext, generation: 1 }),
+        sourcePrincipal: principal,
+        credential: () => ({ context: this.#clientContext(principal), generation: 1 }),
         expected: [requireSpiffeId(WAYPOINT_ID)],
         workloadUid: 'waypoint-1',
       },
@@ -330,10 +356,24 @@ export class TestWaypoint {
     return result.value;
   }
 
+  #clientContext(principal: string): TlsContext {
+    let made = this.#clientContexts.get(principal);
+    if (made === undefined) {
+      made = context('client', leaf(principal));
+      this.#clientContexts.set(principal, made);
+    }
+    return made;
+  }
+
   endpoint(name: string): TestEndpoint {
     const found = this.endpoints.get(name);
     if (found === undefined) throw new Error(`no endpoint ${name}`);
     return found;
+  }
+
+  /** The controller tells of workloads, as `workload` of the mesh's test model makes them. */
+  tellWorkloads(...workloads: readonly Workload[]): void {
+    change(this.thread.store, { workloads });
   }
 
   /** The lines of the access log so far. */

@@ -2,7 +2,7 @@ import { AMBIGUOUS_CASES } from '@ambit/http/h1/test-corpus';
 import type { RouteAction, ServedService } from '@ambit/traffic/model/served-service';
 import { afterEach, describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, requestFields, respond, type Seen } from './test-application.ts';
-import { clusterName, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
+import { ANY_REQUEST, clusterName, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
 
 let waypoint: TestWaypoint | undefined;
 
@@ -17,16 +17,6 @@ afterEach(() => {
   waypoint = undefined;
 });
 
-const ANY = {
-  path: null,
-  method: null,
-  scheme: null,
-  authority: null,
-  headers: [],
-  withoutHeaders: [],
-  queryParameters: [],
-} as const;
-
 const FORWARD: RouteAction = {
   kind: 'forward',
   destinations: [{ cluster: clusterName(), weight: 1 }],
@@ -38,7 +28,7 @@ const FORWARD: RouteAction = {
 const GUARDED: ServedService['ports'][0]['routes'] = [
   {
     name: 'guard',
-    matches: [{ ...ANY, path: { kind: 'path-prefix', text: '/admin', ignoreCase: true } }],
+    matches: [{ ...ANY_REQUEST, path: { kind: 'path-prefix', text: '/admin', ignoreCase: true } }],
     action: { kind: 'direct-response', status: 403, body: 'guarded' },
   },
   { name: 'rest', matches: [], action: FORWARD },

@@ -180,6 +180,8 @@ describe('matching', () => {
       headers: named,
       withoutHeaders: named,
       queryParameters: named,
+      // Not a matter of the request.
+      source: fc.constant(null),
     });
     const pairs = (separator: string) =>
       fc

@@ -1,9 +1,9 @@
-import type { CompiledPort, CompiledRoute } from '../compiled-service.ts';
+import type { CompiledRoute, CompiledRoutes } from '../compiled-service.ts';
 import type { RequestFacts } from '../request/request-facts.ts';
 
-/** The first route of the port that matches; undefined when none does: 404, `LOCAL_ANSWERS.routeNotFound`. */
-export function findRoute(port: CompiledPort, facts: RequestFacts): CompiledRoute | undefined {
-  for (const route of port.routes) if (matchesRoute(route, facts)) return route;
+/** The first of a client's routes (`routesOf`) that matches; undefined when none does: 404, `ROUTE_NOT_FOUND`. */
+export function findRoute({ routes }: CompiledRoutes, facts: RequestFacts): CompiledRoute | undefined {
+  for (const route of routes) if (matchesRoute(route, facts)) return route;
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { HttpMatch, NamedMatch, StringMatch } from '../model/served-service.ts';
 import type { RequestFacts } from '../request/request-facts.ts';
 import { escapeBeyondAscii } from './octets.ts';
+import { SourceMatcher } from './source-matcher.ts';
 import { StringMatcher } from './string-matcher.ts';
 
 interface NamedMatcher {
@@ -10,6 +11,8 @@ interface NamedMatcher {
 
 /** All conditions of one match of a route, made ready; cheap ones are asked first. */
 export class RequestMatcher {
+  /** What is asked of the client, which `matches` does not look at: it is asked once per connection (`routesOf`). */
+  readonly source: SourceMatcher | undefined;
   readonly #path: StringMatcher | undefined;
   readonly #method: StringMatcher | undefined;
   readonly #scheme: StringMatcher | undefined;
@@ -19,6 +22,7 @@ export class RequestMatcher {
   readonly #queryParameters: readonly NamedMatcher[];
 
   constructor(match: HttpMatch) {
+    this.source = match.source === null ? undefined : new SourceMatcher(match.source);
     this.#path = matcherOf(match.path === null ? null : escaped(match.path));
     this.#method = matcherOf(match.method);
     this.#scheme = matcherOf(match.scheme);

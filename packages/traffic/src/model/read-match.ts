@@ -1,11 +1,12 @@
 import type {
   HttpMatch as Message,
   NamedMatch as NamedMessage,
+  SourceMatch as SourceMessage,
   StringMatch as StringMessage,
 } from '@ambit/proto/waypoint';
 import { regexProblem } from '../match/regex.ts';
 import type { Problems } from './problems.ts';
-import type { HttpMatch, NamedMatch, StringMatch } from './served-service.ts';
+import type { HttpMatch, NamedMatch, SourceMatch, StringMatch } from './served-service.ts';
 
 /** A header's name in lower case (RFC 9110 5.1), or that of a pseudo field. */
 const HEADER_NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
@@ -25,7 +26,19 @@ export function readMatch(message: Message, field: string, problems: Problems): 
       if (one.name.length === 0) problems.add(`${where}.name`, 'is empty');
       return readNamed(one, where, problems);
     }),
+    source: message.source === undefined ? null : readSource(message.source, `${field}.source`, problems),
   };
+}
+
+function readSource(
+  { namespace, workloadUids, byWorkload }: SourceMessage,
+  field: string,
+  problems: Problems,
+): SourceMatch {
+  if (!byWorkload && workloadUids.length > 0) {
+    problems.add(`${field}.workload_uids`, 'is set without by_workload, so it would not be looked at');
+  }
+  return { namespace, workloadUids: byWorkload ? [...workloadUids] : null };
 }
 
 function readHeaders(messages: readonly NamedMessage[], field: string, problems: Problems): NamedMatch[] {

@@ -1,9 +1,9 @@
-import type { ServedPort as Message } from '@ambit/proto/waypoint';
+import type { ConsumerRoutes as ConsumerMessage, ServedPort as Message } from '@ambit/proto/waypoint';
 import type { Problems } from './problems.ts';
 import { PROTOCOLS } from './read-cluster.ts';
 import { readDestinations } from './read-destinations.ts';
 import { readRoute } from './read-route.ts';
-import type { ServedPort } from './served-service.ts';
+import type { ConsumerRoutes, Protocol, ServedPort } from './served-service.ts';
 
 export function readPort(
   message: Message,
@@ -13,16 +13,47 @@ export function readPort(
 ): ServedPort {
   problems.checkPort(message.port, `${field}.port`);
   const protocol = problems.enumName(PROTOCOLS, message.protocol, `${field}.protocol`);
-  if (protocol === 'tcp' && message.routes.length > 0) {
-    problems.add(`${field}.routes`, 'a port of protocol TCP has no HTTP routes; was its protocol changed?');
-  }
-  if ((protocol === 'http1' || protocol === 'http2') && message.tcpDestinations.length > 0) {
-    problems.add(`${field}.tcp_destinations`, 'a port of protocol HTTP has none; was its protocol changed?');
-  }
+  problems.refuseRepeated(
+    `${field}.consumers`,
+    message.consumers.map(({ namespace }) => namespace),
+    'namespace',
+  );
   return {
     port: message.port,
     protocol: protocol ?? 'auto',
-    routes: message.routes.map((route, index) => readRoute(route, `${field}.routes[${index}]`, clusters, problems)),
-    tcpDestinations: readDestinations(message.tcpDestinations, `${field}.tcp_destinations`, clusters, problems),
+    ...readRoutes(message, protocol, field, clusters, problems),
+    consumers: message.consumers.map((consumer, index) =>
+      readConsumer(consumer, protocol, `${field}.consumers[${index}]`, clusters, problems),
+    ),
+  };
+}
+
+function readConsumer(
+  message: ConsumerMessage,
+  protocol: Protocol | undefined,
+  field: string,
+  clusters: ReadonlySet<string>,
+  problems: Problems,
+): ConsumerRoutes {
+  if (message.namespace.length === 0) problems.add(`${field}.namespace`, 'is empty');
+  return { namespace: message.namespace, ...readRoutes(message, protocol, field, clusters, problems) };
+}
+
+function readRoutes(
+  { routes, tcpDestinations }: ConsumerMessage | Message,
+  protocol: Protocol | undefined,
+  field: string,
+  clusters: ReadonlySet<string>,
+  problems: Problems,
+): Pick<ServedPort, 'routes' | 'tcpDestinations'> {
+  if (protocol === 'tcp' && routes.length > 0) {
+    problems.add(`${field}.routes`, 'a port of protocol TCP has no HTTP routes; was its protocol changed?');
+  }
+  if ((protocol === 'http1' || protocol === 'http2') && tcpDestinations.length > 0) {
+    problems.add(`${field}.tcp_destinations`, 'a port of protocol HTTP has none; was its protocol changed?');
+  }
+  return {
+    routes: routes.map((route, index) => readRoute(route, `${field}.routes[${index}]`, clusters, problems)),
+    tcpDestinations: readDestinations(tcpDestinations, `${field}.tcp_destinations`, clusters, problems),
   };
 }

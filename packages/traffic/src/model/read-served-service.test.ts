@@ -16,7 +16,15 @@ import {
 import { readServedService } from './read-served-service.ts';
 
 const FULL: ServiceInit = cartService({
-  requiredFeatures: ['http-routes', 'retries', 'subsets', 'tcp-routes', 'timeouts'],
+  requiredFeatures: [
+    'consumer-routes',
+    'http-routes',
+    'retries',
+    'source-matches',
+    'subsets',
+    'tcp-routes',
+    'timeouts',
+  ],
   ports: [
     {
       port: 80,
@@ -33,7 +41,9 @@ const FULL: ServiceInit = cartService({
               headers: [{ name: 'x-canary', value: { kind: { case: 'present', value: true } } }],
               withoutHeaders: [{ name: 'x-old', value: { kind: { case: 'exact', value: '' } } }],
               queryParameters: [{ name: 'Q', value: { kind: { case: 'exact', value: '1' } } }],
+              source: { namespace: 'web', workloadUids: ['cluster//Pod/web/web-1'], byWorkload: true },
             },
+            { source: { namespace: 'admin' } },
           ],
           action: {
             case: 'forward',
@@ -71,7 +81,16 @@ const FULL: ServiceInit = cartService({
       ],
     },
     { port: 9_000, protocol: Protocol.TCP, tcpDestinations: [{ cluster: V2, weight: 1 }] },
-    { port: 9_001, protocol: Protocol.AUTO, routes: [forwardTo(V1)], tcpDestinations: [{ cluster: V1, weight: 1 }] },
+    {
+      port: 9_001,
+      protocol: Protocol.AUTO,
+      routes: [forwardTo(V1)],
+      tcpDestinations: [{ cluster: V1, weight: 1 }],
+      consumers: [
+        { namespace: 'admin', tcpDestinations: [{ cluster: V2, weight: 1 }] },
+        { namespace: 'web', routes: [forwardTo(V2)] },
+      ],
+    },
   ],
 });
 
@@ -142,6 +161,33 @@ describe('a resource is refused when', () => {
       'an HTTP port has TCP destinations',
       cartService({ ports: [{ port: 1, protocol: Protocol.HTTP2, tcpDestinations: [{ cluster: V1, weight: 1 }] }] }),
       'ports[0].tcp_destinations: a port of protocol HTTP',
+    ],
+    [
+      'routes are for a namespace without a name',
+      cartService({ ports: [{ port: 1, consumers: [{ routes: [forwardTo(V1)] }] }] }),
+      'ports[0].consumers[0].namespace: is empty',
+    ],
+    [
+      'a namespace has routes twice',
+      cartService({ ports: [{ port: 1, consumers: [{ namespace: 'a' }, { namespace: 'a' }] }] }),
+      'ports[0].consumers[1].namespace: a occurs twice',
+    ],
+    [
+      'a namespace has routes of a TCP port',
+      cartService({
+        ports: [{ port: 1, protocol: Protocol.TCP, consumers: [{ namespace: 'a', routes: [forwardTo(V1)] }] }],
+      }),
+      'ports[0].consumers[0].routes: a port of protocol TCP',
+    ],
+    [
+      "a namespace's route leads to an unknown cluster",
+      cartService({ ports: [{ port: 1, consumers: [{ namespace: 'a', routes: [forwardTo('nowhere')] }] }] }),
+      'ports[0].consumers[0].routes[0].forward.destinations[0].cluster: nowhere is not among',
+    ],
+    [
+      'workloads would not be looked at',
+      withRoute(forwardTo(V1, [{ source: { workloadUids: ['a'] } }])),
+      'ports[0].routes[0].matches[0].source.workload_uids: is set without by_workload',
     ],
     [
       'a TCP destination is unknown',

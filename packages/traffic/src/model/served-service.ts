@@ -25,6 +25,17 @@ export interface ServedPort {
   readonly routes: readonly HttpRoute[];
   /** Of connections whose bytes are not looked at. Empty unless the protocol is `tcp` or `auto`. */
   readonly tcpDestinations: readonly WeightedDestination[];
+  /** What holds in place of both for the clients of some namespaces, at most one per namespace. */
+  readonly consumers: readonly ConsumerRoutes[];
+}
+
+/** What the clients of one namespace get (GEP-1426), told by the namespace of the identity that they have proven. */
+export interface ConsumerRoutes {
+  readonly namespace: string;
+  /** Empty: those of the port. */
+  readonly routes: readonly HttpRoute[];
+  /** Empty: those of the port. */
+  readonly tcpDestinations: readonly WeightedDestination[];
 }
 
 export interface HttpRoute {
@@ -55,6 +66,15 @@ export interface HttpMatch {
   readonly headers: readonly NamedMatch[];
   readonly withoutHeaders: readonly NamedMatch[];
   readonly queryParameters: readonly NamedMatch[];
+  readonly source: SourceMatch | null;
+}
+
+/** Who the client has proven to be; one without identity matches nothing. All that is asked for must match. */
+export interface SourceMatch {
+  /** Of the identity; empty: any. */
+  readonly namespace: string;
+  /** Of the workload that has the client's address and identity; null: any. Empty: none. */
+  readonly workloadUids: readonly string[] | null;
 }
 
 export interface StringMatch {

@@ -3,7 +3,7 @@ import type { ClientExchange, ExchangeReceiver, ExchangeReset, ServerExchange } 
 import { ErrorCode } from '@ambit/http/h2/frames';
 import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { CompiledPort, CompiledRoute } from '@ambit/traffic/compiled-service';
+import type { CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
 import { Deadline } from '@ambit/traffic/deadline';
 import { drawDestination } from '@ambit/traffic/destination';
 import {
@@ -71,8 +71,8 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     exchange.receiver = this;
   }
 
-  /** Routes the request and begins its first try. */
-  begin(fields: FieldList, live: LiveService, port: CompiledPort): void {
+  /** Routes the request by the routes of its client and begins its first try. */
+  begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
     const { thread } = this.#connection;
     const facts = RequestFacts.read(fields);
     if (typeof facts === 'string') {
@@ -81,7 +81,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     }
     this.#facts = facts;
     this.#toClient.grpc = isGrpcRequest(facts);
-    const route = findRoute(port, facts);
+    const route = findRoute(routes, facts);
     this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
       this.#answer(ROUTE_NOT_FOUND);

@@ -103,7 +103,8 @@ export class ProtocolDetection implements ByteEndpointHandler {
     const endpoint = this.#endpoint;
     if (this.#dial !== undefined || endpoint === undefined) return;
     const made = { over: false };
-    const dial = new OpaqueDial(this.#thread, this.#live, this.#port.tcpDestinations, (result) => {
+    const { tcpDestinations } = this.#client.routes.of(this.#port);
+    const dial = new OpaqueDial(this.#thread, this.#live, tcpDestinations, (result) => {
       made.over = true;
       if ('error' in result) {
         this.#dial = undefined;

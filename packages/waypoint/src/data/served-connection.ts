@@ -10,6 +10,7 @@ import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { DOWNSTREAM_IDLE_MS } from '../limits.ts';
+import type { ClientRoutes } from './client-routes.ts';
 import type { DataThreadContext } from './context.ts';
 import { ForwardedRequest } from './forwarded-request.ts';
 import { RequestRecord } from './request-record.ts';
@@ -28,6 +29,7 @@ export interface ServedClient {
   readonly dialled: SocketAddress;
   /** `dialled` as text. */
   readonly authority: string;
+  readonly routes: ClientRoutes;
   /** The service at that address, as it was when the connection began. */
   readonly service: Service;
 }
@@ -104,7 +106,7 @@ export class ServedConnection implements ServerConnectionHandler {
     const record = new RequestRecord(this.thread, this, exchange.version, fields);
     const request = new ForwardedRequest(this, exchange, endStream, record);
     if (live === undefined || port === undefined) request.refuse(SERVICE_NOT_SERVED);
-    else request.begin(fields, live, port);
+    else request.begin(fields, live, this.client.routes.of(port));
   }
 
   onRefused(status: number, reason: string): void {

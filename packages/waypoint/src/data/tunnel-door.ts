@@ -2,6 +2,7 @@ import { formatSocketAddress, parseSocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import { reasonField } from '@ambit/hbone/reason';
 import type { IncomingTunnel } from '@ambit/hbone/tunnel';
+import { ClientRoutes } from './client-routes.ts';
 import type { DataThreadContext } from './context.ts';
 import { openOpaque } from './opaque-connection.ts';
 import { OpaqueRecord } from './opaque-record.ts';
@@ -50,6 +51,7 @@ export class TunnelDoor {
       workload: store.findWorkload(store.network, peer.address.ip),
       dialled,
       authority: formatSocketAddress(dialled),
+      routes: new ClientRoutes(store, peer.identity, peer.address.ip),
       service,
     };
     if (port.protocol === 'tcp') {
