@@ -20,7 +20,7 @@ export const CONNECT_ATTEMPTS_SOUND = 8;
  * How long a connection waits for news of the mesh, milliseconds, when all known endpoints of a Service refuse it: pods that
  * replace others may be ready and not known yet.
  */
-export const ENDPOINT_NEWS_WAIT = 500;
+export const ENDPOINT_NEWS_WAIT = 1_000;
 
 /** How often it looks for news, milliseconds. */
 export const ENDPOINT_NEWS_LOOK = 50;

@@ -166,6 +166,31 @@ describe('a connection to a Service of which pods are in trouble', () => {
     expectServed(application);
   });
 
+  it('of all at once waits for those that replace them also while there is other news', () => {
+    mesh(pod(2), pod(3));
+    const application = dial();
+    for (const news of [workload('other', { addresses: ['127.0.0.9'] }), pod(2, { healthy: false })]) {
+      node.loop.pass(100);
+      change(node.store, { workloads: [news] });
+    }
+    node.loop.pass(100);
+    expect(application.ended).toBeUndefined();
+    good(4);
+    change(node.store, { workloads: [pod(4)] });
+    expectServed(application);
+  });
+
+  it('of the only one waits until it is back', () => {
+    mesh(pod(2));
+    const application = dial();
+    node.loop.pass(100);
+    change(node.store, { workloads: [pod(2, { healthy: false })] });
+    node.loop.pass(100);
+    good(2);
+    change(node.store, { workloads: [pod(2)] });
+    expectServed(application);
+  });
+
   it('of all, with nothing new, is reset and not held for long', () => {
     mesh(pod(2), pod(3));
     const application = dial();

@@ -22,6 +22,7 @@ import {
   ENDPOINT_NEWS_WAIT,
 } from '../limits.ts';
 import type { LiveConnection } from '../messages.ts';
+import { FailedEndpoints } from './failed-endpoints.ts';
 import { refusedByPeer } from './refusals.ts';
 import type { RelationKey } from './relation.ts';
 import type { ServedPod } from './served-pod.ts';
@@ -35,13 +36,12 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
   readonly #fd: number;
   readonly #destination: SocketAddress;
   readonly #traceparent: string;
-  /** Endpoints (uids) that failed this connection and are to blame for it. */
-  #excluded: Set<string> | undefined;
+  #failed: FailedEndpoints | undefined;
   /** Endpoints at which something ended that says nothing about them: others first, if there are any. */
   #avoided: Set<string> | undefined;
   #attempts = 0;
-  /** Has waited for other endpoints to become known. */
-  #waited = false;
+  /** Until when it waits for other endpoints to become known; NaN before all that are known have failed. */
+  #newsUntil = Number.NaN;
   #route: PassthroughRoute | PlainRoute | TunnelRoute | undefined;
   #lastError: AmbitError | undefined;
   #peerPrincipal: string | undefined;
@@ -181,9 +181,10 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
     const { store, choice } = this.served.thread;
     const choose = (without: ReadonlySet<string> | undefined): OutboundRoute =>
       routeOutbound(store, this.served.client(), this.#destination, choice, without);
-    if (this.#avoided === undefined) return choose(this.#excluded);
-    const route = choose(this.#excluded === undefined ? this.#avoided : this.#excluded.union(this.#avoided));
-    return route.kind === 'refuse' ? choose(this.#excluded) : route;
+    const failed = this.#failed?.uids;
+    if (this.#avoided === undefined) return choose(failed);
+    const route = choose(failed === undefined ? this.#avoided : failed.union(this.#avoided));
+    return route.kind === 'refuse' ? choose(failed) : route;
   }
 
   /** Everybody else fails there as well: further attempts would only multiply the load of what is down. */
@@ -311,34 +312,38 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
       return;
     }
     this.served.thread.metrics.retried(error);
-    const passedOver = blamed ? (this.#excluded ??= new Set()) : (this.#avoided ??= new Set());
-    passedOver.add(route.upstream.uid);
+    if (blamed) (this.#failed ??= new FailedEndpoints()).add(route.upstream);
+    else (this.#avoided ??= new Set()).add(route.upstream.uid);
     this.#try();
   }
 
   /** All that is known has failed: the last hope is that something else becomes known very soon. */
   #giveUp(error: AmbitError): void {
     const { reactor, store } = this.served.thread;
-    const { generation } = store;
-    const end = reactor.now + ENDPOINT_NEWS_WAIT;
-    if (this.#waited || this.#route?.kind === 'passthrough' || this.#route?.service === undefined) {
+    if (this.#route?.kind === 'passthrough' || this.#route?.service === undefined) {
       this.fail(error);
       return;
     }
-    this.#waited = true;
+    if (Number.isNaN(this.#newsUntil)) this.#newsUntil = reactor.now + ENDPOINT_NEWS_WAIT;
+    let { generation } = store;
     const look = (): void => {
-      if (store.generation !== generation) {
-        this.pending = undefined;
-        this.#attempts = 0;
-        this.#excluded = undefined;
-        this.#avoided = undefined;
-        this.#try();
-      } else if (reactor.now < end) {
-        this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
-      } else {
-        this.pending = undefined;
+      this.pending = undefined;
+      if (reactor.now >= this.#newsUntil) {
         this.fail(error);
+        return;
       }
+      if (store.generation !== generation) {
+        generation = store.generation;
+        this.#failed?.forgetChanged(store);
+        // News of others is no reason to ask again those that have just failed.
+        if (this.#nextRoute().kind !== 'refuse') {
+          this.#attempts = 0;
+          this.#avoided = undefined;
+          this.#try();
+          return;
+        }
+      }
+      this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
     };
     this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
   }
