@@ -1,9 +1,17 @@
+import { CompiledCors } from './filters/cors.ts';
+import { CompiledFault } from './filters/fault.ts';
+import { CompiledHeaderChanges } from './filters/header-changes.ts';
+import { CompiledRedirect } from './filters/redirect.ts';
+import { type CompiledRewrite, compileRewrite } from './filters/rewrite.ts';
+import { directAnswer, type LocalAnswer } from './local-answer.ts';
 import { RequestMatcher } from './match/request-matcher.ts';
+import type { HeaderChanges, Rewrite } from './model/route-filters.ts';
 import type {
   Cluster,
   HttpRoute,
   Protocol,
   RetryPolicy,
+  RouteAction,
   ServedPort,
   ServedService,
   WeightedDestination,
@@ -42,6 +50,10 @@ export interface CompiledRoute {
   /** One of them must match; none means every request. */
   readonly matchers: readonly RequestMatcher[];
   readonly action: CompiledAction;
+  readonly requestHeaders: CompiledHeaderChanges | undefined;
+  readonly responseHeaders: CompiledHeaderChanges | undefined;
+  readonly fault: CompiledFault | undefined;
+  readonly cors: CompiledCors | undefined;
 }
 
 export type CompiledAction =
@@ -52,14 +64,24 @@ export type CompiledAction =
       readonly timeoutMs: number;
       readonly retry: CompiledRetryPolicy | undefined;
     }
-  | { readonly kind: 'direct-response'; readonly status: number; readonly body: string };
+  | { readonly kind: 'direct-response'; readonly answer: LocalAnswer }
+  | { readonly kind: 'redirect'; readonly redirect: CompiledRedirect };
 
 /** Destinations of one choice with the sums of their weights; those that weigh nothing are left out. */
 export interface CompiledDestinations {
-  /** Undefined: the backend does not exist or may not be used. */
-  readonly clusters: readonly (CompiledCluster | undefined)[];
+  readonly all: readonly CompiledDestination[];
   /** For each, the weight of it and all before. */
   readonly sums: readonly number[];
+}
+
+export interface CompiledDestination {
+  /** Undefined: the backend does not exist or may not be used, or there is a redirect. */
+  readonly cluster: CompiledCluster | undefined;
+  readonly requestHeaders: CompiledHeaderChanges | undefined;
+  readonly responseHeaders: CompiledHeaderChanges | undefined;
+  /** With what the route says. */
+  readonly rewrite: CompiledRewrite | undefined;
+  readonly redirect: CompiledRedirect | undefined;
 }
 
 export interface CompiledCluster {
@@ -121,28 +143,41 @@ function compileRoutes(
   const routes = models.map((route) => compileRoute(route, clusters));
   return {
     routes,
-    tcpDestinations: compileDestinations(tcpDestinations, clusters),
+    tcpDestinations: compileDestinations(tcpDestinations, clusters, null),
     bySource: routes.some(({ matchers }) => matchers.some(({ source }) => source !== undefined)),
   };
 }
 
-function compileRoute(
-  { name, matches, action }: HttpRoute,
-  clusters: ReadonlyMap<string, CompiledCluster>,
-): CompiledRoute {
+function compileRoute(route: HttpRoute, clusters: ReadonlyMap<string, CompiledCluster>): CompiledRoute {
   return {
-    name,
-    matchers: matches.map((match) => new RequestMatcher(match)),
-    action:
-      action.kind === 'direct-response'
-        ? action
-        : {
-            kind: 'forward',
-            destinations: compileDestinations(action.destinations, clusters),
-            timeoutMs: action.timeoutMs,
-            retry: compileRetry(action.retry),
-          },
+    name: route.name,
+    matchers: route.matches.map((match) => new RequestMatcher(match)),
+    action: compileAction(route.action, clusters),
+    requestHeaders: compileHeaders(route.requestHeaders),
+    responseHeaders: compileHeaders(route.responseHeaders),
+    fault: route.fault === null ? undefined : new CompiledFault(route.fault),
+    cors: route.cors === null ? undefined : new CompiledCors(route.cors),
   };
+}
+
+function compileAction(action: RouteAction, clusters: ReadonlyMap<string, CompiledCluster>): CompiledAction {
+  switch (action.kind) {
+    case 'forward':
+      return {
+        kind: 'forward',
+        destinations: compileDestinations(action.destinations, clusters, action.rewrite),
+        timeoutMs: action.timeoutMs,
+        retry: compileRetry(action.retry),
+      };
+    case 'direct-response':
+      return { kind: 'direct-response', answer: directAnswer(action.status, action.body, action.contentType) };
+    case 'redirect':
+      return { kind: 'redirect', redirect: new CompiledRedirect(action) };
+  }
+}
+
+function compileHeaders(changes: HeaderChanges | null): CompiledHeaderChanges | undefined {
+  return changes === null ? undefined : new CompiledHeaderChanges(changes);
 }
 
 function compileRetry(policy: RetryPolicy | null): CompiledRetryPolicy | undefined {
@@ -152,11 +187,18 @@ function compileRetry(policy: RetryPolicy | null): CompiledRetryPolicy | undefin
 function compileDestinations(
   destinations: readonly WeightedDestination[],
   clusters: ReadonlyMap<string, CompiledCluster>,
+  rewrite: Rewrite | null,
 ): CompiledDestinations {
   const weighty = destinations.filter(({ weight }) => weight > 0);
   let sum = 0;
   return {
-    clusters: weighty.map(({ cluster }) => clusterOf(cluster, clusters)),
+    all: weighty.map((destination) => ({
+      cluster: clusterOf(destination.cluster, clusters),
+      requestHeaders: compileHeaders(destination.requestHeaders),
+      responseHeaders: compileHeaders(destination.responseHeaders),
+      rewrite: compileRewrite(rewrite, destination.rewrite),
+      redirect: destination.redirect === null ? undefined : new CompiledRedirect(destination.redirect),
+    })),
     sums: weighty.map(({ weight }) => {
       sum += weight;
       return sum;

@@ -10,7 +10,7 @@ function compiled(destinations: { cluster: string; weight: number }[]): Compiled
 
 function drawn(destinations: CompiledDestinations, random: () => number): string {
   const result = drawDestination(destinations, random);
-  return typeof result === 'string' ? result : result.name;
+  return result === undefined ? 'no-destination' : (result.cluster?.name ?? 'invalid-backend');
 }
 
 describe('a destination', () => {

@@ -1,20 +1,20 @@
-import type { CompiledCluster, CompiledDestinations } from './compiled-service.ts';
+import type { CompiledDestination, CompiledDestinations } from './compiled-service.ts';
 
-/** `no-destination`: there is none, or all weigh nothing. `invalid-backend`: the drawn one cannot be used. Both are 500. */
-export type NoDestination = 'invalid-backend' | 'no-destination';
-
-/** Draws one of the destinations by weight; `random` gives numbers from 0 to below 1. */
+/**
+ * Draws one of the destinations by weight; `random` gives numbers from 0 to below 1. Undefined: there is none, or all weigh
+ * nothing. That and a destination that can neither be reached nor redirects are 500.
+ */
 export function drawDestination(
   destinations: CompiledDestinations,
   random: () => number,
-): CompiledCluster | NoDestination {
-  const { clusters, sums } = destinations;
+): CompiledDestination | undefined {
+  const { all, sums } = destinations;
   const last = sums.length - 1;
-  if (last < 0) return 'no-destination';
+  if (last < 0) return undefined;
   let drawn = 0;
   if (last > 0) {
     const position = random() * (sums[last] ?? 0);
     while (drawn < last && position >= (sums[drawn] ?? 0)) drawn++;
   }
-  return clusters[drawn] ?? 'invalid-backend';
+  return all[drawn];
 }

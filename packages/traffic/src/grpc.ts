@@ -13,10 +13,20 @@ const STATUS_OF: ReadonlyMap<number, number> = new Map([
 
 const UNKNOWN = 2;
 
+/** The other way round, as `google.rpc.Code` says; CANCELLED is 499, as nginx has it. */
+const HTTP_STATUSES: readonly number[] = [
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+];
+
 const GRPC_TYPE = 'application/grpc';
 
 export function grpcStatusOf(httpStatus: number): number {
   return STATUS_OF.get(httpStatus) ?? UNKNOWN;
+}
+
+/** The HTTP status for a client that does not speak gRPC; 500 for an unknown one. */
+export function httpStatusOfGrpc(grpcStatus: number): number {
+  return HTTP_STATUSES[grpcStatus] ?? 500;
 }
 
 /** `application/grpc`, with a message format (`+proto`) or parameters or not. gRPC-Web is another protocol. */

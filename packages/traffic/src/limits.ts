@@ -33,3 +33,30 @@ export const BACKOFF_CAP_FACTOR = 10;
 
 /** Longest deadline, milliseconds (24.8 days); a longer `grpc-timeout` is cut to it, so that timers hold it. */
 export const MAX_DEADLINE_MS = 2_147_483_647;
+
+/** Names of one set of header changes, removed, set and added together: the Gateway API has 48. */
+export const MAX_HEADER_CHANGES = 128;
+
+/** Octets of the names and values of one set of header changes: a head with them must still be taken by backends and clients. */
+export const MAX_HEADER_CHANGE_BYTES = 16_384;
+
+/** Characters of a host: of a name, or of an IPv6 address in brackets. */
+export const MAX_HOSTNAME_LENGTH = 255;
+
+/** Characters of a path, or of a part of one, that a resource puts in the place of another. */
+export const MAX_PATH_LENGTH = 4_096;
+
+/**
+ * Octets that a rewrite by an expression may look at for one request: each place that fits costs the path behind it. 100
+ * places of a path of 1,000 octets are within it.
+ */
+export const MAX_REWRITE_OCTETS = 131_072;
+
+/** Octets of a path that a rewrite by an expression has made. */
+export const MAX_REWRITTEN_PATH = 16_384;
+
+/** Methods, fields and origins of one CORS policy, each. */
+export const MAX_CORS_LIST = 256;
+
+/** What shares of faults and mirrors are counted of. */
+export const MILLION = 1_000_000;

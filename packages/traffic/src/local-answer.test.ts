@@ -45,8 +45,8 @@ describe('a local answer', () => {
   });
 
   it('follows from why nothing was drawn', () => {
-    expect(noDestinationAnswer('invalid-backend')).toBe(INVALID_BACKEND);
-    expect(noDestinationAnswer('no-destination')).toBe(NO_DESTINATION);
+    expect(noDestinationAnswer({})).toBe(INVALID_BACKEND);
+    expect(noDestinationAnswer(undefined)).toBe(NO_DESTINATION);
   });
 
   it('is plain text', () => {

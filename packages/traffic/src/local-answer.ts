@@ -13,43 +13,66 @@ export interface LocalAnswer {
   readonly body: string;
   /** The gRPC status when it is not the one that the HTTP status maps to. */
   readonly grpcStatus: number | undefined;
+  /** Of the body. */
+  readonly contentType: string;
+  /** Further fields, name, value, name, value… */
+  readonly fields: readonly string[];
 }
 
 /** The head and body of an answer; an empty body means that the head ends the response. */
 export interface AnswerMessage {
-  readonly fields: readonly string[];
+  readonly fields: string[];
   readonly body: string;
 }
 
 const GRPC_DEADLINE_EXCEEDED = 4;
 
-function answer(status: number, flags: ResponseFlags, details: string, body: string, grpcStatus?: number): LocalAnswer {
-  return { status, flags, details, body, grpcStatus };
+const NO_FIELDS: readonly string[] = [];
+
+/** An answer with a plain text and no further fields. */
+export function localAnswer(
+  status: number,
+  flags: ResponseFlags,
+  details: string,
+  body: string,
+  grpcStatus?: number,
+): LocalAnswer {
+  return { status, flags, details, body, grpcStatus, contentType: 'text/plain', fields: NO_FIELDS };
 }
 
-export const ROUTE_NOT_FOUND: LocalAnswer = answer(404, 'NR', 'route_not_found', 'no route matches this request');
+export const ROUTE_NOT_FOUND: LocalAnswer = localAnswer(404, 'NR', 'route_not_found', 'no route matches this request');
 
 /** The route's destinations are none, or all weigh nothing. */
-export const NO_DESTINATION: LocalAnswer = answer(500, 'NC', 'no_destination', 'the route leads nowhere');
+export const NO_DESTINATION: LocalAnswer = localAnswer(500, 'NC', 'no_destination', 'the route leads nowhere');
 
 /** The drawn backend does not exist or may not be used. */
-export const INVALID_BACKEND: LocalAnswer = answer(
+export const INVALID_BACKEND: LocalAnswer = localAnswer(
   500,
   'NC',
   'invalid_backend',
   'the backend of the route is not valid',
 );
 
-/** The service of the drawn cluster is not known (yet). */
-export const CLUSTER_NOT_FOUND: LocalAnswer = answer(503, 'NC', 'cluster_not_found', 'the destination is not known');
+/** Of a drawn destination that cannot be reached, or of none that could be drawn. */
+export function noDestinationAnswer(drawn: object | undefined): LocalAnswer {
+  return drawn === undefined ? NO_DESTINATION : INVALID_BACKEND;
+}
 
-export const NO_HEALTHY_UPSTREAM: LocalAnswer = answer(503, 'UH', 'no_healthy_upstream', 'no healthy upstream');
+/** The service of the drawn cluster is not known (yet). */
+export const CLUSTER_NOT_FOUND: LocalAnswer = localAnswer(
+  503,
+  'NC',
+  'cluster_not_found',
+  'the destination is not known',
+);
+
+export const NO_HEALTHY_UPSTREAM: LocalAnswer = localAnswer(503, 'UH', 'no_healthy_upstream', 'no healthy upstream');
 
 /** A limit on connections or requests to the cluster was met. */
-export const OVERFLOW: LocalAnswer = answer(503, 'UO', 'overflow', 'too much for the upstream');
+export const OVERFLOW: LocalAnswer = localAnswer(503, 'UO', 'overflow', 'too much for the upstream');
 
 /** The time for the whole request is over. */
-export const RESPONSE_TIMEOUT: LocalAnswer = answer(
+export const RESPONSE_TIMEOUT: LocalAnswer = localAnswer(
   504,
   'UT',
   'response_timeout',
@@ -57,18 +80,19 @@ export const RESPONSE_TIMEOUT: LocalAnswer = answer(
   GRPC_DEADLINE_EXCEEDED,
 );
 
-export function noDestinationAnswer(reason: 'invalid-backend' | 'no-destination'): LocalAnswer {
-  return reason === 'invalid-backend' ? INVALID_BACKEND : NO_DESTINATION;
-}
-
 /** 400: the path cannot be judged. */
 export function refusedPathAnswer(refusal: PathRefusal): LocalAnswer {
-  return answer(400, 'DPE', `path_normalization_failed{${refusal}}`, 'the path is not acceptable');
+  return localAnswer(400, 'DPE', `path_normalization_failed{${refusal}}`, 'the path is not acceptable');
+}
+
+/** 400: what a route makes of the path cannot be sent. */
+export function refusedRewriteAnswer(refusal: PathRefusal): LocalAnswer {
+  return localAnswer(400, 'DPE', `path_rewrite_failed{${refusal}}`, 'the path is not acceptable');
 }
 
 /** What a route answers by itself. */
-export function directAnswer(status: number, body: string): LocalAnswer {
-  return answer(status, '-', 'direct_response', body);
+export function directAnswer(status: number, body: string, contentType = 'text/plain'): LocalAnswer {
+  return { ...localAnswer(status, '-', 'direct_response', body), contentType };
 }
 
 /** Whether a request speaks gRPC, so that a local answer must as well. */
@@ -78,7 +102,7 @@ export function isGrpcRequest(facts: RequestFacts): boolean {
 
 /**
  * An answer as it is sent. To a gRPC client: status 200 with its gRPC status and message in the head, which ends the
- * response (trailers-only). To others: plain text; to HEAD the length without the text.
+ * response (trailers-only). To others: the text; to HEAD its length without it. The fields are the caller's to change.
  */
 export function answerMessage(
   answer: LocalAnswer,
@@ -88,13 +112,15 @@ export function answerMessage(
     const status = answer.grpcStatus ?? grpcStatusOf(answer.status);
     const fields = [':status', '200', 'content-type', 'application/grpc', 'grpc-status', String(status)];
     if (answer.body.length > 0) fields.push('grpc-message', percentEncodeMessage(answer.body));
+    fields.push(...answer.fields);
     return { fields, body: '' };
   }
   const fields = [':status', String(answer.status)];
   if (answer.status !== 204 && answer.status !== 304) {
     fields.push('content-length', String(Buffer.byteLength(answer.body)));
-    if (answer.body.length > 0) fields.push('content-type', 'text/plain');
+    if (answer.body.length > 0) fields.push('content-type', answer.contentType);
   }
   if (answer.flags === 'UO') fields.push('x-envoy-overloaded', 'true');
+  fields.push(...answer.fields);
   return { fields, body: request.head || answer.status === 204 || answer.status === 304 ? '' : answer.body };
 }

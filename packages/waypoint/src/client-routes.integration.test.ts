@@ -1,14 +1,9 @@
 import { workload } from '@ambit/mesh/test-model';
-import type { HttpRoute } from '@ambit/traffic/model/served-service';
+import type { HttpMatch } from '@ambit/traffic/model/served-service';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Client, Raw, raw } from './test-application.ts';
-import {
-  ANY_REQUEST,
-  clusterName,
-  type EndpointBehaviour,
-  type TestServiceOptions,
-  TestWaypoint,
-} from './test-waypoint.ts';
+import type { TestRoute } from './test-routes.ts';
+import { clusterName, type EndpointBehaviour, type TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
 
 let waypoint: TestWaypoint | undefined;
 
@@ -26,8 +21,8 @@ afterEach(() => {
 const principal = (namespace: string, serviceAccount = 'web') =>
   `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}`;
 
-function answerOf(name: string, source?: HttpRoute['matches'][0]['source']): HttpRoute {
-  const matches = source === undefined ? [] : [{ ...ANY_REQUEST, source }];
+function answerOf(name: string, source?: HttpMatch['source']): TestRoute {
+  const matches = source === undefined ? [] : [{ source }];
   return { name, matches, action: { kind: 'direct-response', status: 200, body: name } };
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { RouteAction } from '@ambit/traffic/model/served-service';
 import { answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
-import { ANY_REQUEST, clusterName, TestWaypoint, type TestServiceOptions, VIP } from './test-waypoint.ts';
+import type { TestForward } from './test-routes.ts';
+import { clusterName, TestWaypoint, type TestServiceOptions, VIP } from './test-waypoint.ts';
 
 let waypoint: TestWaypoint | undefined;
 
@@ -149,7 +149,6 @@ describe('a route', () => {
           name: 'canary',
           matches: [
             {
-              ...ANY_REQUEST,
               headers: [{ name: 'x-canary', value: { kind: 'exact', text: 'true', ignoreCase: false } }],
             },
           ],
@@ -310,6 +309,6 @@ function requestPath({ fields }: Seen): string {
   return fields[fields.indexOf(':path') + 1] ?? '';
 }
 
-function forward(subset: string): Extract<RouteAction, { kind: 'forward' }> {
-  return { kind: 'forward', destinations: [{ cluster: clusterName(subset), weight: 1 }], timeoutMs: 0, retry: null };
+function forward(subset: string): TestForward {
+  return { kind: 'forward', destinations: [{ cluster: clusterName(subset) }] };
 }

@@ -21,7 +21,7 @@ import { Listener } from '@ambit/reactor/listener';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TestLoop } from '@ambit/reactor/test-loop';
 import { RequestIds } from '@ambit/telemetry/request-id';
-import type { HttpMatch, Protocol, RouteAction, ServedService } from '@ambit/traffic/model/served-service';
+import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
 import { readConfig } from './config.ts';
 import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
@@ -32,6 +32,15 @@ import { ServedServices } from './data/served-services.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Report } from './messages.ts';
+import {
+  consumerOf,
+  destinationOf,
+  routeOf,
+  type TestConsumer,
+  type TestDestination,
+  type TestForward,
+  type TestRoute,
+} from './test-routes.ts';
 
 /** Who clients are unless told otherwise: the mesh has its workload, `web-1`. */
 const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -111,13 +120,13 @@ export interface TestServiceOptions {
   /** Of the one port, 80 of the service. Default `http1`. */
   readonly protocol?: Protocol;
   /** Default: to the cluster of all endpoints without retries. */
-  readonly action?: Partial<Extract<RouteAction, { kind: 'forward' }>>;
+  readonly action?: Partial<TestForward>;
   /** In place of `action`: all routes of the port. */
-  readonly routes?: ServedService['ports'][0]['routes'];
+  readonly routes?: readonly TestRoute[];
   /** Of connections whose bytes are not looked at. Default: to the cluster of all endpoints. */
-  readonly destinations?: ServedService['ports'][0]['tcpDestinations'];
+  readonly destinations?: readonly TestDestination[];
   /** Of the port. Default: none. */
-  readonly consumers?: ServedService['ports'][0]['consumers'];
+  readonly consumers?: readonly TestConsumer[];
   /** Subsets by name: the endpoints in them. */
   readonly subsets?: Readonly<Record<string, readonly string[]>>;
   /** The identity that endpoints prove, when it is not the one that the mesh says. */
@@ -126,18 +135,6 @@ export interface TestServiceOptions {
   /** The waypoint is not told of the service. */
   readonly unserved?: boolean;
 }
-
-/** A match that asks for nothing. */
-export const ANY_REQUEST: HttpMatch = {
-  path: null,
-  method: null,
-  scheme: null,
-  authority: null,
-  headers: [],
-  withoutHeaders: [],
-  queryParameters: [],
-  source: null,
-};
 
 const HOSTNAME = 'cart.shop.svc.cluster.local';
 
@@ -272,17 +269,11 @@ export class TestWaypoint {
     protocol = 'http1',
     action,
     routes,
-    destinations = [{ cluster: clusterName(), weight: 1 }],
+    destinations = [{ cluster: clusterName() }],
     consumers = [],
     subsets = {},
   }: Omit<TestServiceOptions, 'endpoints'>): ServedService {
-    const forward: RouteAction = {
-      kind: 'forward',
-      destinations: [{ cluster: clusterName(), weight: 1 }],
-      timeoutMs: 0,
-      retry: null,
-      ...action,
-    };
+    const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
     const opaque = protocol === 'tcp' || protocol === 'auto';
     return {
       resourceName: `shop/waypoint/shop/${HOSTNAME}`,
@@ -294,9 +285,9 @@ export class TestWaypoint {
         {
           port: 80,
           protocol,
-          routes: protocol === 'tcp' ? [] : (routes ?? [{ name: 'default', matches: [], action: forward }]),
-          tcpDestinations: opaque ? destinations : [],
-          consumers,
+          routes: protocol === 'tcp' ? [] : (routes ?? [{ action: forward }]).map(routeOf),
+          tcpDestinations: opaque ? destinations.map(destinationOf) : [],
+          consumers: consumers.map(consumerOf),
         },
       ],
       clusters: ['', ...Object.keys(subsets)].map((subset) => ({

@@ -1,8 +1,8 @@
 import { AMBIGUOUS_CASES } from '@ambit/http/h1/test-corpus';
-import type { RouteAction, ServedService } from '@ambit/traffic/model/served-service';
 import { afterEach, describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, requestFields, respond, type Seen } from './test-application.ts';
-import { ANY_REQUEST, clusterName, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
+import type { TestForward, TestRoute } from './test-routes.ts';
+import { clusterName, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
 
 let waypoint: TestWaypoint | undefined;
 
@@ -17,7 +17,7 @@ afterEach(() => {
   waypoint = undefined;
 });
 
-const FORWARD: RouteAction = {
+const FORWARD: TestForward = {
   kind: 'forward',
   destinations: [{ cluster: clusterName(), weight: 1 }],
   timeoutMs: 0,
@@ -25,10 +25,10 @@ const FORWARD: RouteAction = {
 };
 
 /** What the router keeps from the backend: whatever a backend sees below /admin has passed the router unseen. */
-const GUARDED: ServedService['ports'][0]['routes'] = [
+const GUARDED: readonly TestRoute[] = [
   {
     name: 'guard',
-    matches: [{ ...ANY_REQUEST, path: { kind: 'path-prefix', text: '/admin', ignoreCase: true } }],
+    matches: [{ path: { kind: 'path-prefix', text: '/admin', ignoreCase: true } }],
     action: { kind: 'direct-response', status: 403, body: 'guarded' },
   },
   { name: 'rest', matches: [], action: FORWARD },

@@ -11,7 +11,7 @@ const STRANGER: TrafficSource = { namespace: 'shop', workloadUid: undefined };
 const OUTSIDE: TrafficSource = { namespace: 'elsewhere', workloadUid: 'cluster//Pod/elsewhere/web-1' };
 
 const names = ({ routes }: CompiledRoutes) => routes.map(({ name }) => name);
-const clusters = ({ tcpDestinations }: CompiledRoutes) => tcpDestinations.clusters.map((cluster) => cluster?.name);
+const clusters = ({ tcpDestinations }: CompiledRoutes) => tcpDestinations.all.map(({ cluster }) => cluster?.name);
 
 describe('a client gets', () => {
   const ofPort = { routes: [forwardTo(V1, [], 'own')], tcpDestinations: [{ cluster: V1, weight: 1 }] };

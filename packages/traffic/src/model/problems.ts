@@ -19,6 +19,13 @@ export class Problems {
     if (port < 1 || port > 65_535) this.add(field, `${port} is not a port (1 to 65535)`);
   }
 
+  /** Of a final response: 1xx never ends one (RFC 9110 15.2). */
+  checkFinalStatus(status: number, field: string): void {
+    if (status < 200 || status > 599) {
+      this.add(field, `${status} is not the status of a final response (200 to 599)`);
+    }
+  }
+
   /** Items of a list are told apart by `field`, which may not repeat. */
   refuseRepeated(list: string, values: readonly (number | string)[], field: string): void {
     const seen = new Set<number | string>();

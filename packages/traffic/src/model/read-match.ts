@@ -53,7 +53,7 @@ function readHeaders(messages: readonly NamedMessage[], field: string, problems:
 
 function readNamed({ name, value }: NamedMessage, field: string, problems: Problems): NamedMatch {
   if (value === undefined) problems.add(`${field}.value`, 'is not set');
-  return { name, value: value === undefined ? ANYTHING : readString(value, `${field}.value`, problems, false) };
+  return { name, value: value === undefined ? ANYTHING : readStringMatch(value, `${field}.value`, problems) };
 }
 
 function optional(
@@ -62,14 +62,15 @@ function optional(
   problems: Problems,
   isPath = false,
 ): StringMatch | null {
-  return message === undefined ? null : readString(message, field, problems, isPath);
+  return message === undefined ? null : readStringMatch(message, field, problems, isPath);
 }
 
-function readString(
+/** `isPath`: only those may be compared by segments. */
+export function readStringMatch(
   { kind, ignoreCase }: StringMessage,
   field: string,
   problems: Problems,
-  isPath: boolean,
+  isPath = false,
 ): StringMatch {
   switch (kind.case) {
     case 'exact':

@@ -1,7 +1,7 @@
 import type { ConsumerRoutes as ConsumerMessage, ServedPort as Message } from '@ambit/proto/waypoint';
 import type { Problems } from './problems.ts';
 import { PROTOCOLS } from './read-cluster.ts';
-import { readDestinations } from './read-destinations.ts';
+import { readTcpDestinations } from './read-destinations.ts';
 import { readRoute } from './read-route.ts';
 import type { ConsumerRoutes, Protocol, ServedPort } from './served-service.ts';
 
@@ -54,6 +54,6 @@ function readRoutes(
   }
   return {
     routes: routes.map((route, index) => readRoute(route, `${field}.routes[${index}]`, clusters, problems)),
-    tcpDestinations: readDestinations(tcpDestinations, `${field}.tcp_destinations`, clusters, problems),
+    tcpDestinations: readTcpDestinations(tcpDestinations, `${field}.tcp_destinations`, clusters, problems),
   };
 }

@@ -4,10 +4,16 @@ import type {
   HttpRoute as Message,
   RetryPolicy as RetryMessage,
 } from '@ambit/proto/waypoint';
+import { headerValueProblem } from '../filters/changed-header.ts';
 import { MAX_DIRECT_RESPONSE_BYTES, MAX_RETRIES } from '../limits.ts';
 import type { Problems } from './problems.ts';
+import { readCors } from './read-cors.ts';
 import { readDestinations } from './read-destinations.ts';
+import { readFault } from './read-fault.ts';
+import { readHeaderChanges } from './read-header-changes.ts';
 import { readMatch } from './read-match.ts';
+import { readRedirect } from './read-redirect.ts';
+import { readRewrite } from './read-rewrite.ts';
 import type { HttpRoute, RetryCondition, RetryPolicy, RouteAction } from './served-service.ts';
 
 /** By the number of the enum; 0 stands for nothing. */
@@ -27,6 +33,8 @@ const CONDITIONS: readonly (RetryCondition | undefined)[] = [
   'unavailable',
 ];
 
+const PLAIN_TEXT = 'text/plain';
+
 export function readRoute(
   message: Message,
   field: string,
@@ -38,6 +46,10 @@ export function readRoute(
     name: message.name,
     matches: message.matches.map((match, index) => readMatch(match, `${field}.matches[${index}]`, problems)),
     action: readAction(message, field, clusters, problems),
+    requestHeaders: readHeaderChanges(message.requestHeaders, `${field}.request_headers`, problems),
+    responseHeaders: readHeaderChanges(message.responseHeaders, `${field}.response_headers`, problems),
+    fault: readFault(message.fault, `${field}.fault`, problems),
+    cors: readCors(message.cors, `${field}.cors`, problems),
   };
 }
 
@@ -49,9 +61,10 @@ function readAction(message: Message, field: string, clusters: ReadonlySet<strin
     case 'directResponse':
       return readDirectResponse(action.value, `${field}.direct_response`, problems);
     case 'redirect':
+      return { kind: 'redirect', ...readRedirect(action.value, `${field}.redirect`, problems) };
     case undefined:
       problems.add(`${field}.action`, 'is not set, or of a kind that this version does not know');
-      return { kind: 'direct-response', status: 500, body: '' };
+      return { kind: 'direct-response', status: 500, body: '', contentType: PLAIN_TEXT };
   }
 }
 
@@ -66,16 +79,20 @@ function readForward(
     destinations: readDestinations(message.destinations, `${field}.destinations`, clusters, problems),
     timeoutMs: message.timeoutMs,
     retry: message.retry === undefined ? null : readRetry(message.retry, `${field}.retry`, problems),
+    rewrite: readRewrite(message.rewrite, `${field}.rewrite`, problems),
   };
 }
 
-function readDirectResponse({ status, body }: DirectResponseMessage, field: string, problems: Problems): RouteAction {
-  checkStatus(status, `${field}.status`, problems);
+function readDirectResponse(message: DirectResponseMessage, field: string, problems: Problems): RouteAction {
+  const { status, body, contentType } = message;
+  problems.checkFinalStatus(status, `${field}.status`);
   const size = Buffer.byteLength(body);
   if (size > MAX_DIRECT_RESPONSE_BYTES) {
     problems.add(`${field}.body`, `has ${size} bytes, more than ${MAX_DIRECT_RESPONSE_BYTES}`);
   }
-  return { kind: 'direct-response', status, body };
+  const problem = headerValueProblem(contentType);
+  if (problem !== undefined) problems.add(`${field}.content_type`, problem);
+  return { kind: 'direct-response', status, body, contentType: contentType.length === 0 ? PLAIN_TEXT : contentType };
 }
 
 function readRetry(message: RetryMessage, field: string, problems: Problems): RetryPolicy {
@@ -86,7 +103,7 @@ function readRetry(message: RetryMessage, field: string, problems: Problems): Re
     problems.add(`${field}.backoff_base_ms`, 'is 0; the controller writes every default out (25)');
   }
   for (const [index, status] of message.statusCodes.entries()) {
-    checkStatus(status, `${field}.status_codes[${index}]`, problems);
+    problems.checkFinalStatus(status, `${field}.status_codes[${index}]`);
   }
   return {
     retries: message.retries,
@@ -98,9 +115,4 @@ function readRetry(message: RetryMessage, field: string, problems: Problems): Re
     backoffBaseMs: message.backoffBaseMs,
     ignorePreviousEndpoints: message.ignorePreviousEndpoints,
   };
-}
-
-/** Of a final response: 1xx never ends one (RFC 9110 15.2). */
-function checkStatus(status: number, field: string, problems: Problems): void {
-  if (status < 200 || status > 599) problems.add(field, `${status} is not the status of a final response (200 to 599)`);
 }

@@ -1,6 +1,8 @@
 // One service that a waypoint serves, read from `ambit.waypoint.ServedService` with everything checked. Plain data: it goes
 // through JSON unchanged, and every field is there in every object. What may be absent is null.
 
+import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
+
 /** `auto`: HTTP when the client begins like it, else TCP. */
 export type Protocol = 'auto' | 'http1' | 'http2' | 'tcp';
 
@@ -44,6 +46,13 @@ export interface HttpRoute {
   /** One of them must match; none means every request. */
   readonly matches: readonly HttpMatch[];
   readonly action: RouteAction;
+  /** What backends get, before the changes of the destination. */
+  readonly requestHeaders: HeaderChanges | null;
+  /** What clients get, also in answers that the waypoint gives for this route; after the changes of the destination. */
+  readonly responseHeaders: HeaderChanges | null;
+  /** Before anything else is done with the request. */
+  readonly fault: Fault | null;
+  readonly cors: Cors | null;
 }
 
 export type RouteAction =
@@ -54,8 +63,16 @@ export type RouteAction =
       readonly timeoutMs: number;
       /** Null: nothing is tried again. */
       readonly retry: RetryPolicy | null;
+      readonly rewrite: Rewrite | null;
     }
-  | { readonly kind: 'direct-response'; readonly status: number; readonly body: string };
+  | {
+      readonly kind: 'direct-response';
+      readonly status: number;
+      readonly body: string;
+      /** Of the body. */
+      readonly contentType: string;
+    }
+  | ({ readonly kind: 'redirect' } & Redirect);
 
 /** All that is not null must match. */
 export interface HttpMatch {
@@ -95,6 +112,14 @@ export interface WeightedDestination {
   /** `Cluster.name`; empty when the backend does not exist or may not be used: its share gets 500. */
   readonly cluster: string;
   readonly weight: number;
+  /** Of requests that go there, after those of the route. Null for connections, as all that follows. */
+  readonly requestHeaders: HeaderChanges | null;
+  /** Before those of the route. */
+  readonly responseHeaders: HeaderChanges | null;
+  /** In place of the route's, part by part. */
+  readonly rewrite: Rewrite | null;
+  /** Its share is answered with it; `cluster` is empty then. */
+  readonly redirect: Redirect | null;
 }
 
 export type RetryCondition =

@@ -4,7 +4,8 @@ export type PathRefusal =
   | 'path-bad-character'
   | 'path-bad-escape'
   | 'path-missing'
-  | 'path-not-absolute';
+  | 'path-not-absolute'
+  | 'path-too-long';
 
 /** The path as it is judged and forwarded, or why it is refused. */
 export type NormalPath = { readonly path: string } | { readonly refusal: PathRefusal };

@@ -1,4 +1,4 @@
-import { type LocalAnswer, NO_HEALTHY_UPSTREAM, OVERFLOW, RESPONSE_TIMEOUT } from '../local-answer.ts';
+import { type LocalAnswer, localAnswer, NO_HEALTHY_UPSTREAM, OVERFLOW, RESPONSE_TIMEOUT } from '../local-answer.ts';
 import type { ResponseFlag, ResponseFlags } from '../response-flag.ts';
 import type { AttemptOutcome } from './attempt-outcome.ts';
 
@@ -69,7 +69,7 @@ export function failureAnswer(failure: AttemptFailure, gaveUp: GaveUp | undefine
     case 'per-try-timeout': {
       const { status, flag, reason, body } = causeOf(failure);
       const details = failure.kind === 'per-try-timeout' ? reason : `upstream_reset_before_response_started{${reason}}`;
-      return { status, flags: flagsOf(flag, gaveUp), details, body, grpcStatus: undefined };
+      return localAnswer(status, flagsOf(flag, gaveUp), details, body);
     }
   }
 }

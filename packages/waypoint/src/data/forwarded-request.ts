@@ -8,7 +8,6 @@ import { Deadline } from '@ambit/traffic/deadline';
 import { drawDestination } from '@ambit/traffic/destination';
 import {
   CLUSTER_NOT_FOUND,
-  directAnswer,
   isGrpcRequest,
   type LocalAnswer,
   noDestinationAnswer,
@@ -90,13 +89,22 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     this.#route = route;
     const { action } = route;
     if (action.kind === 'direct-response') {
-      this.#answer(directAnswer(action.status, action.body));
+      this.#answer(action.answer);
+      return;
+    }
+    if (action.kind === 'redirect') {
+      this.#answer(action.redirect.answer(facts, this.#connection.authority));
       return;
     }
     const destination = drawDestination(action.destinations, thread.choice.random);
-    const cluster = typeof destination === 'string' ? undefined : live.clusters.get(destination);
+    if (destination?.redirect !== undefined) {
+      this.#answer(destination.redirect.answer(facts, this.#connection.authority));
+      return;
+    }
+    const drawn = destination?.cluster;
+    const cluster = drawn === undefined ? undefined : live.clusters.get(drawn);
     if (cluster === undefined) {
-      this.#answer(typeof destination === 'string' ? noDestinationAnswer(destination) : CLUSTER_NOT_FOUND);
+      this.#answer(drawn === undefined ? noDestinationAnswer(destination) : CLUSTER_NOT_FOUND);
       return;
     }
     this.#cluster = cluster;

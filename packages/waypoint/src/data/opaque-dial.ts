@@ -35,8 +35,8 @@ export class OpaqueDial {
     done: (result: OpaqueFailure | OpaqueUpstream) => void,
   ) {
     this.#done = done;
-    const drawn = drawDestination(destinations, thread.choice.random);
-    this.#cluster = typeof drawn === 'string' ? undefined : live.clusters.get(drawn);
+    const cluster = drawDestination(destinations, thread.choice.random)?.cluster;
+    this.#cluster = cluster === undefined ? undefined : live.clusters.get(cluster);
     if (this.#cluster === undefined) {
       this.#fail('NC', new AmbitError('AMBIT_WAYPOINT_NO_DESTINATION', 'the route leads to no backend'));
     } else {

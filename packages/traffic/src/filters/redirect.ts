@@ -1,0 +1,60 @@
+import { type LocalAnswer, localAnswer, refusedRewriteAnswer } from '../local-answer.ts';
+import type { Redirect } from '../model/route-filters.ts';
+import type { RequestFacts } from '../request/request-facts.ts';
+import { hostOf, portAt } from '../request/authority.ts';
+import { CompiledPathRewrite } from './path-rewrite.ts';
+
+/** Octets that a URI does not have as they are (RFC 3986 2); some clients send them in queries all the same. */
+const NOT_IN_URI = /[^!#-;=?-[\]_a-z~]/g;
+
+/** A redirect, made ready. */
+export class CompiledRedirect {
+  readonly #redirect: Redirect;
+  readonly #path: CompiledPathRewrite | undefined;
+
+  constructor(redirect: Redirect) {
+    this.#redirect = redirect;
+    this.#path = redirect.path === null ? undefined : new CompiledPathRewrite(redirect.path);
+  }
+
+  /** The answer for a request. `authority` stands in for the one that HTTP/1.0 may leave out. */
+  answer(facts: RequestFacts, authority: string): LocalAnswer {
+    const { status, scheme: asked, hostname } = this.#redirect;
+    const path = this.#path?.rewrite(facts.path) ?? facts;
+    if ('refusal' in path) return refusedRewriteAnswer(path.refusal);
+    const scheme = asked.length > 0 ? asked : facts.scheme;
+    const sent = facts.authority.length > 0 ? facts.authority : authority;
+    const host = hostname.length > 0 ? hostname : hostOf(sent);
+    const query = facts.query === undefined ? '' : `?${facts.query}`;
+    // OPTIONS of the server as a whole asks for no path.
+    const target = (path.path === '*' ? '' : path.path) + query;
+    const location = `${scheme}://${host}${this.#port(scheme, sent)}${target.replace(NOT_IN_URI, escape)}`;
+    return { ...localAnswer(status, '-', 'direct_response', ''), fields: ['location', location] };
+  }
+
+  /** With its colon; empty when none is written. */
+  #port(scheme: string, sent: string): string {
+    const { port } = this.#redirect;
+    if (port === 'implied-by-scheme') return '';
+    const at = portAt(sent);
+    const asRequested = at === 0 ? '' : sent.slice(at);
+    const written = port === 'as-requested' ? asRequested : String(port);
+    return written.length === 0 || written === impliedPort(scheme) ? '' : `:${written}`;
+  }
+}
+
+/** RFC 9110 4.2. */
+function impliedPort(scheme: string): string {
+  switch (scheme) {
+    case 'http':
+      return '80';
+    case 'https':
+      return '443';
+    default:
+      return '';
+  }
+}
+
+function escape(octet: string): string {
+  return `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
