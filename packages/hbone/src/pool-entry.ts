@@ -201,12 +201,13 @@ export class PoolEntry implements ClientConnectionKeeper, TunnelQueue {
     if (this.#connecting || this.#retired !== undefined) return;
     this.#startedAt = this.#reactor.now;
     const { address, namespace } = this.target;
-    const { mark, keepalive, connectTimeoutMs } = this.#options;
+    const { mark, keepalive, connectTimeoutMs, account } = this.#options;
     this.#pendingConnect = connectTcp(
       this.#reactor,
       {
         destination: address,
         timeoutMs: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+        account,
         ...(namespace === undefined ? {} : { namespace }),
         ...(mark === undefined ? {} : { mark }),
         ...(keepalive === undefined ? {} : { keepalive }),

@@ -1,4 +1,5 @@
 import type { Keepalive } from '@ambit/native/socket-option';
+import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { ConnectionTimes } from './connection.ts';
 import type { TunnelObserver } from './observer.ts';
 
@@ -15,6 +16,8 @@ export interface HbonePoolOptions extends ConnectionTimes {
   readonly keepalive?: Keepalive;
   /** Milliseconds for a TCP connect. Default `CONNECT_TIMEOUT_MS`. */
   readonly connectTimeoutMs?: number;
+  /** For whom the descriptors of the connections count. Default: nobody. */
+  readonly account?: DescriptorAccount;
   /** Default: nothing is observed. */
   readonly observer?: TunnelObserver;
 }

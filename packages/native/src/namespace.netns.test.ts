@@ -8,7 +8,7 @@ import { openTcpListener } from './listening-socket.ts';
 import { allocate } from './memory.ts';
 import { createNetworkNamespace, homeNamespace, inNamespace, namespaceIdentity, openNamespace } from './namespace.ts';
 import { openPacketTap } from './packet-socket.ts';
-import { effectiveCapabilities, openProcess, raiseOpenFileLimit } from './process.ts';
+import { effectiveCapabilities, openFileLimit, openProcess, raiseOpenFileLimit } from './process.ts';
 import {
   accept4,
   acceptedPeer,
@@ -263,7 +263,8 @@ describe('the process', () => {
   });
 
   it('can raise its limit of open files as far as the ledger goes', () => {
-    expect(raiseOpenFileLimit()).toBeLessThanOrEqual(1_048_576);
+    raiseOpenFileLimit();
+    expect(openFileLimit()).toBeLessThanOrEqual(1_048_576);
   });
 
   it('can wait for the end of another', () => {

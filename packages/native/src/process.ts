@@ -34,16 +34,21 @@ export function effectiveCapabilities(): ReadonlySet<Capability> {
 }
 
 /**
- * Sets the limit of open files to the hard limit, or to what the ledger can hold if that is less. Returns it.
+ * Sets the limit of open files to the hard limit, or to what the ledger can hold if that is less.
  * The runtime may have set a higher one at its start; the kernel hands out the lowest numbers first.
  */
-export function raiseOpenFileLimit(): number {
+export function raiseOpenFileLimit(): void {
   if (getrlimit(RLIMIT_NOFILE, limits.address) < 0) throwErrno('getrlimit', 'RLIMIT_NOFILE');
   const hard = Number(limits.bytes.readBigUInt64LE(8));
   const wanted = Math.min(hard, LEDGER_DESCRIPTORS);
   limits.bytes.writeBigUInt64LE(BigInt(wanted), 0);
   if (setrlimit(RLIMIT_NOFILE, limits.address) < 0) throwErrno('setrlimit', `RLIMIT_NOFILE=${wanted}`);
-  return wanted;
+}
+
+/** The limit of open files in force now; somebody may have changed it from outside (prlimit(1)). */
+export function openFileLimit(): number {
+  if (getrlimit(RLIMIT_NOFILE, limits.address) < 0) throwErrno('getrlimit', 'RLIMIT_NOFILE');
+  return Math.min(Number(limits.bytes.readBigUInt64LE(0)), LEDGER_DESCRIPTORS);
 }
 
 /**

@@ -9,3 +9,21 @@ export const LOG_BYTES = 262_144;
 
 /** Such portions that may wait for the main thread. Lines beyond them are dropped and counted. */
 export const LOG_REPORTS = 8;
+
+/**
+ * Descriptors that connections leave to everything else: certificates, the way to the controller, snapshots, scrapes, and
+ * listeners of pods that come. At most a quarter of the limit of the process, and never more than half of what is left of it.
+ */
+export const DESCRIPTORS_RESERVED = 4_096;
+
+/** How often it is looked at how many descriptors connections may hold, milliseconds. */
+export const DESCRIPTOR_LOOK = 1_000;
+
+/** On kernels that do not count descriptors, the pause between two looks is at least so many times as long as one took. */
+export const DESCRIPTOR_LOOK_SHARE = 20;
+
+/** How often the log says again that descriptors are short, milliseconds. */
+export const DESCRIPTOR_LOG_INTERVAL = 60_000;
+
+/** How often the log says again that faults of the same kind happen in data threads, milliseconds. */
+export const FAULT_LOG_INTERVAL = 1_000;

@@ -19,9 +19,9 @@ import type { MetricFamily } from '@ambit/telemetry/metric-family';
 import { Metrics } from '@ambit/telemetry/metrics';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import { formatSpiffeId } from '@ambit/core/spiffe';
-import { readdirSync } from 'node:fs';
 import type { Certificates } from './certificates.ts';
 import type { LogWriter } from './log-writer.ts';
+import { openDescriptors } from './open-descriptors.ts';
 import type { ThreadReport } from './thread/messages.ts';
 
 export interface MetricSources {
@@ -86,7 +86,7 @@ export class ProxyMetrics {
   /** The text of a scrape. */
   async render({ threads, certificates, accessLog }: MetricSources): Promise<string> {
     this.own.number(LOG_RECORDS_DROPPED).value = accessLog.dropped;
-    this.own.number(PROCESS_OPEN_FDS).value = readdirSync('/proc/self/fd').length;
+    this.own.number(PROCESS_OPEN_FDS).value = openDescriptors();
     this.own.number(PROCESS_RESIDENT_BYTES).value = process.memoryUsage.rss();
     const { user, system } = process.cpuUsage();
     this.own.number(PROCESS_CPU_SECONDS).value = (user + system) / 1_000_000;

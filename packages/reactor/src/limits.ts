@@ -25,7 +25,16 @@ export const MESSAGES_PER_TURN = 64;
 /** Connections accepted per listener and turn, so that one busy listener cannot starve the others. */
 export const ACCEPTS_PER_TURN = 64;
 
-/** Milliseconds a listener rests when the process or the machine is out of descriptors or memory. */
+/**
+ * Who holds descriptors for connections may take another one as long as that is less than so many times what is free: one
+ * pod gets at most four fifths, and the others always find room.
+ */
+export const DESCRIPTOR_SHARE_TIMES = 4;
+
+/** The part of the free descriptors that is kept for the other sides of connections which were accepted: an eighth. */
+export const DIAL_ROOM_PART = 8;
+
+/** Milliseconds a listener rests when its connections may take no more descriptors, or the machine has none or no memory. */
 export const ACCEPT_PAUSE_MS = 50;
 
 /** Milliseconds for a TCP connect, as in the reference proxy. */

@@ -3,6 +3,7 @@ import type { AmbitError } from '@ambit/core/errors';
 import { EPOLLEXCLUSIVE, EPOLLIN } from '@ambit/native/epoll';
 import { EAGAIN, ECONNABORTED, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '@ambit/native/errno';
 import { accept4, acceptedPeer, socketError } from '@ambit/native/socket';
+import type { DescriptorAccount } from './descriptor-budget.ts';
 import { ACCEPTS_PER_TURN, ACCEPT_PAUSE_MS } from './limits.ts';
 import type { ReadinessHandler, Reactor } from './reactor.ts';
 import type { ReactorTimer } from './timer-wheel.ts';
@@ -21,16 +22,20 @@ export interface ListenerHandler {
 
 /**
  * Accepts connections of a listening socket that several threads share (EPOLLEXCLUSIVE: each connection wakes one).
- * The descriptor stays the property of whoever made it; `stop` only leaves off listening here.
+ * The descriptor stays the property of whoever made it; `stop` only leaves off listening here. While the account of the
+ * connections may take no more of them, they wait in the backlog, and the account says so.
  */
 export class Listener implements ReadinessHandler {
   readonly fd: number;
   readonly #reactor: Reactor;
   readonly #handler: ListenerHandler;
+  readonly #account: DescriptorAccount | undefined;
+  #waits = false;
   #pause: ReactorTimer | undefined;
   #stopped = false;
 
-  constructor(reactor: Reactor, fd: number, handler: ListenerHandler) {
+  constructor(reactor: Reactor, fd: number, handler: ListenerHandler, account?: DescriptorAccount) {
+    this.#account = account;
     this.fd = fd;
     this.#reactor = reactor;
     this.#handler = handler;
@@ -39,12 +44,18 @@ export class Listener implements ReadinessHandler {
 
   onReady(): void {
     for (let count = 0; count < ACCEPTS_PER_TURN && !this.#stopped; count += 1) {
+      if (this.#account?.mayAccept === false) {
+        this.#waits = true;
+        this.#account.waits();
+        this.#rest();
+        return;
+      }
       const connection = accept4(this.fd);
       if (connection < 0) {
         this.#refused(connection);
         return;
       }
-      this.#reactor.adopt(connection);
+      this.#reactor.adopt(connection, this.#account);
       this.#handOver(connection);
     }
   }
@@ -58,6 +69,7 @@ export class Listener implements ReadinessHandler {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#pause?.cancel();
+    this.#waitNoMore();
     this.#reactor.unregister(this.fd);
   }
 
@@ -80,7 +92,8 @@ export class Listener implements ReadinessHandler {
       case ENFILE:
       case ENOBUFS:
       case ENOMEM:
-        this.#rest(socketError('accept4', result, `listener ${this.fd}`));
+        this.#rest();
+        this.#handler.onAcceptPaused?.(socketError('accept4', result, `listener ${this.fd}`));
         return;
       case EINVAL:
         // shutdown() on a listening socket: the owner takes it out of service on all threads at once.
@@ -96,19 +109,33 @@ export class Listener implements ReadinessHandler {
   }
 
   /** Without a pause the loop would spin on a readiness that it cannot serve. An exclusive interest cannot be modified. */
-  #rest(error: AmbitError): void {
+  #rest(): void {
     this.#reactor.unregister(this.fd);
+    this.#resumeLater();
+  }
+
+  #resumeLater(): void {
     this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
-    this.#handler.onAcceptPaused?.(error);
+  }
+
+  #waitNoMore(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#account?.waitsNoMore();
   }
 
   #resume(): void {
+    if (this.#waits && this.#account?.mayAccept === false) {
+      this.#resumeLater();
+      return;
+    }
+    this.#waitNoMore();
     try {
       this.#reactor.register(this.fd, EPOLLIN | EPOLLEXCLUSIVE, this);
     } catch (error) {
       // Whatever was short is still short.
       this.#reactor.report(error);
-      this.#pause = this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
+      this.#resumeLater();
     }
   }
 }

@@ -7,6 +7,7 @@ import { takeEvent } from '@ambit/native/eventfd';
 import { Ledger } from '@ambit/native/ledger';
 import { type Memory, allocate } from '@ambit/native/memory';
 import { BufferPool } from './buffer-pool.ts';
+import type { DescriptorAccount } from './descriptor-budget.ts';
 import { EVENTS_PER_TURN, LONGEST_WAIT_MS, MESSAGES_PER_TURN, READ_BUFFER_BYTES } from './limits.ts';
 import { LOOP_STOP, LOOP_TURNS, type LoopChannel } from './loop-channel.ts';
 import { type ReactorTimer, TimerWheel } from './timer-wheel.ts';
@@ -59,6 +60,7 @@ export class Reactor {
   readonly #handlers: (ReadinessHandler | undefined)[] = [];
   readonly #tags: number[] = [];
   readonly #interests: number[] = [];
+  readonly #accounts: (DescriptorAccount | undefined)[] = [];
   #nextTag = 1;
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
@@ -82,9 +84,14 @@ export class Reactor {
     if (this.#wake >= 0) this.register(this.#wake, EPOLLIN, new Doorbell(this.#wake, () => this.#hear()));
   }
 
-  /** Takes ownership of a descriptor: it is closed by `close`, or with the thread. */
-  adopt(fd: number): void {
+  /** Takes ownership of a descriptor: it is closed by `close`, or with the thread. Until then it counts for `account`. */
+  adopt(fd: number, account?: DescriptorAccount): void {
     this.ledger.addDescriptor(fd);
+    if (account === undefined) return;
+    // Dense, as those of `register`.
+    while (this.#accounts.length <= fd) this.#accounts.push(undefined);
+    this.#accounts[fd] = account;
+    account.taken();
   }
 
   /**
@@ -95,14 +102,14 @@ export class Reactor {
   close(fd: number): void {
     if (!this.ledger.hasDescriptor(fd)) return;
     this.#forget(fd);
-    this.ledger.removeDescriptor(fd);
+    this.#disown(fd);
     close(fd);
   }
 
   /** Gives up ownership of an adopted descriptor without closing it. */
   release(fd: number): void {
     this.unregister(fd);
-    this.ledger.removeDescriptor(fd);
+    this.#disown(fd);
   }
 
   /**
@@ -210,6 +217,14 @@ export class Reactor {
   /** Tells `onError` of something that was thrown and dealt with where it was caught. */
   report(thrown: unknown): void {
     this.#onError(loopError(thrown));
+  }
+
+  #disown(fd: number): void {
+    this.ledger.removeDescriptor(fd);
+    const account = this.#accounts[fd];
+    if (account === undefined) return;
+    this.#accounts[fd] = undefined;
+    account.givenBack();
   }
 
   #forget(fd: number): void {

@@ -16,6 +16,7 @@ import {
   setUserTimeout,
   takeError,
 } from '@ambit/native/socket-option';
+import type { DescriptorAccount } from './descriptor-budget.ts';
 import { CONNECT_TIMEOUT_MS } from './limits.ts';
 import type { ReadinessHandler, Reactor } from './reactor.ts';
 import type { ReactorTimer } from './timer-wheel.ts';
@@ -49,6 +50,8 @@ export interface TcpConnectOptions {
   readonly userTimeoutMs?: number;
   /** Default `CONNECT_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
+  /** For whom the descriptor counts; one that may take no more is refused with `AMBIT_DESCRIPTORS`. Default: nobody. */
+  readonly account?: DescriptorAccount | undefined;
 }
 
 export interface TcpConnectHandler {
@@ -57,7 +60,7 @@ export interface TcpConnectHandler {
    * it did either, the descriptor is closed.
    */
   onConnected(fd: number): void;
-  /** `SystemCallError` of socket, setsockopt, bind, setns or connect (ETIMEDOUT also for our own timeout). */
+  /** `AMBIT_DESCRIPTORS`, or `SystemCallError` of socket, setsockopt, bind, setns or connect (ETIMEDOUT also for our own timeout). */
   onConnectFailed(error: AmbitError): void;
 }
 
@@ -87,6 +90,11 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
     this.#reactor = reactor;
     this.#options = options;
     this.#handler = handler;
+    if (options.account?.mayDial === false) {
+      const refusal = options.account.refusal();
+      reactor.defer(() => this.#fail(refusal));
+      return;
+    }
     try {
       this.#fd = options.namespace === undefined ? this.#start() : inNamespace(options.namespace, () => this.#start());
       if (!this.#standing) reactor.register(this.#fd, EPOLLOUT, this);
@@ -152,7 +160,7 @@ class TcpConnect implements ReadinessHandler, PendingConnect {
   #start(): number {
     const { destination, local, mark, source, localPort = 0, keepalive, userTimeoutMs } = this.#options;
     const fd = openTcpSocket(familyOf(destination.ip));
-    this.#reactor.adopt(fd);
+    this.#reactor.adopt(fd, this.#options.account);
     try {
       setNoDelay(fd);
       if (mark !== undefined) setMark(fd, mark);

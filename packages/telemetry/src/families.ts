@@ -137,6 +137,23 @@ export const SNAPSHOT_FAILURES: MetricFamily = counter(
   ['state', 'reason'],
 );
 
+export const CONNECTION_DESCRIPTORS: MetricFamily = gauge(
+  'ambit_connection_descriptors',
+  'Descriptors that connections hold.',
+);
+export const CONNECTION_DESCRIPTORS_ROOM: MetricFamily = gauge(
+  'ambit_connection_descriptors_room',
+  'Descriptors that connections may hold together; the rest up to the limit of the process is kept for everything else.',
+);
+export const LISTENERS_WAITING: MetricFamily = gauge(
+  'ambit_listeners_waiting',
+  'Listeners, counted per data thread, that leave connections in their queue because descriptors are short.',
+);
+export const DESCRIPTOR_REFUSALS: MetricFamily = counter(
+  'ambit_descriptor_refusals_total',
+  'Connections that were not opened because descriptors are short.',
+);
+
 export const PROCESS_OPEN_FDS: MetricFamily = gauge('process_open_fds', 'Open file descriptors.');
 export const PROCESS_CPU_SECONDS: MetricFamily = counter('process_cpu_seconds_total', 'CPU time, user and system.');
 export const PROCESS_RESIDENT_BYTES: MetricFamily = gauge('process_resident_memory_bytes', 'Resident memory.');
@@ -148,6 +165,10 @@ export const PROCESS_START_TIME: MetricFamily = gauge(
 /** All of them, in the order of the scrape. */
 export const FAMILIES: readonly MetricFamily[] = [
   PROCESS_OPEN_FDS,
+  CONNECTION_DESCRIPTORS,
+  CONNECTION_DESCRIPTORS_ROOM,
+  LISTENERS_WAITING,
+  DESCRIPTOR_REFUSALS,
   PROCESS_CPU_SECONDS,
   PROCESS_RESIDENT_BYTES,
   PROCESS_START_TIME,

@@ -6,6 +6,7 @@ import { createPlainLog } from '@ambit/core/plain-log';
 import { siblingModule } from '@ambit/core/sibling-module';
 import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garbage';
 import { trimHeap } from '@ambit/native/process';
+import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
 import { DataThreads } from '@ambit/proxy/thread/data-threads';
 import { readConfig } from './config.ts';
 import type { Command, Report, WaypointStart } from './messages.ts';
@@ -18,17 +19,18 @@ process.on('unhandledRejection', (error) => {
   process.exit(1);
 });
 
+const descriptors = DescriptorBudget.allocate(config.dataThreads);
 const threads = new DataThreads<Command, Report, WaypointStart>({
   count: config.dataThreads,
   module: siblingModule(import.meta.url, './worker'),
-  start: () => ({ config }),
+  start: () => ({ config, descriptors }),
   clock: systemClock,
   log,
 });
 const started = threads.start();
 
 const { runControlSide } = await import('./control/control-side.ts');
-await runControlSide({ config, clock: systemClock, random: Math.random, log, threads, started });
+await runControlSide({ config, clock: systemClock, random: Math.random, log, threads, descriptors, started });
 
 systemClock.setTimeout(
   () => {

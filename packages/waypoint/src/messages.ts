@@ -1,6 +1,7 @@
 import type { ThreadCommand, ThreadReport, ThreadStart } from '@ambit/proxy/thread/messages';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { ServedService } from '@ambit/traffic/model/served-service';
+import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import type { Config } from './config.ts';
 
 /** From the control side to a data thread. */
@@ -29,6 +30,8 @@ export type Report =
 /** What the program adds to what its threads are started with. */
 export interface WaypointStart {
   readonly config: Config;
+  /** What connections may hold, the same for all threads. */
+  readonly descriptors: DescriptorBudgetMemory;
 }
 
 export type WaypointThreadStart = ThreadStart & WaypointStart;

@@ -10,6 +10,7 @@ import { MeshStore } from '@ambit/mesh/mesh-store';
 import { AccessLog } from '@ambit/proxy/access-log';
 import { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
+import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
 import { Reactor } from '@ambit/reactor/reactor';
 import { RequestIds } from '@ambit/telemetry/request-id';
 import type { DataThreadContext } from './data/context.ts';
@@ -22,7 +23,7 @@ import { ThreadMetrics } from './data/thread-metrics.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Command, Report, WaypointThreadStart } from './messages.ts';
 
-const { config, channel, logWritten } = workerData as WaypointThreadStart;
+const { index, config, channel, descriptors, logWritten } = workerData as WaypointThreadStart;
 
 // The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
 const reactor: Reactor = new Reactor({
@@ -48,11 +49,15 @@ const store = new MeshStore({ network: config.network, clusterDomain: config.clu
 const credentials = new Credentials(reactor.ledger);
 const metrics = new ThreadMetrics(() => reactor.now);
 
+// What connections may hold, over all threads.
+const account = new DescriptorBudget(descriptors).account(index);
+
 // Towards endpoints: tunnels, connections in them, balancing.
 const pool = new HbonePool(reactor, {
   maxStreams: config.maxStreams,
   idleMs: config.poolIdle,
   keepalive: KEEPALIVE,
+  account,
   observer: metrics.tunnelObserver,
 });
 const client = ownClient(store, identity, config);
@@ -61,6 +66,7 @@ const dialler = new Dialler(reactor, pool, {
   sourceIp: config.instanceIp,
   credential: () => credentials.client(principal),
   fields: client.baggage,
+  account,
 });
 const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };
 const upstreams = new Upstreams(store, choice, client.current, dialler);
@@ -78,6 +84,7 @@ const thread: DataThreadContext = {
   }),
   wallTime: () => systemClock.wallTime(),
   principal,
+  account,
   connections: new Set(),
   opaque: new Set(),
 };

@@ -1,4 +1,5 @@
 import type { ThreadCommand, ThreadReport, ThreadStart } from '@ambit/proxy/thread/messages';
+import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import type { Config } from './config.ts';
 import type { AcceptedAt } from './unanswered.ts';
 
@@ -27,6 +28,8 @@ export interface Pod {
   /** Network namespace of the pod. */
   readonly namespace: number;
   readonly listeners: PodListeners;
+  /** Memory of `DescriptorCounts`: what its connections hold. */
+  readonly descriptors: SharedArrayBuffer;
 }
 
 /** From the control side to a data thread. */
@@ -72,6 +75,8 @@ export interface NodeStart {
   readonly config: Config;
   /** Memory of `UnansweredConnections`. */
   readonly unanswered: SharedArrayBuffer;
+  /** What connections may hold, the same for all threads. */
+  readonly descriptors: DescriptorBudgetMemory;
 }
 
 export type NodeThreadStart = NodeStart & ThreadStart;

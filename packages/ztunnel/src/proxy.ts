@@ -7,6 +7,7 @@ import { collectStartGarbage, START_GARBAGE_AFTER } from '@ambit/core/start-garb
 import { trimHeap } from '@ambit/native/process';
 import { readConfig } from './config.ts';
 import { siblingModule } from '@ambit/core/sibling-module';
+import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
 import { DataThreads } from '@ambit/proxy/thread/data-threads';
 import type { Command, NodeStart, Report } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
@@ -22,10 +23,11 @@ process.on('unhandledRejection', (error) => {
   process.exit(1);
 });
 
+const descriptors = DescriptorBudget.allocate(config.dataThreads);
 const threads = new DataThreads<Command, Report, NodeStart>({
   count: config.dataThreads,
   module: siblingModule(import.meta.url, './worker'),
-  start: () => ({ config, unanswered: UnansweredConnections.allocate() }),
+  start: () => ({ config, unanswered: UnansweredConnections.allocate(), descriptors }),
   clock: systemClock,
   log,
 });
@@ -39,6 +41,7 @@ try {
     random: Math.random,
     log,
     threads,
+    descriptors,
     started,
     keeper: process.env.AMBIT_KEEPER,
   });

@@ -5,6 +5,8 @@ import type { RelayOutcome } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { MeshStore } from '@ambit/mesh/mesh-store';
 import { TcpRelay } from '@ambit/reactor/relay';
+import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
+import { DescriptorCounts } from '@ambit/reactor/descriptor-counts';
 import { Reactor } from '@ambit/reactor/reactor';
 import { TraceContexts } from '@ambit/telemetry/trace-context';
 import { randomFillSync } from 'node:crypto';
@@ -22,7 +24,7 @@ import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import type { Command, NodeThreadStart, Report } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
-const { index, config, channel, unanswered, logWritten } = workerData as NodeThreadStart;
+const { index, config, channel, unanswered, descriptors, logWritten } = workerData as NodeThreadStart;
 
 // The loop first: everything below lives on it. What throws in it is reported and costs only its own connection.
 const reactor: Reactor = new Reactor({
@@ -42,6 +44,9 @@ const store = new MeshStore({ network: config.network, clusterDomain: config.clu
 const metrics = new ThreadMetrics(() => reactor.now);
 const accessLog = new AccessLog(reactor, logWritten);
 
+// What connections may hold, over all threads.
+const budget = new DescriptorBudget(descriptors);
+
 const context: DataThreadContext = {
   config,
   reactor,
@@ -58,6 +63,7 @@ const context: DataThreadContext = {
   place: { network: config.network, cluster: config.clusterId, node: config.nodeName },
   trustDomains: new Set([config.trustDomain, ...config.trustDomainAliases]),
   keepalive: KEEPALIVE,
+  accountOf: (pod) => budget.account(index, new DescriptorCounts(pod.descriptors)),
   dnsUpstream: upstreamResolver(config.dnsUpstream, resolvConf()),
   tunnelObserver: metrics.tunnelObserver,
   relayPlain: (a, b, onEnd) => {

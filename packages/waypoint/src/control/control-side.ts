@@ -4,14 +4,18 @@ import { AmbitError } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import { resourceVersions } from '@ambit/mesh/resource/snapshot';
 import { openTcpListener } from '@ambit/native/listening-socket';
-import { raiseOpenFileLimit } from '@ambit/native/process';
+import { openFileLimit, raiseOpenFileLimit } from '@ambit/native/process';
+import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import { selfTest } from '@ambit/native/self-test';
 import { SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
 import { Readiness } from '@ambit/proxy/admin/readiness';
 import { Certificates } from '@ambit/proxy/certificates';
 import { connectController } from '@ambit/proxy/controller-link';
+import { DescriptorWatch } from '@ambit/proxy/descriptor-watch';
+import { FaultLog } from '@ambit/proxy/fault-log';
 import { STALL_AFTER } from '@ambit/proxy/limits';
 import { LogWriter } from '@ambit/proxy/log-writer';
+import { openDescriptors } from '@ambit/proxy/open-descriptors';
 import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, Resources } from '@ambit/proxy/resources';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
@@ -29,6 +33,8 @@ export interface ControlSideOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly threads: DataThreads<Command, Report, WaypointStart>;
+  /** What the threads' connections may hold, as the threads know it. */
+  readonly descriptors: DescriptorBudgetMemory;
   /** Resolves when a data thread turns its loop. */
   readonly started: Promise<void>;
 }
@@ -50,6 +56,13 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       ...('requests' in report ? requestSamples(report.requests as RequestSnapshot) : []),
     ],
   });
+  const faults = new FaultLog(log, clock);
+  // Connections never take the descriptors that this side needs.
+  const descriptors = new DescriptorWatch({
+    ...{ clock, log, metrics: metrics.own, memory: options.descriptors, openFileLimit, openDescriptors },
+    owners: () => [],
+  });
+  descriptors.start();
   const readiness = new Readiness(
     ['data threads', 'controller', 'certificate', 'listener'],
     () => threads.heartbeatAges(),
@@ -110,11 +123,11 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     },
     onReport: (thread, report) => {
       if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
-      if (report.kind === 'fault')
-        log.error({ thread, error: report.message }, 'an error in a data thread cost its connection');
+      if (report.kind === 'fault') faults.report(thread, report.message);
     },
     onReplaced: (thread, reason) => {
       metrics.threadReplaced(thread, reason);
+      descriptors.threadEnded(thread);
     },
   };
 

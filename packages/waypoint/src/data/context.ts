@@ -1,5 +1,6 @@
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
+import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { RequestIds } from '@ambit/telemetry/request-id';
 import type { Config } from '../config.ts';
@@ -23,6 +24,8 @@ export interface DataThreadContext {
   readonly wallTime: () => number;
   /** The waypoint's own principal. */
   readonly principal: string;
+  /** For whom the descriptors of connections count. Default: nobody. */
+  readonly account?: DescriptorAccount;
   /** Connections that speak HTTP. */
   readonly connections: Set<ServedConnection>;
   /** Connections whose bytes are not looked at. */

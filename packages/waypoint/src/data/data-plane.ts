@@ -1,4 +1,3 @@
-import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { reasonField } from '@ambit/hbone/reason';
 import { HboneServer } from '@ambit/hbone/server';
@@ -7,7 +6,7 @@ import type { TunnelObserver } from '@ambit/hbone/observer';
 import type { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import { setKeepalive } from '@ambit/native/socket-option';
-import { Listener } from '@ambit/reactor/listener';
+import { Listener, type ListenerHandler } from '@ambit/reactor/listener';
 import { APPLY_BUDGET_MS } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
 import type { DataThreadContext } from './context.ts';
@@ -104,17 +103,18 @@ export class DataPlane {
   }
 
   #listen(fd: number): void {
-    const { reactor } = this.#thread;
+    const { reactor, account } = this.#thread;
     this.#parts.beforeListening();
-    this.#listener = new Listener(reactor, fd, {
-      onAccept: (connection: number, peer: SocketAddress) => {
+    const handler: ListenerHandler = {
+      onAccept: (connection, peer) => {
         setKeepalive(connection, KEEPALIVE);
         this.#server.accept(connection, peer);
       },
       onAcceptPaused: (error) => {
         reactor.report(error);
       },
-    });
+    };
+    this.#listener = new Listener(reactor, fd, handler, account);
   }
 
   #whenMeshIsWhole(run: () => void): void {

@@ -6,6 +6,7 @@ import type { ClientCredential, Fields } from '@ambit/hbone/tunnel';
 import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
 import { HBONE_PORT } from '@ambit/mesh/ports';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
@@ -19,6 +20,8 @@ export interface DiallerIdentity {
   readonly credential: () => ClientCredential | undefined;
   /** Goes with every CONNECT, for the telemetry of the other end. */
   readonly fields: Fields;
+  /** For whom the descriptors of plain connections count. Default: nobody. */
+  readonly account?: DescriptorAccount;
 }
 
 /** Opens byte connections to endpoints: a tunnel to those in the mesh, of which exactly their identity is accepted, else plain TCP. */
@@ -76,7 +79,7 @@ export class Dialler {
   ): void {
     connectTcp(
       this.reactor,
-      { destination, ...(timeoutMs > 0 ? { timeoutMs } : {}) },
+      { destination, account: this.#identity.account, ...(timeoutMs > 0 ? { timeoutMs } : {}) },
       {
         onConnected: (fd) => {
           done(new TcpEndpoint(this.reactor, fd, WAITING));

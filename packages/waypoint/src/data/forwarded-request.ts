@@ -240,7 +240,7 @@ export class ForwardedRequest implements ExchangeReceiver, AttemptOwner, Attempt
     const attempt = this.#attempt;
     if (attempt === undefined || this.#over) return;
     this.#record.tryFailed(error);
-    if (outcome.kind === 'connect-failed') this.#cluster?.unreachable(attempt.chosen);
+    if (outcome.kind === 'connect-failed') this.#cluster?.unreachable(attempt.chosen, error);
     if (stale && this.#mayRepeatUnseen()) {
       // The endpoint closed an idle connection just when the request went out on it.
       this.#freshTried = true;

@@ -62,7 +62,7 @@ export class OpaqueDial {
     this.#tried.push(chosen.slot.uid);
     chosen.upstream.dial(cluster.compiled.model.connectTimeoutMs, (dialled) => {
       if (dialled instanceof AmbitError) {
-        cluster.unreachable(chosen);
+        cluster.unreachable(chosen, dialled);
         if (this.#done === undefined) return;
         if (this.#tried.length >= OPAQUE_ATTEMPTS) this.#fail('UF,URX', dialled);
         else this.#try(cluster, dialled);

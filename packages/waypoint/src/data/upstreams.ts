@@ -62,8 +62,10 @@ export class UpstreamCluster {
     if (!quarantine.empty) quarantine.succeeded(slot.uid);
   }
 
-  /** No connection to it came about. */
-  unreachable({ slot }: ChosenEndpoint): void {
+  /** No connection to it came about; `error` says why, if that is known. */
+  unreachable({ slot }: ChosenEndpoint, error: AmbitError | undefined): void {
+    // It was never asked.
+    if (error?.code === 'AMBIT_DESCRIPTORS') return;
     const { quarantine, now } = this.#upstreams.choice;
     quarantine.failed(slot.uid, now());
   }

@@ -2,7 +2,8 @@ import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
 import type { ResourceBatch } from '@ambit/mesh/resource/batch';
-import { raiseOpenFileLimit, setParentDeathSignal } from '@ambit/native/process';
+import { openFileLimit, raiseOpenFileLimit, setParentDeathSignal } from '@ambit/native/process';
+import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import { selfTest } from '@ambit/native/self-test';
 import { Readiness } from '@ambit/proxy/admin/readiness';
 import type { Config } from '../config.ts';
@@ -13,6 +14,9 @@ import { UnansweredConnections } from '../unanswered.ts';
 import type { ControlPlaneLinks } from './control-plane.ts';
 import { Certificates } from '@ambit/proxy/certificates';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
+import { DescriptorWatch } from '@ambit/proxy/descriptor-watch';
+import { FaultLog } from '@ambit/proxy/fault-log';
+import { openDescriptors } from '@ambit/proxy/open-descriptors';
 import { LogWriter } from '@ambit/proxy/log-writer';
 import { DirectConnections } from './direct-connections.ts';
 import { directReport } from './direct-report.ts';
@@ -30,6 +34,8 @@ export interface ControlSideOptions {
   readonly random: () => number;
   readonly log: Logger;
   readonly threads: DataThreads<Command, Report, NodeStart>;
+  /** What the threads' connections may hold, as the threads know it. */
+  readonly descriptors: DescriptorBudgetMemory;
   /** Resolves when a data thread turns its loop. */
   readonly started: Promise<void>;
   /** Process id of the keeper, when there is one. */
@@ -54,6 +60,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   if (inheritance.pods.length === 0) selfTest({ capabilities: ['CAP_NET_ADMIN', 'CAP_SYS_ADMIN'] });
 
   const accessLog = new LogWriter();
+  const faults = new FaultLog(log, clock);
   const metrics = new ProxyMetrics('ztunnel', clock.wallTime());
   const { snapshotDirectory } = config;
   const lastState = new LastState({
@@ -122,6 +129,13 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     }),
   });
 
+  // Connections never take the descriptors that this side needs, nor one pod those of the others.
+  const descriptors = new DescriptorWatch({
+    ...{ clock, log, metrics: metrics.own, memory: options.descriptors, openFileLimit, openDescriptors },
+    owners: () => pods.descriptorOwners(),
+  });
+  descriptors.start();
+
   const readiness = new Readiness(
     ['data threads', 'controller', 'node agent'],
     () => threads.heartbeatAges(),
@@ -137,6 +151,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     onReport,
     onReplaced: (thread, reason) => {
       metrics.threadReplaced(thread, reason);
+      descriptors.threadEnded(thread);
     },
     // Connections that the thread had accepted and not touched go to its successor.
     salvage: (start) => {
@@ -208,7 +223,6 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
     if (report.kind === 'done' && report.error !== undefined)
       log.error({ thread, error: report.error }, 'a data thread could not follow');
-    if (report.kind === 'fault')
-      log.error({ thread, error: report.message }, 'an error in a data thread cost its connection');
+    if (report.kind === 'fault') faults.report(thread, report.message);
   }
 }

@@ -72,7 +72,7 @@ describe('plaintext that a pod accepted before it was enrolled', () => {
     said = [];
     const info = { uid: 'u1', name: 'web', namespace: 'shop', serviceAccount: 'web' };
     const listeners = { outbound: -1, plaintext: -1, hbone: -1, dnsUdp: [], dnsTcp: [] };
-    const known: Pod = { number: 1, info, namespace: pod, listeners };
+    const known: Pod = { number: 1, info, namespace: pod, listeners, descriptors: new SharedArrayBuffer(0) };
     direct = new DirectConnections({
       clock,
       store: () => store,

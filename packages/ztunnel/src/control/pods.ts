@@ -5,11 +5,13 @@ import type { SpiffeId } from '@ambit/core/spiffe';
 import { close, duplicate } from '@ambit/native/descriptor';
 import { inNamespace, namespaceIdentity } from '@ambit/native/namespace';
 import { readSysctl } from '@ambit/native/sysctl';
+import type { DescriptorOwner } from '@ambit/proxy/descriptor-watch';
+import { DescriptorCounts } from '@ambit/reactor/descriptor-counts';
 import type { PodOwner, RemovalReason } from '@ambit/zds/client';
 import type { Config } from '../config.ts';
 import { IDENTITY_LINGER } from '../limits.ts';
 import type { Estate, InheritedPod } from '../keeper/estate.ts';
-import type { Command, Pod, PodInfo, Report } from '../messages.ts';
+import type { Command, Pod, PodInfo, PodListeners, Report } from '../messages.ts';
 import type { Unanswered } from '../unanswered.ts';
 import { IdentityUsers } from './identity-users.ts';
 import { closeListeners, listenerDescriptors, listenersFrom, openListeners, stopListening } from './listeners.ts';
@@ -165,6 +167,11 @@ export class Pods implements PodOwner {
     return [...this.#serving.values()];
   }
 
+  /** The pods that are served, as those for whom data threads hold descriptors. */
+  *descriptorOwners(): Generator<DescriptorOwner> {
+    for (const pod of this.#serving.values()) yield { name: name(pod), descriptors: pod.descriptors };
+  }
+
   counts(): { readonly active: number; readonly started: number; readonly stopped: number } {
     return { active: this.#serving.size, started: this.#started, stopped: this.#stopped };
   }
@@ -173,7 +180,7 @@ export class Pods implements PodOwner {
   #claimable({ info, layout, namespace, listeners }: InheritedPod): Pod[] {
     const own = listenersFrom(listeners, layout);
     if (own !== undefined) {
-      const pod: Pod = { number: ++this.#number, info, namespace, listeners: own };
+      const pod = this.#pod(info, namespace, own);
       this.#unclaimed.add(pod);
       return [pod];
     }
@@ -194,11 +201,16 @@ export class Pods implements PodOwner {
       const { dnsUdp, dnsTcp } = listeners;
       const layout = { dnsUdp: dnsUdp.length, dnsTcp: dnsTcp.length };
       this.#options.estate.holdPod(info, layout, namespace, listenerDescriptors(listeners));
-      return { number: ++this.#number, info, namespace, listeners };
+      return this.#pod(info, namespace, listeners);
     } catch (error) {
       this.#release(info);
       throw error;
     }
+  }
+
+  #pod(info: PodInfo, namespace: number, listeners: PodListeners): Pod {
+    const descriptors = DescriptorCounts.allocate(this.#options.config.dataThreads);
+    return { number: ++this.#number, info, namespace, listeners, descriptors };
   }
 
   async #serve(pod: Pod): Promise<void> {

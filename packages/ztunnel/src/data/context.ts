@@ -5,8 +5,10 @@ import type { NodePlace } from '@ambit/mesh/client';
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
 import type { Keepalive } from '@ambit/native/socket-option';
+import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { Config } from '../config.ts';
+import type { Pod } from '../messages.ts';
 import type { UnansweredConnections } from '../unanswered.ts';
 import type { TraceContexts } from '@ambit/telemetry/trace-context';
 import type { AccessLog } from '@ambit/proxy/access-log';
@@ -35,6 +37,8 @@ export interface DataThreadContext {
   /** The own trust domain and its aliases. */
   readonly trustDomains: ReadonlySet<string>;
   readonly keepalive: Keepalive;
+  /** For whom the descriptors of a pod's connections count. */
+  readonly accountOf: (pod: Pod) => DescriptorAccount;
   /** Where queries go that the model does not answer; undefined when there is no resolver. */
   readonly dnsUpstream: SocketAddress | undefined;
   readonly tunnelObserver: TunnelObserver;

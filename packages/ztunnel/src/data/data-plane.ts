@@ -1,4 +1,5 @@
 import { AmbitError, messageOf } from '@ambit/core/errors';
+import { close as closeDescriptor } from '@ambit/native/descriptor';
 import { APPLY_BUDGET, APPLY_BUDGET_ALONE } from '../limits.ts';
 import type { Command, LiveConnection, Pod, Report } from '../messages.ts';
 import type { DataThreadContext } from './context.ts';
@@ -90,10 +91,8 @@ export class DataPlane {
   }
 
   #resume({ fd, pod: number, acceptedAt }: Extract<Command, { kind: 'resume' }>): void {
-    const { reactor } = this.#thread;
-    reactor.adopt(fd);
     const pod = this.#pods.get(number);
-    if (pod === undefined) reactor.close(fd);
+    if (pod === undefined) closeDescriptor(fd);
     else pod.resume(fd, acceptedAt);
   }
 

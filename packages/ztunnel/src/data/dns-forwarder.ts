@@ -3,6 +3,7 @@ import { inNamespace } from '@ambit/native/namespace';
 import { connect, openUdpSocket, socketError } from '@ambit/native/socket';
 import { familyOf } from '@ambit/native/socket-address';
 import { setMark } from '@ambit/native/socket-option';
+import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import { connectTcp, type PendingConnect } from '@ambit/reactor/tcp-connect';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { UdpEndpoint } from '@ambit/reactor/udp-endpoint';
@@ -22,11 +23,13 @@ interface Query {
 export class DnsForwarder {
   readonly #thread: DataThreadContext;
   readonly #namespace: number;
+  readonly #account: DescriptorAccount;
   readonly #open = new Set<Query>();
   #onIdle: (() => void) | undefined;
 
-  constructor(thread: DataThreadContext, namespace: number) {
+  constructor(thread: DataThreadContext, namespace: number, account: DescriptorAccount) {
     this.#thread = thread;
+    this.#account = account;
     this.#namespace = namespace;
   }
 
@@ -78,9 +81,10 @@ export class DnsForwarder {
 
   #overUdp(query: Buffer, upstream: SocketAddress, settle: (answer: Buffer | undefined) => void): () => void {
     const { reactor, config } = this.#thread;
+    if (!this.#account.mayDial) throw this.#account.refusal();
     const fd = inNamespace(this.#namespace, () => {
       const socket = openUdpSocket(familyOf(upstream.ip));
-      reactor.adopt(socket);
+      reactor.adopt(socket, this.#account);
       try {
         setMark(socket, config.packetMark);
         const result = connect(socket, upstream);
@@ -116,7 +120,10 @@ export class DnsForwarder {
     let stream: DnsStream | undefined;
     const pending: PendingConnect = connectTcp(
       reactor,
-      { destination: upstream, namespace: this.#namespace, mark: config.packetMark, timeoutMs: DNS_UPSTREAM_TIMEOUT },
+      {
+        ...{ destination: upstream, namespace: this.#namespace, mark: config.packetMark },
+        ...{ timeoutMs: DNS_UPSTREAM_TIMEOUT, account: this.#account },
+      },
       {
         onConnected: (fd) => {
           stream = new DnsStream(reactor, fd, {

@@ -29,7 +29,7 @@ export class DnsServer {
   constructor(pod: ServedPod) {
     this.#pod = pod;
     const { reactor } = pod.thread;
-    this.#forwarder = new DnsForwarder(pod.thread, pod.namespace);
+    this.#forwarder = new DnsForwarder(pod.thread, pod.namespace, pod.account);
     for (const fd of pod.pod.listeners.dnsUdp) {
       // Each thread reads through a descriptor of its own, so that it may close it.
       const own = duplicate(fd);
@@ -43,17 +43,22 @@ export class DnsServer {
     }
     for (const fd of pod.pod.listeners.dnsTcp) {
       this.#listeners.push(
-        new Listener(reactor, fd, {
-          onAccept: (connection) => {
-            const stream = new DnsStream(reactor, connection, {
-              onQuery: (query, reply) => {
-                this.#answer(query, undefined, reply);
-              },
-              onClose: () => this.#streams.delete(stream),
-            });
-            this.#streams.add(stream);
+        new Listener(
+          reactor,
+          fd,
+          {
+            onAccept: (connection) => {
+              const stream = new DnsStream(reactor, connection, {
+                onQuery: (query, reply) => {
+                  this.#answer(query, undefined, reply);
+                },
+                onClose: () => this.#streams.delete(stream),
+              });
+              this.#streams.add(stream);
+            },
           },
-        }),
+          pod.account,
+        ),
       );
     }
   }

@@ -57,6 +57,7 @@ const TABLE: Readonly<Record<FailureCause, readonly string[]>> = {
     'AMBIT_HBONE_ABANDONED',
     'AMBIT_HBONE_ACCEPT',
     'AMBIT_HBONE_HANDSHAKES',
+    'AMBIT_DESCRIPTORS',
     'AMBIT_HBONE_INTERNAL',
     'AMBIT_HBONE_NOT_OPEN',
     'AMBIT_HBONE_QUEUE',

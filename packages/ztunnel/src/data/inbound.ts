@@ -172,6 +172,7 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
       {
         destination: target,
         namespace: this.served.namespace,
+        account: this.served.account,
         // The application's kernel is ours: it cannot vanish without a word, so nothing has to be kept alive.
         local: true,
         mark: thread.config.packetMark,

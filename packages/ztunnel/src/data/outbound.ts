@@ -280,6 +280,7 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
       {
         destination,
         namespace: this.served.namespace,
+        account: this.served.account,
         mark: thread.config.packetMark,
         // Behind a Service the application's own port is free, and no tunnel of this pod that is open there has it.
         localPort: destination.ip === this.#destination.ip ? 0 : this.source.port,
@@ -296,7 +297,7 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
     this.#lastError = error;
     const route = this.#route;
     const { reactor, choice } = this.served.thread;
-    if (route === undefined || route.kind === 'passthrough') {
+    if (route === undefined || route.kind === 'passthrough' || error.code === 'AMBIT_DESCRIPTORS') {
       this.fail(error);
       return;
     }

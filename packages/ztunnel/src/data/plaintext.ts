@@ -137,6 +137,7 @@ export class PlaintextConnection extends Transfer implements TcpConnectHandler, 
       {
         destination: this.#destination,
         namespace: this.served.namespace,
+        account: this.served.account,
         local: true,
         mark: thread.config.packetMark,
         timeoutMs: CONNECT_TIMEOUT,

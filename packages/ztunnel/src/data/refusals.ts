@@ -30,6 +30,8 @@ export function unroutable(refusal: Refusal): AmbitError {
 }
 
 export function applicationUnreachable(target: SocketAddress, cause: AmbitError): AmbitError {
+  // It was never asked.
+  if (cause.code === 'AMBIT_DESCRIPTORS') return cause;
   return new AmbitError(
     'AMBIT_APPLICATION_UNREACHABLE',
     `the application does not take connections at ${formatSocketAddress(target)}: ${cause.message}`,

@@ -12,6 +12,7 @@ import type { Workload } from '@ambit/mesh/workload';
 import { originalDestination, setResetOnClose } from '@ambit/native/socket-option';
 import { duplicate } from '@ambit/native/descriptor';
 import { localAddress, peerAddress } from '@ambit/native/socket';
+import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import { Listener } from '@ambit/reactor/listener';
 import type { AcceptedAt } from '../unanswered.ts';
 import type { Pod, PodInfo } from '../messages.ts';
@@ -37,6 +38,8 @@ export class ServedPod {
   readonly principal: string;
   readonly identity: SpiffeId;
   readonly thread: DataThreadContext;
+  /** For whom the descriptors of its connections count. */
+  readonly account: DescriptorAccount;
   readonly pool: HbonePool;
   readonly transfers: Roster<'place', Transfer> = new Roster('place');
   readonly relations: Relations = new Relations(this);
@@ -70,11 +73,13 @@ export class ServedPod {
       serviceAccount: pod.info.serviceAccount,
     };
     this.principal = formatSpiffeId(this.identity);
+    this.account = thread.accountOf(pod);
     this.pool = new HbonePool(thread.reactor, {
       mark: thread.config.packetMark,
       maxStreams: thread.config.maxStreams,
       idleMs: thread.config.poolIdle,
       keepalive: thread.keepalive,
+      account: this.account,
       observer: thread.tunnelObserver,
     });
     this.#server = new HboneServer(thread.reactor, {
@@ -191,6 +196,7 @@ export class ServedPod {
 
   /** Starts a connection again that a thread which died had accepted. */
   resume(fd: number, acceptedAt: AcceptedAt): void {
+    this.thread.reactor.adopt(fd, this.account);
     try {
       const peer = peerAddress(fd);
       if (acceptedAt === 'outbound') this.#acceptOutbound(fd, peer);
@@ -250,7 +256,7 @@ export class ServedPod {
     const onAcceptPaused = (error: AmbitError): void => {
       this.thread.reactor.report(error);
     };
-    this.#listeners.push(new Listener(this.thread.reactor, fd, { onAccept, onAcceptPaused }));
+    this.#listeners.push(new Listener(this.thread.reactor, fd, { onAccept, onAcceptPaused }, this.account));
   }
 
   #acceptOutbound(fd: number, peer: SocketAddress): void {

@@ -16,6 +16,8 @@ import { createTlsContext } from '@ambit/native/tls-context';
 import { AccessLog } from '@ambit/proxy/access-log';
 import { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
+import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
+import { DescriptorCounts } from '@ambit/reactor/descriptor-counts';
 import { Listener } from '@ambit/reactor/listener';
 import { TcpRelay } from '@ambit/reactor/relay';
 import { TestLoop } from '@ambit/reactor/test-loop';
@@ -40,6 +42,7 @@ export class TestNode {
   readonly pod: ServedPod;
   readonly store: MeshStore;
   readonly choice: Choice;
+  readonly budget: DescriptorBudget = new DescriptorBudget(DescriptorBudget.allocate(1));
   /** Where the pod takes tunnels. */
   readonly hbone: SocketAddress;
 
@@ -83,6 +86,7 @@ export class TestNode {
         place: { network: '', cluster: 'Kubernetes', node: 'a' },
         trustDomains: new Set(['cluster.local']),
         keepalive: KEEPALIVE,
+        accountOf: (pod) => this.budget.account(0, new DescriptorCounts(pod.descriptors)),
         dnsUpstream: undefined,
         tunnelObserver: metrics.tunnelObserver,
         relayPlain: (a, b, onEnd) => {
@@ -93,7 +97,7 @@ export class TestNode {
         },
       },
       {
-        ...{ number: 1, info, namespace },
+        ...{ number: 1, info, namespace, descriptors: DescriptorCounts.allocate(1) },
         listeners: {
           outbound: listen(outbound),
           plaintext: listen({ ip: outbound.ip, port: 0 }),
