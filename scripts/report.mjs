@@ -1,5 +1,8 @@
-/** `failures`: what failed and what it said, for a reader who has only the end of the output.
- * @typedef {{ passed: number, failed: number, failures?: readonly string[] }} Count */
+/**
+ * `failures`: what failed and what it said, for a reader who has only the end of the output. `unsteady`: the same of what
+ * failed first and passed when it was tried again.
+ * @typedef {{ passed: number, failed: number, failures?: readonly string[], unsteady?: readonly string[] }} Count
+ */
 
 /** @param {readonly Count[]} counts @returns {Count} */
 export function sum(counts) {
@@ -7,6 +10,7 @@ export function sum(counts) {
     passed: counts.reduce((total, { passed }) => total + passed, 0),
     failed: counts.reduce((total, { failed }) => total + failed, 0),
     failures: counts.flatMap(({ failures }) => failures ?? []),
+    unsteady: counts.flatMap(({ unsteady }) => unsteady ?? []),
   };
 }
 
@@ -16,6 +20,7 @@ export function sum(counts) {
  * @param {Count} count
  */
 export function conclude(count) {
+  for (const test of count.unsteady ?? []) console.log(`\nUNSTEADY: ${test}`);
   for (const failure of count.failures ?? []) console.log(`\nFAILED: ${failure}`);
   console.log(`\n${count.passed} passed, ${count.failed} failed`);
   process.exitCode = count.failed > 0 || count.passed === 0 ? 1 : 0;

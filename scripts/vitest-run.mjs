@@ -11,6 +11,14 @@ export const strict = process.env.CI === 'true';
 /** What a failed test said, as far as it helps to read it far from its context. */
 const FAILURE_LINES = 6;
 
+function said({ failureMessages }) {
+  const lines = failureMessages.join('\n').split('\n');
+  return lines
+    .filter((line) => line.trim() !== '')
+    .slice(0, FAILURE_LINES)
+    .join('\n  ');
+}
+
 /** Counts from vitest's JSON report; a file that does not even load counts as one failure. */
 function readReport(path, exitCode) {
   let report;
@@ -20,6 +28,7 @@ function readReport(path, exitCode) {
     return { passed: 0, failed: 1, failures: ['the runner left no report'] };
   }
   const failures = [];
+  const unsteady = [];
   const tests = report.testResults.flatMap((file) => file.assertionResults);
   const skipped = tests.filter(({ status }) => status !== 'passed' && status !== 'failed');
   for (const test of skipped) {
@@ -27,14 +36,10 @@ function readReport(path, exitCode) {
     else console.log(`NOT RUN: ${test.fullName}`);
   }
   for (const file of report.testResults) {
-    for (const test of file.assertionResults.filter(({ status }) => status === 'failed')) {
-      const said = test.failureMessages
-        .join('\n')
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .slice(0, FAILURE_LINES)
-        .join('\n  ');
-      failures.push(`${relative(ROOT, file.name)}: ${test.fullName}\n  ${said}`);
+    for (const test of file.assertionResults) {
+      const named = `${relative(ROOT, file.name)}: ${test.fullName}\n  ${said(test)}`;
+      if (test.status === 'failed') failures.push(named);
+      else if (test.status === 'passed' && test.failureMessages.length > 0) unsteady.push(named);
     }
   }
   const broken = report.testResults.filter(
@@ -47,7 +52,7 @@ function readReport(path, exitCode) {
     failed = 1;
     failures.push(`an error outside of every test (the runner ended with ${exitCode})`);
   }
-  return { passed: report.numPassedTests, failed, failures };
+  return { passed: report.numPassedTests, failed, failures, unsteady };
 }
 
 /** Interoperability is part of these tiers, and needs a peer. */

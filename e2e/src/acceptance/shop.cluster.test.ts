@@ -65,7 +65,9 @@ describe('the sample shop, applied as it is', () => {
     expect(said.filter(({ message }) => message === 'was let in')).toEqual([]);
     const [outsider] = await addresses(OUTSIDE, 'app=outsider');
     const since = new Date();
-    expect(await get(bench, OUTSIDE, 'outsider', 'http://storefront.shop:8080/')).toBe('ECONNRESET');
+    await eventually(async () => {
+      expect(await get(bench, OUTSIDE, 'outsider', 'http://storefront.shop:8080/')).toBe('ECONNRESET');
+    });
     await eventually(async () => {
       const lines = (await logLines(bench, MESH_NAMESPACE, 'app=ztunnel', since)).filter((line) =>
         line.includes(`src.addr=${outsider}:`),
