@@ -31,7 +31,7 @@ export const RETRY_BUDGET_FLOOR = 50;
 /** No delay between tries is longer than this many times its base. */
 export const BACKOFF_CAP_FACTOR = 10;
 
-/** Longest deadline, milliseconds (24.8 days); a longer `grpc-timeout` is cut to it, so that timers hold it. */
+/** Longest deadline or injected delay, milliseconds (24.8 days); a longer `grpc-timeout` is cut to it, so that timers hold it. */
 export const MAX_DEADLINE_MS = 2_147_483_647;
 
 /** Names of one set of header changes, removed, set and added together: the Gateway API has 48. */
@@ -57,6 +57,3 @@ export const MAX_REWRITTEN_PATH = 16_384;
 
 /** Methods, fields and origins of one CORS policy, each. */
 export const MAX_CORS_LIST = 256;
-
-/** What shares of faults and mirrors are counted of. */
-export const MILLION = 1_000_000;

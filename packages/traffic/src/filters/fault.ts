@@ -1,7 +1,7 @@
 import { httpStatusOfGrpc } from '../grpc.ts';
-import { MILLION } from '../limits.ts';
 import { type LocalAnswer, localAnswer } from '../local-answer.ts';
 import type { Fault, FaultAbort } from '../model/route-filters.ts';
+import { isDrawn } from './share.ts';
 
 /** Faults of a route, made ready. Each is drawn by itself; `random` gives numbers from 0 to below 1. */
 export class CompiledFault {
@@ -26,12 +26,6 @@ export class CompiledFault {
   drawAbort(random: () => number): LocalAnswer | undefined {
     return this.#abort !== undefined && isDrawn(this.#abortPerMillion, random) ? this.#abort : undefined;
   }
-}
-
-/** Whether one of so many in a million is drawn. */
-export function isDrawn(perMillion: number, random: () => number): boolean {
-  if (perMillion <= 0) return false;
-  return perMillion >= MILLION || random() * MILLION < perMillion;
 }
 
 function abortAnswer({ kind, status }: FaultAbort): LocalAnswer {

@@ -1,5 +1,6 @@
 import type { Fault as Message, FaultAbort as AbortMessage, FaultDelay as DelayMessage } from '@ambit/proto/waypoint';
-import { MAX_DEADLINE_MS, MILLION } from '../limits.ts';
+import { MILLION } from '../filters/share.ts';
+import { MAX_DEADLINE_MS } from '../limits.ts';
 import type { Problems } from './problems.ts';
 import type { Fault, FaultAbort, FaultDelay } from './route-filters.ts';
 

@@ -1,7 +1,10 @@
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
+import type { CompiledDestination, CompiledRoute } from '@ambit/traffic/compiled-service';
+import type { CompiledCors } from '@ambit/traffic/filters/cors';
 import { answerMessage, type LocalAnswer } from '@ambit/traffic/local-answer';
+import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { MessageBody } from './message-body.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -13,9 +16,14 @@ import type { RequestRecord } from './request-record.ts';
 export class ClientAnswer {
   /** Whether the request is a gRPC call, whose status is a field and not the head's number. */
   grpc = false;
+  /** What both say of response headers is done to every answer, an own one too: first what the destination says. */
+  route: CompiledRoute | undefined;
+  destination: CompiledDestination | undefined;
   readonly #down: ServerExchange;
   readonly #record: RequestRecord;
   readonly #buffers: BufferPool;
+  #cors: CompiledCors | undefined;
+  #facts: RequestFacts | undefined;
   #begun = false;
   #body: MessageBody | undefined;
   /** Octets of an answer of our own that the client has not taken. */
@@ -32,9 +40,16 @@ export class ClientAnswer {
     return this.#begun;
   }
 
+  /** The answer tells the origin of the request what it may do with it. */
+  permits(cors: CompiledCors, facts: RequestFacts): void {
+    this.#cors = cors;
+    this.#facts = facts;
+  }
+
   /** An answer without an endpoint; `toHead`: the request asked for the head alone. */
   own(answer: LocalAnswer, toHead: boolean): boolean {
     const message = answerMessage(answer, { grpc: this.grpc, head: toHead });
+    this.#change(message.fields);
     this.#record.responding(Number(message.fields[1]), answer.flags, answer.details);
     this.#noteGrpcStatus(message.fields);
     this.#begun = true;
@@ -45,7 +60,8 @@ export class ClientAnswer {
   }
 
   /** The head of an endpoint's answer. @throws AmbitError when it cannot be said to this client; nothing was sent then. */
-  head(fields: FieldList, endStream: boolean, flags: ResponseFlags): void {
+  head(fields: string[], endStream: boolean, flags: ResponseFlags): void {
+    this.#change(fields);
     this.#down.respond(fields, endStream);
     this.#begun = true;
     this.#record.responding(Number(fields[1]), flags, 'via_upstream');
@@ -88,6 +104,12 @@ export class ClientAnswer {
   grpcStatus(fields: FieldList): number {
     const text = this.grpc ? fieldValue(fields, 'grpc-status') : undefined;
     return text === undefined ? -1 : Number(text);
+  }
+
+  #change(head: string[]): void {
+    this.destination?.responseHeaders?.apply(head);
+    this.route?.responseHeaders?.apply(head);
+    if (this.#facts !== undefined) this.#cors?.permit(this.#facts, head);
   }
 
   #sendRest(rest: Buffer): boolean {

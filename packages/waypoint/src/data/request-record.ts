@@ -40,6 +40,8 @@ export class RequestRecord implements HttpLogRecord {
   readonly #thread: DataThreadContext;
   readonly #connection: ServedConnection;
   readonly #fields: FieldList;
+  /** What was done to the request on purpose, whatever became of it. */
+  #injected: FlagSet = NO_FLAGS;
   #grpc = false;
   #cluster: UpstreamCluster | undefined;
   #chosen: ChosenEndpoint | undefined;
@@ -82,6 +84,10 @@ export class RequestRecord implements HttpLogRecord {
     if (this.#cluster !== undefined) this.upstream = this.#thread.requestLog.upstream(this.#cluster, chosen.upstream);
   }
 
+  delayInjected(): void {
+    this.#injected = DELAY_INJECTED;
+  }
+
   connected(): void {
     this.transportFailure = undefined;
     this.#sentAt = this.#thread.reactor.now;
@@ -96,7 +102,7 @@ export class RequestRecord implements HttpLogRecord {
   /** The client gets the head of a response. */
   responding(status: number, flags: ResponseFlags, details: string): void {
     this.status = status;
-    this.flags = parseFlags(flags);
+    this.flags = parseFlags(flags) | this.#injected;
     this.details = details;
     if (details !== 'via_upstream') return;
     this.upstreamServiceTime = this.#thread.reactor.now - this.#sentAt;
@@ -113,7 +119,7 @@ export class RequestRecord implements HttpLogRecord {
 
   /** The request is over. With `flags` for another reason than `responding` said. */
   end(flags: ResponseFlags | undefined, details: string | undefined): void {
-    if (flags !== undefined) this.flags = parseFlags(flags);
+    if (flags !== undefined) this.flags = parseFlags(flags) | this.#injected;
     if (details !== undefined) this.details = details;
     if (flags === 'DC' && this.status === 0) this.upstreamServiceTime = undefined;
     this.duration = this.#thread.reactor.now - this.startedAt;
@@ -136,3 +142,4 @@ export class RequestRecord implements HttpLogRecord {
 }
 
 const DOWNSTREAM_PROTOCOL_ERROR = parseFlags('DPE');
+const DELAY_INJECTED = parseFlags('DI');

@@ -12,7 +12,7 @@ import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { DOWNSTREAM_IDLE_MS } from '../limits.ts';
 import type { ClientRoutes } from './client-routes.ts';
 import type { DataThreadContext } from './context.ts';
-import { ForwardedRequest } from './forwarded-request.ts';
+import { ServedRequest } from './served-request.ts';
 import { RequestRecord } from './request-record.ts';
 import type { LoggedDownstream } from '@ambit/telemetry/http-log-record';
 import type { Party } from '@ambit/telemetry/traffic-metrics';
@@ -104,8 +104,8 @@ export class ServedConnection implements ServerConnectionHandler {
     const live = this.thread.services.find(this.client.service.key);
     const port = live?.compiled.ports.get(this.client.dialled.port);
     const record = new RequestRecord(this.thread, this, exchange.version, fields);
-    const request = new ForwardedRequest(this, exchange, endStream, record);
-    if (live === undefined || port === undefined) request.refuse(SERVICE_NOT_SERVED);
+    const request = new ServedRequest(this, exchange, endStream, record);
+    if (live === undefined || port === undefined) request.answer(SERVICE_NOT_SERVED);
     else request.begin(fields, live, this.client.routes.of(port));
   }
 

@@ -1,0 +1,226 @@
+import type { ExchangeReceiver, ExchangeReset, ServerExchange } from '@ambit/http/exchange';
+import { ErrorCode } from '@ambit/http/h2/frames';
+import type { FieldList } from '@ambit/http/h2/message-fields';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import type { CompiledAction, CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
+import { drawDestination } from '@ambit/traffic/destination';
+import {
+  CLUSTER_NOT_FOUND,
+  isGrpcRequest,
+  type LocalAnswer,
+  noDestinationAnswer,
+  refusedPathAnswer,
+  refusedRewriteAnswer,
+  ROUTE_NOT_FOUND,
+} from '@ambit/traffic/local-answer';
+import { findRoute } from '@ambit/traffic/match/find-route';
+import { RequestFacts } from '@ambit/traffic/request/request-facts';
+import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import { REPLAY_BYTES } from '../limits.ts';
+import { ClientAnswer } from './client-answer.ts';
+import { ForwardedRequest, type Forwarder } from './forwarded-request.ts';
+import { MessageBody } from './message-body.ts';
+import { requestHead } from './message-heads.ts';
+import type { RequestRecord } from './request-record.ts';
+import type { ServedConnection } from './served-connection.ts';
+import type { LiveService } from './served-services.ts';
+
+type Forward = Extract<CompiledAction, { kind: 'forward' }>;
+
+/**
+ * One request of a client, from its head to the end of its answer: routed once, taken through the filters of its route
+ * (fault, CORS, what the route does; as in Envoy), and answered exactly once.
+ */
+export class ServedRequest implements ExchangeReceiver, Forwarder {
+  readonly #connection: ServedConnection;
+  readonly #down: ServerExchange;
+  readonly #record: RequestRecord;
+  readonly #headOnly: boolean;
+  readonly #toClient: ClientAnswer;
+  #facts: RequestFacts | undefined;
+  #body: MessageBody | undefined;
+  #forwarded: ForwardedRequest | undefined;
+  #delay: ReactorTimer | undefined;
+  #over = false;
+
+  constructor(connection: ServedConnection, exchange: ServerExchange, headOnly: boolean, record: RequestRecord) {
+    this.#connection = connection;
+    this.#down = exchange;
+    this.#headOnly = headOnly;
+    this.#record = record;
+    this.#toClient = new ClientAnswer(exchange, record, connection.thread.reactor.buffers);
+    exchange.receiver = this;
+  }
+
+  /** Routes the request by the routes of its client and does what its route says. */
+  begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
+    const facts = RequestFacts.read(fields);
+    if (typeof facts === 'string') {
+      this.answer(refusedPathAnswer(facts));
+      return;
+    }
+    this.#facts = facts;
+    this.#toClient.grpc = isGrpcRequest(facts);
+    const route = findRoute(routes, facts);
+    this.#record.routed(facts, this.#toClient.grpc, route);
+    if (route === undefined) {
+      this.answer(ROUTE_NOT_FOUND);
+      return;
+    }
+    this.#toClient.route = route;
+    const { action, fault } = route;
+    if (action.kind === 'forward' && !this.#headOnly) {
+      const keep = action.retry === undefined ? 0 : REPLAY_BYTES;
+      this.#body = new MessageBody(this.#connection.thread.reactor.buffers, this.#down, keep);
+    }
+    if (fault === undefined) this.#serve(facts, live, route);
+    else this.#delayed(facts, live, route);
+  }
+
+  // From the client.
+
+  onData(bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    const body = this.#body;
+    this.#record.bytesReceived += end - start;
+    if (body === undefined || this.#over) {
+      this.#down.release(end - start);
+      return;
+    }
+    body.receive(bytes, start, end, endStream, this.#forwarded?.exchange);
+    if (endStream) this.#forwarded?.requestReceived();
+  }
+
+  onTrailers(fields: FieldList): void {
+    this.#body?.endWith(fields, this.#forwarded?.exchange);
+    this.#forwarded?.requestReceived();
+  }
+
+  onReset(_reset: ExchangeReset): void {
+    if (this.#over) return;
+    this.#forwarded?.abandon();
+    this.#end('DC', 'downstream_remote_disconnect');
+  }
+
+  onWritable(): void {
+    if (!this.#over && this.#toClient.resume()) this.finish();
+  }
+
+  // From where it is forwarded.
+
+  /** Answers without an endpoint, and without looking at the request any further. */
+  answer(answer: LocalAnswer): void {
+    if (this.#over) return;
+    if (this.#toClient.own(answer, this.#facts?.method === 'HEAD')) this.finish();
+  }
+
+  finish(): void {
+    if (this.#over) return;
+    this.#forwarded?.complete();
+    // Nothing more of the request is wanted.
+    if (!this.#down.remoteEnded) this.#down.reset(ErrorCode.noError);
+    this.#end(undefined, undefined);
+  }
+
+  cut(flags: ResponseFlags, details: string): void {
+    this.#down.reset(ErrorCode.internalError);
+    this.#end(flags, details);
+  }
+
+  /** Only the request waits: the client may cancel it, and its content is taken as far as its window goes. */
+  #delayed(facts: RequestFacts, live: LiveService, route: CompiledRoute): void {
+    const { reactor, choice } = this.#connection.thread;
+    const delayMs = route.fault?.drawDelay(choice.random) ?? 0;
+    if (delayMs === 0) {
+      this.#aborted(facts, live, route);
+      return;
+    }
+    this.#record.delayInjected();
+    this.#delay = reactor.after(delayMs, () => {
+      this.#aborted(facts, live, route);
+    });
+  }
+
+  #aborted(facts: RequestFacts, live: LiveService, route: CompiledRoute): void {
+    const abort = route.fault?.drawAbort(this.#connection.thread.choice.random);
+    if (abort === undefined) this.#serve(facts, live, route);
+    else this.answer(abort);
+  }
+
+  #serve(facts: RequestFacts, live: LiveService, route: CompiledRoute): void {
+    if (route.cors !== undefined) {
+      const preflight = route.cors.preflight(facts);
+      this.#toClient.permits(route.cors, facts);
+      if (preflight !== undefined) {
+        this.answer(preflight);
+        return;
+      }
+    }
+    const { action } = route;
+    switch (action.kind) {
+      case 'direct-response':
+        this.answer(action.answer);
+        return;
+      case 'redirect':
+        this.answer(action.redirect.answer(facts, this.#connection.authority));
+        return;
+      case 'forward':
+        this.#forward(facts, live, route, action);
+    }
+  }
+
+  #forward(facts: RequestFacts, live: LiveService, route: CompiledRoute, action: Forward): void {
+    const { thread, authority } = this.#connection;
+    const destination = drawDestination(action.destinations, thread.choice.random);
+    this.#toClient.destination = destination;
+    if (destination?.redirect !== undefined) {
+      this.answer(destination.redirect.answer(facts, authority));
+      return;
+    }
+    if (destination?.cluster === undefined) {
+      this.answer(noDestinationAnswer(destination));
+      return;
+    }
+    const cluster = live.clusters.get(destination.cluster);
+    if (cluster === undefined) {
+      this.answer(CLUSTER_NOT_FOUND);
+      return;
+    }
+    const rewritten = destination.rewrite?.path?.rewrite(facts.path);
+    if (rewritten !== undefined && 'refusal' in rewritten) {
+      this.answer(refusedRewriteAnswer(rewritten.refusal));
+      return;
+    }
+    this.#record.clusterDrawn(cluster);
+    const head = requestHead(facts, {
+      requestId: this.#record.requestId,
+      clientAuthority: authority,
+      authority: destination.rewrite?.authority,
+      path: rewritten?.path,
+    });
+    route.requestHeaders?.apply(head);
+    destination.requestHeaders?.apply(head);
+    this.#forwarded = new ForwardedRequest(this, {
+      thread,
+      record: this.#record,
+      toClient: this.#toClient,
+      exchange: this.#down,
+      body: this.#body,
+      facts,
+      head,
+      action,
+      cluster,
+    });
+    this.#forwarded.begin();
+  }
+
+  #end(flags: ResponseFlags | undefined, details: string | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#delay?.cancel();
+    this.#forwarded?.end();
+    this.#body?.clear();
+    this.#toClient.clear();
+    this.#record.end(flags, details);
+    this.#connection.onRequestOver();
+  }
+}
