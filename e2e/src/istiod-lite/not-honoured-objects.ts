@@ -22,9 +22,7 @@ export function notHonouredObjects(namespace: string, service: string, waypoint:
     object(extensions, 'WasmPlugin', { url: 'oci://example.com/plugin:1' }),
     object(extensions, 'TrafficExtension', { lua: { inlineCode: 'function envoy_on_request(handle) end' } }),
     object('telemetry.istio.io/v1', 'Telemetry', { accessLogging: [{ providers: [{ name: 'envoy' }] }] }),
-    object(gateway, 'TCPRoute', { ...route, parentRefs: [target, { name: 'ingress-of-others' }] }),
-    object(gateway, 'TLSRoute', { ...route, parentRefs: [{ name: waypoint }], hostnames: ['example.com'] }),
-    object(gateway, 'UDPRoute', { ...route, parentRefs: [target] }),
+    object(gateway, 'UDPRoute', { ...route, parentRefs: [target, { name: waypoint }, { name: 'ingress-of-others' }] }),
     object(gateway, 'BackendTLSPolicy', {
       targetRefs: [target],
       validation: { hostname: 'example.com', wellKnownCACertificates: 'System' },

@@ -78,19 +78,19 @@ describe('objects on which nobody acts', () => {
 
   it('are found in the version that an older cluster serves', async () => {
     const spec = { parentRefs: [{ group: '', kind: 'Service', name: 'web' }] };
-    kubernetes.absent.add('tcproutes');
+    kubernetes.absent.add('udproutes');
     await controller.start();
     const { notHonoured } = JSON.parse((await controller.page('/debug/sync')).text) as {
       notHonoured: { kind: string }[];
     };
-    expect(notHonoured.map(({ kind }) => kind)).toContain('tcproutes.gateway.networking.k8s.io');
+    expect(notHonoured.map(({ kind }) => kind)).toContain('udproutes.gateway.networking.k8s.io');
     // Absent in every version, then there in the older one alone.
-    kubernetes.absentIn.add(collectionOf('TCPRoute'));
-    kubernetes.absent.delete('tcproutes');
-    kubernetes.put(collectionOf('TCPRoute', 1), { metadata: { name: 'r', namespace: 'shop' }, spec });
-    await named(/^TCPRoute shop\/r on Service web: /);
+    kubernetes.absentIn.add(collectionOf('UDPRoute'));
+    kubernetes.absent.delete('udproutes');
+    kubernetes.put(collectionOf('UDPRoute', 1), { metadata: { name: 'r', namespace: 'shop' }, spec });
+    await named(/^UDPRoute shop\/r on Service web: /);
     const status = await eventually(
-      () => kubernetes.get(collectionOf('TCPRoute', 1), 'shop/r')?.['status'],
+      () => kubernetes.get(collectionOf('UDPRoute', 1), 'shop/r')?.['status'],
       'its status',
     );
     expect(status).toMatchObject({ parents: [{ conditions: [{ type: 'Accepted', status: 'False' }] }] });

@@ -93,6 +93,10 @@ export const GATEWAY_CLASSES: Resource<'GatewayClass'> = clusterWide(GATEWAY, 'v
 export const GATEWAYS: Resource<'Gateway'> = namespaced(GATEWAY, 'v1', 'gateways', 'Gateway');
 export const HTTP_ROUTES: Resource<'HTTPRoute'> = namespaced(GATEWAY, 'v1', 'httproutes', 'HTTPRoute');
 export const GRPC_ROUTES: Resource<'GRPCRoute'> = namespaced(GATEWAY, 'v1', 'grpcroutes', 'GRPCRoute');
+/** v1 since release 1.6 of the Gateway API. */
+export const TCP_ROUTES: Resource<'TCPRoute'> = namespaced(GATEWAY, 'v1', 'tcproutes', 'TCPRoute');
+/** v1 since release 1.5 of the Gateway API. */
+export const TLS_ROUTES: Resource<'TLSRoute'> = namespaced(GATEWAY, 'v1', 'tlsroutes', 'TLSRoute');
 /** v1beta1, which every release of the Gateway API serves. */
 export const REFERENCE_GRANTS: Resource<'ReferenceGrant'> = namespaced(
   GATEWAY,

@@ -82,8 +82,72 @@ export interface BackendReference {
   readonly filters?: readonly RouteFilter[];
 }
 
+/** The field named after the type is there, and no other (schema/filter-relations.ts). */
 export interface RouteFilter {
-  readonly type: string;
+  readonly type: FilterType;
+  readonly requestHeaderModifier?: HeaderModifier;
+  readonly responseHeaderModifier?: HeaderModifier;
+  readonly requestMirror?: MirrorFilter;
+  readonly requestRedirect?: RedirectFilter;
+  readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathModifier };
+  readonly cors?: CorsFilter;
+  readonly externalAuth?: unknown;
+  readonly extensionRef?: unknown;
+}
+
+export type FilterType =
+  | 'CORS'
+  | 'ExtensionRef'
+  | 'ExternalAuth'
+  | 'RequestHeaderModifier'
+  | 'RequestMirror'
+  | 'RequestRedirect'
+  | 'ResponseHeaderModifier'
+  | 'URLRewrite';
+
+/** `set` replaces or adds, `add` is a further field, `remove` names those that go. */
+export interface HeaderModifier {
+  readonly set?: readonly HeaderValue[];
+  readonly add?: readonly HeaderValue[];
+  readonly remove?: readonly string[];
+}
+
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Absent percent and fraction: all requests. Absent denominator: 100. */
+export interface MirrorFilter {
+  readonly backendRef: BackendReference;
+  readonly percent?: number;
+  readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+}
+
+/** Absent: as in the request; status 302. */
+export interface RedirectFilter {
+  readonly scheme?: 'http' | 'https';
+  readonly hostname?: string;
+  readonly path?: PathModifier;
+  readonly port?: number;
+  readonly statusCode?: number;
+}
+
+export interface PathModifier {
+  readonly type: 'ReplaceFullPath' | 'ReplacePrefixMatch';
+  readonly replaceFullPath?: string;
+  readonly replacePrefixMatch?: string;
+}
+
+/** Absent maxAge: 5 seconds. */
+export interface CorsFilter {
+  /** `*`, or `scheme://host` with a possible port, whose host may be `*` or begin with `*.`. */
+  readonly allowOrigins?: readonly string[];
+  readonly allowCredentials?: boolean;
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAge?: number;
 }
 
 /** Absent type: Exact. */
@@ -154,3 +218,29 @@ export interface GrpcRouteMatch {
   };
   readonly headers?: readonly ValueMatch[];
 }
+
+/** TCPRoute and TLSRoute: what becomes of connections whose bytes are not looked at. */
+export interface ConnectionRoute<Kind extends 'TCPRoute' | 'TLSRoute'> {
+  readonly apiVersion: string;
+  readonly kind: Kind;
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly parentRefs?: readonly ParentReference[];
+    readonly useDefaultGateways?: string;
+    /** Of a TLSRoute. */
+    readonly hostnames?: readonly string[];
+    /** Exactly one. */
+    readonly rules: readonly ConnectionRouteRule[];
+  };
+}
+
+export interface ConnectionRouteRule {
+  readonly name?: string;
+  /** One at least. */
+  readonly backendRefs: readonly BackendReference[];
+}
+
+export type TcpRoute = ConnectionRoute<'TCPRoute'>;
+export type TlsRoute = ConnectionRoute<'TLSRoute'>;
+/** The routes that a Service can have. */
+export type RouteObject = GrpcRoute | HttpRoute | TcpRoute | TlsRoute;

@@ -14,7 +14,12 @@ const GATEWAY_KINDS = [
   { kind: 'GRPCRoute', scope: 'namespace' },
   { kind: 'HTTPRoute', scope: 'namespace' },
   { kind: 'ReferenceGrant', scope: 'namespace' },
+  { kind: 'TCPRoute', scope: 'namespace' },
+  { kind: 'TLSRoute', scope: 'namespace' },
 ] as const;
+
+/** Kinds that were never of v1beta1. */
+const NOT_BETA: readonly string[] = ['GRPCRoute', 'TCPRoute', 'TLSRoute'];
 
 const SECURITY_KINDS = [
   { kind: 'AuthorizationPolicy', scope: 'namespace' },
@@ -38,7 +43,9 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
   'apps/v1': [{ kind: 'Deployment', scope: 'namespace' }],
   'discovery.k8s.io/v1': [{ kind: 'EndpointSlice', scope: 'namespace' }],
   'gateway.networking.k8s.io/v1': GATEWAY_KINDS,
-  'gateway.networking.k8s.io/v1beta1': GATEWAY_KINDS.filter(({ kind }) => kind !== 'GRPCRoute'),
+  'gateway.networking.k8s.io/v1alpha2': GATEWAY_KINDS.filter(({ kind }) => kind === 'TCPRoute' || kind === 'TLSRoute'),
+  'gateway.networking.k8s.io/v1alpha3': GATEWAY_KINDS.filter(({ kind }) => kind === 'TLSRoute'),
+  'gateway.networking.k8s.io/v1beta1': GATEWAY_KINDS.filter(({ kind }) => !NOT_BETA.includes(kind)),
   'networking.istio.io/v1': TRAFFIC_KINDS,
   'networking.istio.io/v1alpha3': TRAFFIC_KINDS,
   'networking.istio.io/v1beta1': TRAFFIC_KINDS,
@@ -75,7 +82,7 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'gateway.networking.k8s.io': {
     BackendTLSPolicy: WAYPOINT,
     ListenerSet: 'a waypoint has the one listener of its Gateway',
-    'TCPRoute TLSRoute UDPRoute': WAYPOINT,
+    UDPRoute: 'UDP passes outside of the mesh',
   },
   'networking.istio.io': {
     'EnvoyFilter ProxyConfig Sidecar': WAYPOINT,

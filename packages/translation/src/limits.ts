@@ -18,3 +18,12 @@ export const MAX_ANNOTATION_BYTES = 262_144;
 
 /** Characters of foreign text that a message quotes. */
 export const MAX_QUOTED_CHARACTERS = 120;
+
+/**
+ * Routes of other namespaces that act on one Service, each for the clients of its own: they take room in the waypoint of
+ * somebody else. The oldest have it.
+ */
+export const MAX_CONSUMER_ROUTES_PER_SERVICE = 128;
+
+/** Of them, those of one namespace, so that none takes the room of all. */
+export const MAX_CONSUMER_ROUTES_PER_NAMESPACE = 16;

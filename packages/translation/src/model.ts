@@ -1,5 +1,13 @@
 import type { DecodedFile, DecodedObject } from './decode.ts';
-import type { Gateway, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant } from './gateway-objects.ts';
+import type {
+  Gateway,
+  GatewayClass,
+  GrpcRoute,
+  HttpRoute,
+  ReferenceGrant,
+  TcpRoute,
+  TlsRoute,
+} from './gateway-objects.ts';
 import type { ManifestProblem, Position } from './manifest/problem.ts';
 import {
   type AuthorizationPolicy,
@@ -36,6 +44,8 @@ export interface Model {
   readonly requestAuthentications: ReadonlyMap<string, RequestAuthentication>;
   readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>;
   readonly services: ReadonlyMap<string, Service>;
+  readonly tcpRoutes: ReadonlyMap<string, TcpRoute>;
+  readonly tlsRoutes: ReadonlyMap<string, TlsRoute>;
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
 }
 
@@ -149,6 +159,8 @@ function emptyMaps(): KindMaps {
     RequestAuthentication: new Map(),
     Service: new Map(),
     ServiceAccount: new Map(),
+    TCPRoute: new Map(),
+    TLSRoute: new Map(),
     VirtualService: new Map(),
   };
 }
@@ -176,6 +188,8 @@ function modelOf(maps: KindMaps): Model {
     requestAuthentications: maps.RequestAuthentication,
     serviceAccounts: maps.ServiceAccount,
     services: maps.Service,
+    tcpRoutes: maps.TCPRoute,
+    tlsRoutes: maps.TLSRoute,
     virtualServices: maps.VirtualService,
   };
 }

@@ -1,4 +1,12 @@
-import type { Gateway, GatewayClass, GrpcRoute, HttpRoute, ReferenceGrant } from './gateway-objects.ts';
+import type {
+  Gateway,
+  GatewayClass,
+  GrpcRoute,
+  HttpRoute,
+  ReferenceGrant,
+  TcpRoute,
+  TlsRoute,
+} from './gateway-objects.ts';
 import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 
 /**
@@ -22,6 +30,8 @@ export type ManifestObject =
   | RequestAuthentication
   | Service
   | ServiceAccount
+  | TcpRoute
+  | TlsRoute
   | VirtualService;
 
 export type ObjectKind = ManifestObject['kind'];

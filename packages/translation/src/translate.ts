@@ -123,8 +123,15 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
   }
 
   const hosts = new ServiceHosts(model, settings);
-  const boundServices = new Set(bound.map(({ service }) => service));
-  const gatewayRoutes = new GatewayRoutes(model, (service) => boundServices.has(service));
+  const bindings = new Map(bound.map((binding) => [binding.service, binding]));
+  const gatewayRoutes = new GatewayRoutes({
+    model,
+    hasWaypoint: (service) => bindings.has(service),
+    isReachedAnyway: (parent, backend) => {
+      const [from, to] = [bindings.get(parent), bindings.get(backend)];
+      return from?.waypoint === to?.waypoint && to?.judged !== true;
+    },
+  });
   const virtualServices = new VirtualServices(model, hosts);
   const destinationRules = new DestinationRules(model, settings, hosts);
   const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });

@@ -72,8 +72,8 @@ describe('objects that nobody acts on', () => {
 
   it('that are routes are told at the parents that are Services or waypoints, and at no others', () => {
     const web = { group: '', kind: 'Service', name: 'web' };
-    const route = subject('TCPRoute', { parentRefs: [web, { name: 'door' }, { name: 'ingress' }, web] });
-    expect(wordOf(route)?.line).toMatch(/^TCPRoute shop\/it on Service web, on Gateway door: /);
+    const route = subject('UDPRoute', { parentRefs: [web, { name: 'door' }, { name: 'ingress' }, web] });
+    expect(wordOf(route)?.line).toMatch(/^UDPRoute shop\/it on Service web, on Gateway door: /);
     const conditions = [{ type: 'Accepted', status: 'False', reason: 'UnsupportedValue' }];
     const controllerName = 'istio.io/mesh-controller';
     expect(written(route)).toMatchObject({
@@ -85,7 +85,7 @@ describe('objects that nobody acts on', () => {
       },
     });
     expect(wordOf(subject('UDPRoute', { parentRefs: [{ name: 'ingress' }] }))).toBeUndefined();
-    expect(wordOf(subject('TLSRoute', { parentRefs: 'nonsense' }))).toBeUndefined();
+    expect(wordOf(subject('UDPRoute', { parentRefs: 'nonsense' }))).toBeUndefined();
   });
 
   it('that are policies of Services are told at the waypoint that would have to know them', () => {

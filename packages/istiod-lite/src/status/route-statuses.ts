@@ -1,18 +1,29 @@
-import type { ParentReference } from '@ambit/translation/gateway-objects';
+import type { ParentReference, RouteObject } from '@ambit/translation/gateway-objects';
 import type { Model } from '@ambit/translation/model';
 import { WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
 import { type ConditionFacts, factsOf } from './condition-record.ts';
 import type { DesiredParent, DesiredStatus } from './desired-status.ts';
 import type { FactsByObject } from './facts-by-object.ts';
 
-/** The statuses of HTTPRoutes and GRPCRoutes, parent by parent: Services, and Gateways that are waypoints; others have their own controllers. */
+/** The routes of a model by kind. */
+const ROUTES = {
+  HTTPRoute: (model: Model) => model.httpRoutes,
+  GRPCRoute: (model: Model) => model.grpcRoutes,
+  TLSRoute: (model: Model) => model.tlsRoutes,
+  TCPRoute: (model: Model) => model.tcpRoutes,
+} as const;
+
+/**
+ * The statuses of routes, parent by parent: Services, ServiceEntries, and Gateways that are waypoints; others have their own
+ * controllers.
+ */
 export function routeStatuses(
   model: Model,
   facts: FactsByObject,
   isWaypoint: (name: string) => boolean,
 ): DesiredStatus[] {
-  return (['HTTPRoute', 'GRPCRoute'] as const).flatMap((kind) => {
-    const routes = kind === 'HTTPRoute' ? model.httpRoutes : model.grpcRoutes;
+  return (['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'] as const).flatMap((kind) => {
+    const routes: ReadonlyMap<string, RouteObject> = ROUTES[kind](model);
     const names = new Set([...routes.keys(), ...facts.refused(kind)]);
     return Array.from(names, (name): DesiredStatus => {
       const namespace = name.slice(0, name.indexOf('/'));
@@ -50,6 +61,7 @@ export function isOwnParent(
   isWaypoint: (name: string) => boolean,
 ): boolean {
   if (group === '' && kind === 'Service') return true;
+  if (group === 'networking.istio.io' && kind === 'ServiceEntry') return true;
   return (
     group === 'gateway.networking.k8s.io' && kind === 'Gateway' && isWaypoint(`${namespace ?? ownNamespace}/${name}`)
   );

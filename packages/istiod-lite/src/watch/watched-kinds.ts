@@ -16,6 +16,8 @@ import {
   type Resource,
   SERVICE_ACCOUNTS,
   SERVICES,
+  TCP_ROUTES,
+  TLS_ROUTES,
   VIRTUAL_SERVICES,
 } from '@ambit/kube/resource';
 
@@ -39,6 +41,8 @@ export const WATCHED: { readonly [Kind in WatchedKind]: Resource<Kind> } = {
   RequestAuthentication: REQUEST_AUTHENTICATIONS,
   Service: SERVICES,
   ServiceAccount: SERVICE_ACCOUNTS,
+  TCPRoute: TCP_ROUTES,
+  TLSRoute: TLS_ROUTES,
   VirtualService: VIRTUAL_SERVICES,
 };
 

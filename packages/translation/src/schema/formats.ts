@@ -37,3 +37,8 @@ export function isTime(text: string): boolean {
 export function isQuantity(text: string): boolean {
   return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/.test(text);
 }
+
+/** Name of a header field (RFC 9110 5.6.2), at most 256 characters. */
+export function isHeaderName(text: string): boolean {
+  return /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/.test(text);
+}

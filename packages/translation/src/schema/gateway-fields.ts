@@ -93,4 +93,11 @@ export const GATEWAY_FIELDS: Readonly<Record<string, string>> = {
   GRPCRouteFilter:
     'type:RequestHeaderModifier|ResponseHeaderModifier|RequestMirror|ExtensionRef! requestHeaderModifier:HeaderFilter ' +
     'responseHeaderModifier:HeaderFilter requestMirror:MirrorFilter extensionRef:LocalReference',
+
+  TCPRoute: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:TCPRouteSpec! status:RouteStatus',
+  TCPRouteSpec: 'parentRefs:ParentReference[32] useDefaultGateways:All|None rules:ConnectionRouteRule[1]!',
+  TLSRoute: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:TLSRouteSpec! status:RouteStatus',
+  TLSRouteSpec:
+    'parentRefs:ParentReference[32] useDefaultGateways:All|None hostnames:string[1024] rules:ConnectionRouteRule[1]!',
+  ConnectionRouteRule: 'name:dns-name backendRefs:BackendRef[16]!',
 };

@@ -1,7 +1,8 @@
 import type { Findings } from './check.ts';
 import { entryOf, type Located } from '../manifest/located.ts';
 import type { ManifestObject } from '../objects.ts';
-import { checkGateway, checkGrpcRoute, checkHttpRoute } from './gateway-relations.ts';
+import { checkGateway } from './gateway-relations.ts';
+import { checkConnectionRoute, checkGrpcRoute, checkHttpRoute } from './route-relations.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security-relations.ts';
 import { checkDestinationRule, checkVirtualService } from './traffic-relations.ts';
 import { checkDeployment, checkEndpointSlice, checkPodSpec, checkService } from './workload-relations.ts';
@@ -47,6 +48,10 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
       break;
     case 'HTTPRoute':
       checkHttpRoute(object, report);
+      break;
+    case 'TCPRoute':
+    case 'TLSRoute':
+      checkConnectionRoute(object, report);
       break;
     case 'VirtualService':
       checkVirtualService(object, report);

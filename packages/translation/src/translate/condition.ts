@@ -15,15 +15,17 @@ export interface Condition {
 }
 
 export type ConditionType =
-  /** Gateway, GatewayClass, HTTPRoute, GRPCRoute: taken, and in force as far as other conditions do not say otherwise. */
+  /** Gateway, GatewayClass, routes of the Gateway API: taken, and in force as far as other conditions do not say otherwise. */
   | 'Accepted'
+  /** HTTPRoute, GRPCRoute: some rules are not in force. */
+  | 'PartiallyInvalid'
   /** Service: pods have the named ports it points to. */
   | 'PortsResolved'
   /** Gateway: it can be reached. */
   | 'Programmed'
-  /** HTTPRoute, GRPCRoute, VirtualService: what it sends to is there. */
+  /** Routes of the Gateway API, VirtualService: what it sends to is there. */
   | 'ResolvedRefs'
-  /** HTTPRoute, GRPCRoute: a waypoint is there to act on it. */
+  /** Routes of the Gateway API: a waypoint is there to act on it. */
   | 'ResolvedWaypoints'
   /** Service or Namespace: bound to a waypoint. */
   | 'istio.io/WaypointBound'

@@ -1,9 +1,10 @@
 import { Protocol } from '@ambit/proto/waypoint';
-import type { BackendReference, GrpcRoute, HttpRoute } from '../../gateway-objects.ts';
+import type { BackendReference, RouteObject } from '../../gateway-objects.ts';
 import type { Model } from '../../model.ts';
 import type { Service, ServicePort } from '../../objects.ts';
 import { isPublished, tcpPorts } from '../service.ts';
 import { protocolOf } from './protocol.ts';
+import { ReferenceGrants } from './reference-grants.ts';
 
 /** A share of the requests of a rule. Without a Service, it is answered with 500. */
 export interface Backend {
@@ -17,27 +18,36 @@ export interface ReferenceProblem {
   readonly message: string;
 }
 
+export interface ResolvedBackend {
+  readonly backend: Backend;
+  readonly problem: ReferenceProblem | undefined;
+}
+
 /** Finds what the backendRefs of a route stand for. */
 export class BackendResolver {
   readonly #model: Model;
+  readonly #grants: ReferenceGrants;
+  readonly #isReachedAnyway: (parent: Service, backend: Service) => boolean;
 
-  constructor(model: Model) {
+  /** `isReachedAnyway`: whether who reaches a Service reaches another at the same waypoint, by no other policies. */
+  constructor(model: Model, isReachedAnyway: (parent: Service, backend: Service) => boolean) {
     this.#model = model;
+    this.#grants = new ReferenceGrants(model.referenceGrants.values());
+    this.#isReachedAnyway = isReachedAnyway;
   }
 
-  resolve(
-    reference: BackendReference,
-    route: GrpcRoute | HttpRoute,
-  ): { readonly backend: Backend; readonly problem: ReferenceProblem | undefined } {
+  /** `parent`: the Service that the route acts on, as far as it is there. */
+  resolve(reference: BackendReference, route: RouteObject, parent: Service | undefined): ResolvedBackend {
     const weight = reference.weight ?? 1;
-    const found = this.#find(reference, route);
+    const found = this.#find(reference, route, parent);
     if ('reason' in found) return { backend: { target: undefined, weight }, problem: found };
     return { backend: { target: { ...found, subset: '' }, weight }, problem: undefined };
   }
 
   #find(
     reference: BackendReference,
-    route: GrpcRoute | HttpRoute,
+    route: RouteObject,
+    parent: Service | undefined,
   ): { readonly service: Service; readonly port: ServicePort } | ReferenceProblem {
     const { group = '', kind = 'Service', name, namespace = route.metadata.namespace } = reference;
     if (group !== '' || kind !== 'Service') {
@@ -47,10 +57,10 @@ export class BackendResolver {
       };
     }
     const where = `Service ${namespace}/${name}`;
-    if (namespace !== route.metadata.namespace && !this.#isGranted(route, namespace, name)) {
+    const service = this.#model.services.get(`${namespace}/${name}`);
+    if (namespace !== route.metadata.namespace && !this.#isPermitted(route, parent, service, { namespace, name })) {
       return { reason: 'RefNotPermitted', message: `no ReferenceGrant in ${namespace} permits to refer to ${where}` };
     }
-    const service = this.#model.services.get(`${namespace}/${name}`);
     if (service === undefined || !isPublished(service)) {
       return { reason: 'BackendNotFound', message: `${where} does not exist` };
     }
@@ -59,23 +69,25 @@ export class BackendResolver {
       const missing = reference.port === undefined ? 'a backend needs a port' : `it has no port ${reference.port}`;
       return { reason: 'BackendNotFound', message: `${where}: ${missing}` };
     }
-    return protocolOf(port) === Protocol.TCP
+    const isOfRequests = route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute';
+    return isOfRequests && protocolOf(port) === Protocol.TCP
       ? { reason: 'UnsupportedProtocol', message: `${where}: its port ${port.port} is not declared to speak HTTP` }
       : { service, port };
   }
 
-  #isGranted({ kind, metadata }: GrpcRoute | HttpRoute, namespace: string, name: string): boolean {
-    return [...this.#model.referenceGrants.values()].some(
-      (grant) =>
-        grant.metadata.namespace === namespace &&
-        grant.spec.from.some(
-          (from) =>
-            from.group === 'gateway.networking.k8s.io' && from.kind === kind && from.namespace === metadata.namespace,
-        ) &&
-        grant.spec.to.some(
-          (to) =>
-            to.group === '' && to.kind === 'Service' && (to.name === undefined || to.name === '' || to.name === name),
-        ),
-    );
+  /**
+   * What a waypoint sends on carries its own identity, so a route can reach more than its author: that needs a grant
+   * (GEP-1294, Namespace boundaries). The Service itself does not, nor do those beside it that are reached in the same way.
+   */
+  #isPermitted(
+    route: RouteObject,
+    parent: Service | undefined,
+    backend: Service | undefined,
+    named: { readonly namespace: string; readonly name: string },
+  ): boolean {
+    if (parent !== undefined && backend !== undefined && parent.metadata.namespace === named.namespace) {
+      if (parent === backend || this.#isReachedAnyway(parent, backend)) return true;
+    }
+    return this.#grants.permits(route, named);
   }
 }

@@ -1,19 +1,17 @@
-import type { GrpcRoute, HttpRoute, ParentReference } from '../../gateway-objects.ts';
+import type { RouteObject } from '../../gateway-objects.ts';
 import type { Model } from '../../model.ts';
 import { type Metadata, objectName, type Service, type ServicePort } from '../../objects.ts';
-import { Protocol } from '@ambit/proto/waypoint';
-import { type Condition, conditionOf } from '../condition.ts';
-import { isPublished, tcpPorts } from '../service.ts';
-import { BackendResolver } from './backends.ts';
+import type { Condition } from '../condition.ts';
+import { AttachedRoutes, type Attachment, EVERYBODY } from './attached-routes.ts';
+import { type Backend, BackendResolver } from './backends.ts';
 import { readGrpcRoute } from './grpc-route.ts';
 import { readHttpRoute } from './http-route.ts';
-import { notHonouredMessage } from './not-honoured.ts';
+import type { HttpMatchInit } from './matches.ts';
 import { compareRanked, type Specificity } from './precedence.ts';
-import { protocolOf } from './protocol.ts';
-import type { HttpMatchInit, RouteReading, RouteRule } from './route-rule.ts';
-import { objectionsTo } from './waypoint-objections.ts';
-
-type RouteObject = GrpcRoute | HttpRoute;
+import { routeConditions } from './route-conditions.ts';
+import { parentServiceOf } from './route-parents.ts';
+import { readConnectionRoute, type RouteReading } from './route-reading.ts';
+import type { RouteRule } from './route-rule.ts';
 
 /** One match of one rule, in the order in which a waypoint tries it. */
 export interface RouteCandidate {
@@ -23,176 +21,112 @@ export interface RouteCandidate {
   readonly rule: RouteRule;
 }
 
-/** A route object that acts on a port of a Service. */
-interface Attachment {
-  readonly route: RouteObject;
-  readonly reading: RouteReading;
+/** What is routed at a port, and how. */
+export type RouteSet =
+  /** Without a candidate nothing matches. */
+  | { readonly what: 'requests'; readonly candidates: readonly RouteCandidate[] }
+  /** Also of an undeclared port's requests: nothing of them is looked at. */
+  | { readonly what: 'connections'; readonly name: string; readonly backends: readonly Backend[] };
+
+/** The routes at a port. */
+export interface PortRoutes {
+  /** Undefined: no route acts on it. */
+  readonly everybody: RouteSet | undefined;
+  /** What holds in place of that for the clients of a namespace, in order of namespaces. */
+  readonly consumers: readonly { readonly namespace: string; readonly set: RouteSet }[];
 }
 
-/** Where a parentRef leads to: the ports that the route acts on, or why there are none. */
-type Parent =
-  | { readonly service: Service; readonly ports: readonly ServicePort[] }
-  | { readonly reason: string; readonly message: string };
+export interface GatewayRoutesParts {
+  readonly model: Model;
+  /** Whether something acts on the routes of a Service. */
+  readonly hasWaypoint: (service: Service) => boolean;
+  /** Whether who reaches a Service reaches another at the same waypoint, by no other policies. */
+  readonly isReachedAnyway: (parent: Service, backend: Service) => boolean;
+}
 
-/**
- * The HTTPRoutes and GRPCRoutes of a model, by the Service that they act on. A route acts on Services of its own namespace
- * (producer routes); where both kinds want one port, GRPCRoutes have it.
- */
+/** The routes of the Gateway API of a model, by the Services that they act on. */
 export class GatewayRoutes {
-  readonly #model: Model;
-  readonly #hasWaypoint: (service: Service) => boolean;
-  readonly #readings = new Map<RouteObject, RouteReading & { readonly refusal: string | undefined }>();
-  /** By `namespace/name:port`. */
-  readonly #attached = new Map<string, Attachment[]>();
+  readonly #parts: GatewayRoutesParts;
+  readonly #resolver: BackendResolver;
+  readonly #routes: readonly RouteObject[];
+  /** By route, then by what of the parent its reading depends on. */
+  readonly #readings = new Map<RouteObject, Map<string, RouteReading>>();
+  readonly #attached: AttachedRoutes;
 
-  constructor(model: Model, hasWaypoint: (service: Service) => boolean) {
-    this.#model = model;
-    this.#hasWaypoint = hasWaypoint;
-    const resolver = new BackendResolver(model);
-    for (const route of this.#routes()) {
-      const reading = route.kind === 'HTTPRoute' ? readHttpRoute(route, resolver) : readGrpcRoute(route, resolver);
-      const refusal = refusalOf(reading);
-      this.#readings.set(route, { ...reading, refusal });
-      if (refusal === undefined) this.#attach(route, reading);
-    }
+  constructor(parts: GatewayRoutesParts) {
+    const { model } = parts;
+    this.#parts = parts;
+    this.#resolver = new BackendResolver(model, parts.isReachedAnyway);
+    this.#routes = [
+      ...model.grpcRoutes.values(),
+      ...model.httpRoutes.values(),
+      ...model.tlsRoutes.values(),
+      ...model.tcpRoutes.values(),
+    ];
+    this.#attached = new AttachedRoutes(model, this.#routes, (route, service) => this.#readAt(route, service));
   }
 
-  /** What decides on the requests for a port, in order of precedence; undefined: no route acts on it. */
-  of(service: Service, port: ServicePort): RouteCandidate[] | undefined {
-    const attached = this.#winnersAt(portKey(service, port));
-    if (attached === undefined) return undefined;
-    return attached
-      .flatMap(({ route: { metadata }, reading }) =>
-        reading.rules.flatMap((rule) =>
-          rule.matches.map(
-            ({ match, specificity }): RouteCandidate & { specificity: Specificity; metadata: Metadata } => {
-              return { name: `${objectName(metadata)}/${rule.name}`, match, rule, specificity, metadata };
-            },
-          ),
-        ),
-      )
-      .sort(compareRanked);
+  at(service: Service, port: ServicePort): PortRoutes {
+    const setOf = (clients: string): RouteSet | undefined => routeSet(this.#attached.winnersAt(service, port, clients));
+    return {
+      everybody: setOf(EVERYBODY),
+      consumers: this.#attached.consumersAt(service, port).flatMap((namespace) => {
+        const set = setOf(namespace);
+        return set === undefined ? [] : [{ namespace, set }];
+      }),
+    };
   }
 
   conditions(): Condition[] {
-    return [...this.#routes()].flatMap((route) =>
-      (route.spec.parentRefs ?? []).flatMap((parent) => this.#conditionsOf(route, parent)),
+    const { model, hasWaypoint } = this.#parts;
+    return this.#routes.flatMap((route) =>
+      (route.spec.parentRefs ?? []).flatMap((reference) => {
+        const reading = this.#readAt(route, parentServiceOf(model, route, reference));
+        return routeConditions(route, reference, { model, reading, attached: this.#attached, hasWaypoint });
+      }),
     );
   }
 
-  #routes(): RouteObject[] {
-    return [...this.#model.grpcRoutes.values(), ...this.#model.httpRoutes.values()];
+  /** Which backends a route may use depends on the Service that it acts on, unless that is of its own namespace. */
+  #readAt(route: RouteObject, parent: Service | undefined): RouteReading {
+    const isForeign = parent !== undefined && parent.metadata.namespace !== route.metadata.namespace;
+    const key = isForeign ? objectName(parent.metadata) : '';
+    const readings = this.#readings.get(route) ?? new Map<string, RouteReading>();
+    this.#readings.set(route, readings);
+    const known = readings.get(key);
+    if (known !== undefined) return known;
+    const reading = this.#read(route, isForeign ? parent : undefined);
+    readings.set(key, reading);
+    return reading;
   }
 
-  #attach(route: RouteObject, reading: RouteReading): void {
-    for (const reference of route.spec.parentRefs ?? []) {
-      const parent = this.#parentOf(route, reference);
-      if (!('service' in parent)) continue;
-      for (const port of parent.ports) {
-        const key = portKey(parent.service, port);
-        const known = this.#attached.get(key) ?? [];
-        if (!known.some((other) => other.route === route)) this.#attached.set(key, [...known, { route, reading }]);
-      }
+  #read(route: RouteObject, parent: Service | undefined): RouteReading {
+    const context = { route, parent, resolver: this.#resolver };
+    switch (route.kind) {
+      case 'GRPCRoute':
+        return readGrpcRoute(route, context);
+      case 'HTTPRoute':
+        return readHttpRoute(route, context);
+      case 'TCPRoute':
+      case 'TLSRoute':
+        return readConnectionRoute(route, context);
     }
-  }
-
-  #winnersAt(key: string): Attachment[] | undefined {
-    const attached = this.#attached.get(key);
-    const grpc = attached?.filter(({ route }) => route.kind === 'GRPCRoute') ?? [];
-    return grpc.length > 0 ? grpc : attached;
-  }
-
-  #parentOf({ metadata }: RouteObject, reference: ParentReference): Parent {
-    const { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = metadata.namespace, name } = reference;
-    if (group !== '' || kind !== 'Service') {
-      return {
-        reason: 'NoMatchingParent',
-        message: `routes act on Services here, and ${name} is a ${kind} of group "${group}"`,
-      };
-    }
-    const where = `Service ${namespace}/${name}`;
-    const service = this.#model.services.get(`${namespace}/${name}`);
-    if (service === undefined || !isPublished(service))
-      return { reason: 'NoMatchingParent', message: `${where} does not exist` };
-    if (namespace !== metadata.namespace) {
-      const message = `${where} is of another namespace, and routes for the clients of one namespace are not honoured`;
-      return { reason: 'UnsupportedValue', message };
-    }
-    if (service.spec.clusterIP === 'None') {
-      return { reason: 'NoMatchingParent', message: `${where} is headless, so its pods are called directly` };
-    }
-    const ports = tcpPorts(service).filter(
-      (port) =>
-        (reference.port === undefined || port.port === reference.port) &&
-        (reference.sectionName === undefined || port.name === reference.sectionName),
-    );
-    if (ports.length === 0) return { reason: 'NoMatchingParent', message: `${where} has no such port` };
-    const http = ports.filter((port) => protocolOf(port) !== Protocol.TCP);
-    return http.length > 0
-      ? { service, ports: http }
-      : { reason: 'NoMatchingParent', message: `${where} has no such port that may speak HTTP` };
-  }
-
-  #conditionsOf(route: RouteObject, reference: ParentReference): Condition[] {
-    const { refusal, references = [] } = this.#readings.get(route) ?? {};
-    const parent = this.#parentOf(route, reference);
-    const said = (type: Condition['type'], status: Condition['status'], reason: string, message: string): Condition => {
-      return { ...conditionOf(route, type, status, reason, message), parent: reference };
-    };
-    const [first] = references;
-    const resolved =
-      first === undefined
-        ? said('ResolvedRefs', 'True', 'ResolvedRefs', 'all backends are there')
-        : said(
-            'ResolvedRefs',
-            'False',
-            first.reason,
-            [...new Set(references.map(({ message }) => message))].join('; '),
-          );
-    if (refusal !== undefined) return [said('Accepted', 'False', 'UnsupportedValue', refusal), resolved];
-    if (!('service' in parent)) return [said('Accepted', 'False', parent.reason, parent.message), resolved];
-    const { service, ports } = parent;
-    const lost = ports.filter((port) => {
-      return this.#winnersAt(portKey(service, port))?.some((winner) => winner.route === route) !== true;
-    });
-    if (lost.length === ports.length) {
-      return [said('Accepted', 'False', 'Conflicted', 'a GRPCRoute decides on these requests'), resolved];
-    }
-    const numbers = lost.map(({ port }) => port).join(', ');
-    const hostnames = (route.spec.hostnames ?? []).length > 0 ? '; hostnames have no function on a Service' : '';
-    const message = `in force${lost.length > 0 ? ` but for port ${numbers}, which a GRPCRoute has` : ''}${hostnames}`;
-    return [said('Accepted', 'True', 'Accepted', message), resolved, said(...this.#waypointOf(service))];
-  }
-
-  #waypointOf(service: Service): [Condition['type'], Condition['status'], string, string] {
-    const name = `Service ${objectName(service.metadata)}`;
-    return this.#hasWaypoint(service)
-      ? ['ResolvedWaypoints', 'True', 'ResolvedWaypoints', `${name} is bound to a waypoint`]
-      : [
-          'ResolvedWaypoints',
-          'False',
-          'WaypointMissing',
-          `${name} is bound to no waypoint, so nothing acts on the route`,
-        ];
   }
 }
 
-/** Why an object has no effect at all; undefined: it has. */
-function refusalOf({ rules, notHonoured }: RouteReading): string | undefined {
-  if (notHonoured.length > 0) return notHonouredMessage(notHonoured);
-  const objections = rules.flatMap(({ name, matches, timeoutMs, retry }) =>
-    objectionsTo(
-      {
-        name,
-        matches: matches.map(({ match }) => match),
-        action: { case: 'forward', value: { timeoutMs, retry } },
-      },
-      `rule ${name}`,
+/** Of several routes every match stands by itself, in order of precedence. */
+function routeSet(attached: readonly Attachment[]): RouteSet | undefined {
+  const [first] = attached;
+  if (first === undefined) return undefined;
+  if (first.reading.what === 'connections') {
+    return { what: 'connections', name: objectName(first.route.metadata), backends: first.reading.backends };
+  }
+  const candidates = attached.flatMap(({ route: { metadata }, reading }) =>
+    (reading.what === 'requests' ? reading.rules : []).flatMap((rule) =>
+      rule.matches.map(({ match, specificity }): RouteCandidate & { specificity: Specificity; metadata: Metadata } => {
+        return { name: `${objectName(metadata)}/${rule.name}`, match, rule, specificity, metadata };
+      }),
     ),
   );
-  return objections.length === 0 ? undefined : objections.slice(0, 5).join('; ');
-}
-
-function portKey({ metadata }: Service, { port }: ServicePort): string {
-  return `${objectName(metadata)}:${port}`;
+  return { what: 'requests', candidates: candidates.sort(compareRanked) };
 }

@@ -1,50 +1,35 @@
 import type { GrpcRoute, GrpcRouteMatch } from '../../gateway-objects.ts';
-import type { BackendResolver } from './backends.ts';
+import { exact, namedMatches, regex, type StringMatchInit } from './matches.ts';
 import { notHonoured } from './not-honoured.ts';
-import type { Specificity } from './precedence.ts';
+import { readRule, type RuleContext } from './read-rule.ts';
 import { DEFAULT_RETRY } from './retry.ts';
-import {
-  exact,
-  filterPaths,
-  type HttpMatchInit,
-  namedMatches,
-  readBackends,
-  regex,
-  type RouteReading,
-  type StringMatchInit,
-} from './route-rule.ts';
+import { requestReading, type RouteReading } from './route-reading.ts';
+import type { RankedMatch } from './route-rule.ts';
 
 const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs'];
 
 /** Reads a GRPCRoute. A call of method M of service S is a request for the path `/S/M`. */
-export function readGrpcRoute(route: GrpcRoute, resolver: BackendResolver): RouteReading {
+export function readGrpcRoute(route: GrpcRoute, context: RuleContext): RouteReading {
   const rules = (route.spec.rules ?? []).map((rule, index) => {
     const path = `spec.rules[${index}]`;
-    const { backends, problems } = readBackends(rule.backendRefs ?? [], route, resolver);
-    return {
-      rule: {
-        name: rule.name ?? String(index),
-        matches: (rule.matches ?? [{}]).map((match) => readMatch(match)),
-        backends,
-        timeoutMs: 0,
-        retry: DEFAULT_RETRY,
-      },
-      problems,
-      notHonoured: [...notHonoured(rule, RULE_FIELDS, path), ...filterPaths(rule, path)],
+    const { matches = [{}], filters = [], backendRefs = [] } = rule;
+    const parts = {
+      ...{ path, filters, backendRefs },
+      name: rule.name ?? String(index),
+      matches: matches.map((match) => readMatch(match)),
+      // No filter of a GRPCRoute looks at paths.
+      matchedPrefix: '',
+      timeoutMs: 0,
+      retry: DEFAULT_RETRY,
+      notHonoured: notHonoured(rule, RULE_FIELDS, path),
     };
+    return readRule(parts, context);
   });
-  return {
-    rules: rules.map(({ rule }) => rule),
-    notHonoured: [
-      ...notHonoured(route.spec, ['parentRefs', 'hostnames', 'rules'], 'spec'),
-      ...rules.flatMap((one) => one.notHonoured),
-    ],
-    references: rules.flatMap(({ problems }) => problems),
-  };
+  return requestReading(route, rules);
 }
 
 /** Names go before expressions; then the longer service, the longer method, and more headers go first. */
-function readMatch({ method, headers = [] }: GrpcRouteMatch): { match: HttpMatchInit; specificity: Specificity } {
+function readMatch({ method, headers = [] }: GrpcRouteMatch): RankedMatch {
   const named = namedMatches(headers, (name) => name.toLowerCase());
   const { type = 'Exact', service = '', method: name = '' } = method ?? {};
   const kind = type === 'Exact' && service !== '' ? 1 : 0;

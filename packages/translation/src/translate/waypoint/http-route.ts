@@ -1,53 +1,35 @@
 import type { HttpRoute, HttpRouteMatch, HttpRouteRule } from '../../gateway-objects.ts';
 import { gatewayDurationMs } from '../../schema/durations.ts';
-import type { BackendResolver } from './backends.ts';
+import { exact, namedMatches, regex, type StringMatchInit } from './matches.ts';
 import { notHonoured } from './not-honoured.ts';
 import type { Specificity } from './precedence.ts';
+import { matchedPrefixOf, readRule, type RuleContext } from './read-rule.ts';
 import { BACKOFF_BASE_MS, DEFAULT_RETRY, DEFAULT_RETRY_CONDITIONS, type RetryPolicyInit } from './retry.ts';
-import {
-  exact,
-  filterPaths,
-  type HttpMatchInit,
-  namedMatches,
-  readBackends,
-  regex,
-  type RouteReading,
-  type StringMatchInit,
-} from './route-rule.ts';
+import { requestReading, type RouteReading } from './route-reading.ts';
+import type { RankedMatch } from './route-rule.ts';
 
 const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'retry'];
 
 /** Reads an HTTPRoute. `hostnames` have no function on a Service (GEP-1294). */
-export function readHttpRoute(route: HttpRoute, resolver: BackendResolver): RouteReading {
+export function readHttpRoute(route: HttpRoute, context: RuleContext): RouteReading {
   const rules = (route.spec.rules ?? [{}]).map((rule, index) => {
     const path = `spec.rules[${index}]`;
-    const { backends, problems } = readBackends(rule.backendRefs ?? [], route, resolver);
-    return {
-      rule: {
-        name: rule.name ?? String(index),
-        matches: (rule.matches ?? [{}]).map((match) => readMatch(match)),
-        backends,
-        timeoutMs: durationOf(rule.timeouts?.request),
-        retry: retryOf(rule),
-      },
-      problems,
-      notHonoured: [...notHonoured(rule, RULE_FIELDS, path), ...filterPaths(rule, path)],
+    const { matches = [{}], filters = [], backendRefs = [] } = rule;
+    const parts = {
+      ...{ path, filters, backendRefs },
+      name: rule.name ?? String(index),
+      matches: matches.map((match) => readMatch(match)),
+      matchedPrefix: matchedPrefixOf(matches),
+      timeoutMs: durationOf(rule.timeouts?.request),
+      retry: retryOf(rule),
+      notHonoured: notHonoured(rule, RULE_FIELDS, path),
     };
+    return readRule(parts, context);
   });
-  return {
-    rules: rules.map(({ rule }) => rule),
-    notHonoured: [
-      ...notHonoured(route.spec, ['parentRefs', 'hostnames', 'rules'], 'spec'),
-      ...rules.flatMap((one) => one.notHonoured),
-    ],
-    references: rules.flatMap(({ problems }) => problems),
-  };
+  return requestReading(route, rules);
 }
 
-function readMatch({ path, method, headers = [], queryParams = [] }: HttpRouteMatch): {
-  match: HttpMatchInit;
-  specificity: Specificity;
-} {
+function readMatch({ path, method, headers = [], queryParams = [] }: HttpRouteMatch): RankedMatch {
   const { match, specificity } = readPath(path);
   const [named, parameters] = [
     namedMatches(headers, (name) => name.toLowerCase()),

@@ -1,70 +1,30 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { HttpMatchSchema, NamedMatchSchema, StringMatchSchema } from '@ambit/proto/waypoint';
-import type { BackendReference, GrpcRoute, HttpRoute, RouteFilter, ValueMatch } from '../../gateway-objects.ts';
-import type { Backend, BackendResolver, ReferenceProblem } from './backends.ts';
+import type { Backend } from './backends.ts';
+import type { HttpMatchInit } from './matches.ts';
 import type { Specificity } from './precedence.ts';
 import type { RetryPolicyInit } from './retry.ts';
+import type { RouteFilters } from './route-filters.ts';
 
-export type HttpMatchInit = MessageInitShape<typeof HttpMatchSchema>;
-export type StringMatchInit = MessageInitShape<typeof StringMatchSchema>;
-type NamedMatchInit = MessageInitShape<typeof NamedMatchSchema>;
+export type { HttpMatchInit, StringMatchInit } from './matches.ts';
+
+export interface RankedMatch {
+  readonly match: HttpMatchInit;
+  readonly specificity: Specificity;
+}
 
 /** A rule of an HTTPRoute or GRPCRoute in the terms of a waypoint. */
 export interface RouteRule {
   /** Name, else index. */
   readonly name: string;
-  readonly matches: readonly { readonly match: HttpMatchInit; readonly specificity: Specificity }[];
-  readonly backends: readonly Backend[];
+  /** None: a waypoint can read none of them. */
+  readonly matches: readonly RankedMatch[];
+  readonly backends: readonly RuleBackend[];
+  readonly filters: RouteFilters;
   readonly timeoutMs: number;
   readonly retry: RetryPolicyInit;
+  /** Why it cannot be honoured, with paths; what it matches is then answered with 500. */
+  readonly problems: readonly string[];
 }
 
-/** What a route object says. */
-export interface RouteReading {
-  readonly rules: readonly RouteRule[];
-  /** Paths of fields that are not honoured; the object then has no effect. */
-  readonly notHonoured: readonly string[];
-  readonly references: readonly ReferenceProblem[];
-}
-
-/** The backends of a rule; none means 500 for everything. */
-export function readBackends(
-  references: readonly BackendReference[],
-  route: GrpcRoute | HttpRoute,
-  resolver: BackendResolver,
-): { readonly backends: Backend[]; readonly problems: ReferenceProblem[] } {
-  const resolved = references.map((reference) => resolver.resolve(reference, route));
-  return {
-    backends: resolved.map(({ backend }) => backend),
-    problems: resolved.flatMap(({ problem }) => problem ?? []),
-  };
-}
-
-/** Names and values that must fit. Of several entries with one name, the first counts (Gateway API). */
-export function namedMatches(matches: readonly ValueMatch[], nameOf: (name: string) => string): NamedMatchInit[] {
-  const first = new Map<string, ValueMatch>();
-  for (const match of matches) if (!first.has(nameOf(match.name))) first.set(nameOf(match.name), match);
-  return Array.from(first, ([name, { type, value }]): NamedMatchInit => {
-    return { name, value: type === 'RegularExpression' ? regex(value) : exact(value) };
-  });
-}
-
-export function exact(value: string): StringMatchInit {
-  return { kind: { case: 'exact', value } };
-}
-
-export function regex(value: string): StringMatchInit {
-  return { kind: { case: 'regex', value } };
-}
-
-/** Paths of the filters of a rule and of its backends: none is honoured. */
-export function filterPaths(
-  rule: { readonly filters?: readonly RouteFilter[]; readonly backendRefs?: readonly BackendReference[] },
-  path: string,
-): string[] {
-  const ofRule = (rule.filters ?? []).map(({ type }, index) => `${path}.filters[${index}] (${type})`);
-  const ofBackends = (rule.backendRefs ?? []).flatMap(({ filters = [] }, backend) =>
-    filters.map(({ type }, index) => `${path}.backendRefs[${backend}].filters[${index}] (${type})`),
-  );
-  return [...ofRule, ...ofBackends];
+export interface RuleBackend extends Backend {
+  readonly filters: RouteFilters;
 }

@@ -3,30 +3,20 @@ import type {
   DirectResponseSchema,
   ForwardSchema,
   HttpRouteSchema,
+  RedirectSchema,
   WeightedDestinationSchema,
 } from '@ambit/proto/waypoint';
 import type { Backend } from './backends.ts';
 import type { ClusterSet } from './clusters.ts';
-import type { RouteCandidate } from './gateway-routes.ts';
 import { DEFAULT_RETRY } from './retry.ts';
-import type { HttpMatchInit } from './route-rule.ts';
+import type { HttpMatchInit } from './matches.ts';
 
 export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
 export type ActionInit =
   | { readonly case: 'forward'; readonly value: MessageInitShape<typeof ForwardSchema> }
-  | { readonly case: 'directResponse'; readonly value: MessageInitShape<typeof DirectResponseSchema> };
+  | { readonly case: 'directResponse'; readonly value: MessageInitShape<typeof DirectResponseSchema> }
+  | { readonly case: 'redirect'; readonly value: MessageInitShape<typeof RedirectSchema> };
 export type DestinationInit = MessageInitShape<typeof WeightedDestinationSchema>;
-
-/** A match of a Gateway API rule as a route. */
-export function servedRoute({ name, match, rule }: RouteCandidate, clusters: ClusterSet): HttpRouteInit {
-  const { backends, timeoutMs, retry } = rule;
-  const destinations = weighted(backends, clusters);
-  return {
-    name,
-    matches: matchesOf([match]),
-    action: { case: 'forward', value: { destinations, timeoutMs, retry } },
-  };
-}
 
 /** What is done with the requests of a port that no object routes: they go where they were sent. */
 export function defaultRoute(destination: DestinationInit): HttpRouteInit {
@@ -36,12 +26,14 @@ export function defaultRoute(destination: DestinationInit): HttpRouteInit {
   };
 }
 
-/** Backends by the names of their clusters; without target, or without the subset asked for, the name is empty. */
+/** Backends by the names of their clusters. */
 export function weighted(backends: readonly Backend[], clusters: ClusterSet): DestinationInit[] {
-  return backends.map(({ target, weight }) => ({
-    cluster: target === undefined ? '' : (clusters.nameOf(target.service, target.port, target.subset) ?? ''),
-    weight,
-  }));
+  return backends.map(({ target, weight }) => ({ cluster: clusterNameOf(target, clusters), weight }));
+}
+
+/** Empty without target, or without the subset asked for. */
+export function clusterNameOf(target: Backend['target'], clusters: ClusterSet): string {
+  return target === undefined ? '' : (clusters.nameOf(target.service, target.port, target.subset) ?? '');
 }
 
 /** Matches of a route, none when one of them takes every request. */

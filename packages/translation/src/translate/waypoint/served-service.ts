@@ -6,11 +6,11 @@ import type { ServicePods } from '../service-pods.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { ClusterSet } from './clusters.ts';
 import type { DestinationRules } from './destination-rules.ts';
-import type { GatewayRoutes } from './gateway-routes.ts';
+import type { GatewayRoutes, RouteSet } from './gateway-routes.ts';
 import type { Waypoint } from './gateways.ts';
-import { protocolOf } from './protocol.ts';
 import { requiredFeaturesOf } from './required-features.ts';
-import { defaultRoute, type HttpRouteInit, servedRoute } from './served-route.ts';
+import { consumerRoutes, gatewayRoutes, servedProtocol } from './served-port.ts';
+import { defaultRoute, type DestinationInit, type HttpRouteInit, weighted } from './served-route.ts';
 import type { VirtualServices } from './virtual-services.ts';
 
 export interface ServedServicesParts {
@@ -20,6 +20,13 @@ export interface ServedServicesParts {
   readonly destinationRules: DestinationRules;
   /** Filled before any Service is asked for. */
   readonly servicePods: ServicePods;
+}
+
+interface Place {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly clusters: ClusterSet;
+  readonly waypointNamespace: string;
 }
 
 /** Makes of a bound Service what its waypoint has to know. */
@@ -62,30 +69,46 @@ export class ServedServices {
     waypointNamespace: string,
     clusters: ClusterSet,
   ): MessageInitShape<typeof ServedPortSchema> {
-    const protocol = protocolOf(port);
-    const carriesHttp = protocol !== Protocol.TCP;
-    const carriesBytes = protocol === Protocol.TCP || protocol === Protocol.AUTO;
-    const tcp = carriesBytes
-      ? this.#parts.virtualServices.tcpDestinations({ service, port, clusters, what: 'connections' }, waypointNamespace)
-      : undefined;
+    const { everybody, consumers } = this.#parts.gatewayRoutes.at(service, port);
+    const protocol = servedProtocol(port, everybody, consumers);
+    const place = { service, port, clusters, waypointNamespace };
+    const carries = {
+      requests: protocol !== Protocol.TCP,
+      connections: protocol === Protocol.TCP || protocol === Protocol.AUTO,
+    };
     return {
       port: port.port,
       protocol,
-      routes: carriesHttp ? this.#routes(service, port, waypointNamespace, clusters) : [],
-      tcpDestinations: carriesBytes ? (tcp ?? [own(service, port, clusters)]) : [],
+      routes: carries.requests ? this.#routes(place, everybody) : [],
+      tcpDestinations: carries.connections ? this.#tcpDestinations(place, everybody) : [],
+      consumers: consumers.map(({ namespace, set }) => ({
+        namespace,
+        routes: carries.requests ? consumerRoutes(set, port, clusters) : [],
+        tcpDestinations: set.what === 'connections' && carries.connections ? weighted(set.backends, clusters) : [],
+      })),
     };
   }
 
   /** Routes of the Gateway API, else of VirtualServices, else the one to where the request was sent. */
-  #routes(service: Service, port: ServicePort, waypointNamespace: string, clusters: ClusterSet): HttpRouteInit[] {
-    const { gatewayRoutes, virtualServices } = this.#parts;
-    const candidates = gatewayRoutes.of(service, port);
-    if (candidates !== undefined) {
+  #routes({ service, port, clusters, waypointNamespace }: Place, set: RouteSet | undefined): HttpRouteInit[] {
+    const { virtualServices } = this.#parts;
+    if (set !== undefined) {
       virtualServices.lose(service, port, waypointNamespace);
-      return candidates.map((candidate) => servedRoute(candidate, clusters));
+      return gatewayRoutes(set, port, clusters);
     }
     const routes = virtualServices.httpRoutes({ service, port, clusters, what: 'requests' }, waypointNamespace);
     return routes.length > 0 ? routes : [defaultRoute(own(service, port, clusters))];
+  }
+
+  /** Where connections go, by the same order. */
+  #tcpDestinations(
+    { service, port, clusters, waypointNamespace }: Place,
+    set: RouteSet | undefined,
+  ): DestinationInit[] {
+    if (set?.what === 'connections') return weighted(set.backends, clusters);
+    const { virtualServices } = this.#parts;
+    const listener = { service, port, clusters, what: 'connections' } as const;
+    return virtualServices.tcpDestinations(listener, waypointNamespace) ?? [own(service, port, clusters)];
   }
 }
 

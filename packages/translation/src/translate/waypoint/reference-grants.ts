@@ -1,0 +1,27 @@
+import type { ReferenceGrant, RouteObject } from '../../gateway-objects.ts';
+
+/** The ReferenceGrants of a model: each stands in the namespace of what it lets others refer to. */
+export class ReferenceGrants {
+  readonly #byNamespace: ReadonlyMap<string, readonly ReferenceGrant[]>;
+
+  constructor(grants: Iterable<ReferenceGrant>) {
+    this.#byNamespace = Map.groupBy(grants, ({ metadata }) => metadata.namespace);
+  }
+
+  /** Whether a route may refer to a Service of another namespace. */
+  permits({ kind, metadata }: RouteObject, service: { readonly namespace: string; readonly name: string }): boolean {
+    return (this.#byNamespace.get(service.namespace) ?? []).some(
+      ({ spec }) =>
+        spec.from.some(
+          (from) =>
+            from.group === 'gateway.networking.k8s.io' && from.kind === kind && from.namespace === metadata.namespace,
+        ) &&
+        spec.to.some(
+          (to) =>
+            to.group === '' &&
+            to.kind === 'Service' &&
+            (to.name === undefined || to.name === '' || to.name === service.name),
+        ),
+    );
+  }
+}
