@@ -48,9 +48,9 @@ export const MAX_PATH_LENGTH = 4_096;
 
 /**
  * Octets that a rewrite by an expression may look at for one request: each place that fits costs the path behind it. 100
- * places of a path of 1,000 octets are within it.
+ * places of a path of 600 octets are within it.
  */
-export const MAX_REWRITE_OCTETS = 131_072;
+export const MAX_REWRITE_OCTETS = 32_768;
 
 /** Octets of a path that a rewrite by an expression has made. */
 export const MAX_REWRITTEN_PATH = 16_384;

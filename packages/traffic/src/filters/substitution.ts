@@ -59,6 +59,7 @@ export class CompiledSubstitution {
       if (looked > MAX_REWRITE_OCTETS || out.length > MAX_REWRITTEN_PATH) return undefined;
       from = end > start ? end : end + 1;
     }
+    if (lastEnd < 0) return text;
     out += text.slice(copied);
     return out.length > MAX_REWRITTEN_PATH ? undefined : out;
   }
