@@ -53,10 +53,10 @@ export function readRule(
   };
 }
 
-/** Without the matches that a waypoint cannot read, and with what else it would object to among the problems. */
+/** Without the matches that a waypoint cannot read, and with what it would object to among the problems. */
 function acceptable(rule: RouteRule, path: string): RouteRule {
   const matches = rule.matches.map(({ match }) => match);
-  const route = ruleRoute({ ...rule, problems: [] }, { name: rule.name, matches, port: 1, clusterOf: () => '' });
+  const route = ruleRoute(rule, { name: rule.name, matches, port: 1, clusterOf: () => '' });
   const objections = objectionsTo(route, path);
   if (objections.length === 0) return rule;
   const readable = rule.matches.filter(({ match }) => {
