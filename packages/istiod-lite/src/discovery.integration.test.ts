@@ -102,6 +102,8 @@ describe('discovery', () => {
       await new Promise((resume) => setTimeout(resume, 150));
     }
     expect(took.sort((a, b) => a - b)[1]).toBeLessThan(200);
+    const { text } = await controller.page('/metrics');
+    expect(text).toMatch(/^pilot_proxy_convergence_time_bucket\{type="[^"]*Address",le="\+Inf"\} 3$/m);
     await controller.remove('more.status.yaml');
     await eventually(() => (subscriber.resources.has('Kubernetes//Pod/shop/cart-4') ? undefined : true), 'its end');
     expect([...subscriber.history].sort()).toEqual(

@@ -53,7 +53,7 @@ async function run(options: Options): Promise<void> {
       sendDryRunPolicies: false,
     },
     publish: (snapshot) => {
-      publisher.publish(snapshot.translation);
+      publisher.publish(snapshot.translation, snapshot.changedAt);
       platform.act(snapshot);
     },
     readyWaypoints,
@@ -121,6 +121,10 @@ async function run(options: Options): Promise<void> {
     clock,
     authenticate: access.authenticate,
     onEvent: (event: DeltaServerEvent) => {
+      if (event.kind === 'converged') {
+        counters.observe('pilot_proxy_convergence_time', event.milliseconds / 1_000, { type: event.typeUrl });
+        return;
+      }
       if (event.kind === 'rejected') counters.count('pilot_total_xds_rejects', { type: event.typeUrl });
       log[levelOf(event)]({ ...event }, `discovery client ${event.kind}`);
     },
@@ -154,7 +158,7 @@ async function run(options: Options): Promise<void> {
 }
 
 /** Who is refused, and why, is told where it is decided. */
-function levelOf(event: DeltaServerEvent): 'debug' | 'info' | 'warn' {
+function levelOf(event: Exclude<DeltaServerEvent, { kind: 'converged' }>): 'debug' | 'info' | 'warn' {
   if (event.kind === 'refused') return 'debug';
   return event.kind === 'rejected' ? 'warn' : 'info';
 }

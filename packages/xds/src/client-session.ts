@@ -28,6 +28,8 @@ export interface ClientSessionOptions {
   /** Changes of the cache that are being gathered and were announced to no session yet. */
   readonly gathering: () => ChangedNames;
   readonly onAdmitted: (session: ClientSession) => void;
+  /** A response was taken; `milliseconds` since the oldest change in it became known. */
+  readonly onConverged: (typeUrl: string, milliseconds: number) => void;
   readonly onRejected: (session: ClientSession, typeUrl: string, message: string) => void;
   /** Called once. `error` says why the server ended the stream; undefined: the client did, or `finish`. */
   readonly onEnd: (session: ClientSession, error: AmbitError | undefined) => void;
@@ -203,10 +205,13 @@ export class ClientSession {
   }
 
   #noteAnswer(subscription: Subscription, request: DeltaDiscoveryRequest): void {
-    if (request.responseNonce === '' || request.responseNonce !== subscription.inFlight?.nonce) return;
+    const { inFlight } = subscription;
+    if (inFlight === undefined || request.responseNonce !== inFlight.nonce) return;
     subscription.inFlight = undefined;
     if (request.errorDetail !== undefined) {
       this.#options.onRejected(this, request.typeUrl, request.errorDetail.message);
+    } else if (inFlight.changedAt !== undefined) {
+      this.#options.onConverged(request.typeUrl, this.#options.clock.now() - inFlight.changedAt);
     }
   }
 
@@ -266,7 +271,7 @@ export class ClientSession {
     this.#nonce += 1;
     const nonce = String(this.#nonce);
     this.#lastSent = this.#options.clock.now();
-    subscription.inFlight = { nonce, sentAt: this.#lastSent };
+    subscription.inFlight = { nonce, sentAt: this.#lastSent, changedAt: delivery.changedAt };
     this.#options.call.write(encodeResponse(subscription.typeUrl, nonce, delivery), done);
   }
 }

@@ -129,13 +129,13 @@ function connect(metadata = new Metadata()): RawClient {
   return client;
 }
 
-function put(typeUrl: string, names: string[], removals: string[] = []): void {
+function put(typeUrl: string, names: string[], removals: string[] = [], changedAt?: number): void {
   const upserts = names.map((name) => ({
     name,
     bytes: Buffer.from(`${name} ${cache.sequence}`),
     aliases: [`alias/${name}`],
   }));
-  cache.update([{ typeUrl, upserts, removals }]);
+  cache.update([{ typeUrl, upserts, removals }], changedAt);
 }
 
 /** Subscribes to both types as a stock ztunnel does, and takes what comes. */
@@ -335,6 +335,26 @@ describe('DeltaServer', () => {
     expect(client.responses).toHaveLength(1);
     client.acknowledge();
     expect((await client.received(2))[1]).toBe('address: b');
+  });
+
+  it('says how long the oldest change took until it was acknowledged, and nothing of what a client came for', async () => {
+    put(ADDRESS_TYPE_URL, ['old'], [], clock.now());
+    clock.advance(1_000);
+    const client = await synced();
+    put(ADDRESS_TYPE_URL, ['a'], [], clock.now() - 20);
+    await client.received(1);
+    put(ADDRESS_TYPE_URL, ['b'], [], clock.now() - 5);
+    put(ADDRESS_TYPE_URL, ['c'], [], clock.now());
+    clock.advance(100);
+    client.acknowledge();
+    await client.received(2);
+    client.acknowledge();
+    await vi.waitFor(() =>
+      expect(events.filter(({ kind }) => kind === 'converged')).toEqual([
+        { kind: 'converged', typeUrl: ADDRESS_TYPE_URL, milliseconds: 120 },
+        { kind: 'converged', typeUrl: ADDRESS_TYPE_URL, milliseconds: 105 },
+      ]),
+    );
   });
 
   it('sends heartbeats to those who ask for them', async () => {

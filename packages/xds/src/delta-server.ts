@@ -28,9 +28,13 @@ export interface DeltaServerOptions {
   readonly onEvent: (event: DeltaServerEvent) => void;
 }
 
-/** `refused` and `disconnected` with the reason; `disconnected` without error: the client left, or the server closes. */
+/**
+ * `converged`: a client has taken changes, `milliseconds` after the oldest of them became known. `refused` and
+ * `disconnected` with the reason; `disconnected` without error: the client left, or the server closes.
+ */
 export type DeltaServerEvent =
   | { readonly kind: 'connected'; readonly nodeId: string }
+  | { readonly kind: 'converged'; readonly typeUrl: string; readonly milliseconds: number }
   | ({ readonly kind: 'rejected' } & ResourceRejection)
   | { readonly kind: 'refused'; readonly nodeId: string; readonly error: AmbitError }
   | { readonly kind: 'disconnected'; readonly nodeId: string; readonly error: AmbitError | undefined };
@@ -116,6 +120,9 @@ export class DeltaServer implements Drainable {
       onAdmitted: (admitted) => {
         this.#admitted.add(admitted);
         this.#options.onEvent({ kind: 'connected', nodeId: admitted.nodeId });
+      },
+      onConverged: (typeUrl, milliseconds) => {
+        this.#options.onEvent({ kind: 'converged', typeUrl, milliseconds });
       },
       onRejected: ({ nodeId }, typeUrl, message) => {
         this.#options.onEvent({ kind: 'rejected', nodeId, typeUrl, message });

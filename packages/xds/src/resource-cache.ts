@@ -26,6 +26,8 @@ export interface CachedResource {
   readonly aliases: readonly string[];
   /** Which change of the cache brought it, counted from 1. */
   readonly sequence: number;
+  /** When what that change was made of became known, milliseconds of the clock; undefined when nobody said. */
+  readonly changedAt: number | undefined;
   /** The whole `Resource` message, shared by the responses to all clients. */
   readonly encoded: Uint8Array;
 }
@@ -58,15 +60,18 @@ export class ResourceCache {
     return this.#sequence;
   }
 
-  /** Applies the updates as one change. Throws `AMBIT_XDS_TYPE` for a type that is not served. */
-  update(updates: readonly TypeUpdate[]): void {
+  /**
+   * Applies the updates as one change; `changedAt`: when what they are made of became known. Throws `AMBIT_XDS_TYPE` for a
+   * type that is not served.
+   */
+  update(updates: readonly TypeUpdate[], changedAt?: number): void {
     const changed = new Map<string, Set<string>>();
     const sequence = this.#sequence + 1;
     for (const { typeUrl, upserts, removals } of updates) {
       const cache = this.#typeCache(typeUrl);
       const names = changed.get(typeUrl) ?? new Set();
       for (const name of removals) if (remove(cache, name)) names.add(name);
-      for (const input of upserts) if (put(cache, typeUrl, input, sequence)) names.add(input.name);
+      for (const input of upserts) if (put(cache, typeUrl, input, { sequence, changedAt })) names.add(input.name);
       if (names.size > 0) changed.set(typeUrl, names);
     }
     if (changed.size === 0) return;
@@ -75,7 +80,7 @@ export class ResourceCache {
   }
 
   /** Makes the cache hold exactly these resources of the given types, as one change. */
-  replace(snapshot: ReadonlyMap<string, Iterable<ResourceInput>>): void {
+  replace(snapshot: ReadonlyMap<string, Iterable<ResourceInput>>, changedAt?: number): void {
     this.update(
       Array.from(snapshot, ([typeUrl, inputs]) => {
         const upserts = [...inputs];
@@ -83,6 +88,7 @@ export class ResourceCache {
         const removals = Array.from(this.#typeCache(typeUrl).resources.keys()).filter((name) => !kept.has(name));
         return { typeUrl, upserts, removals };
       }),
+      changedAt,
     );
   }
 
@@ -114,7 +120,12 @@ export class ResourceCache {
   }
 }
 
-function put(cache: TypeCache, typeUrl: string, input: ResourceInput, sequence: number): boolean {
+function put(
+  cache: TypeCache,
+  typeUrl: string,
+  input: ResourceInput,
+  change: Pick<CachedResource, 'changedAt' | 'sequence'>,
+): boolean {
   const { name, bytes } = input;
   const aliases = input.aliases ?? [];
   const version = contentVersion(bytes);
@@ -128,7 +139,7 @@ function put(cache: TypeCache, typeUrl: string, input: ResourceInput, sequence: 
     aliases: [...aliases],
     resource: { typeUrl, value: bytes },
   });
-  cache.resources.set(name, { name, version, aliases, sequence, encoded: toBinary(ResourceSchema, resource) });
+  cache.resources.set(name, { ...change, name, version, aliases, encoded: toBinary(ResourceSchema, resource) });
   return true;
 }
 

@@ -9,6 +9,8 @@ const WILDCARD = '*';
 export interface Delivery {
   readonly resources: readonly CachedResource[];
   readonly removed: readonly string[];
+  /** When the oldest of the changes became known that the client did not come for; undefined without one. */
+  readonly changedAt: number | undefined;
 }
 
 /**
@@ -29,8 +31,10 @@ export class Subscription {
   #answerDue = true;
   /** Changes of the cache up to this one are noted or sent. */
   #seen: number;
+  /** The change of the cache at which the client came. */
+  readonly #cameAt: number;
   /** Nonce of the response that is neither acknowledged nor refused yet. */
-  inFlight: { readonly nonce: string; readonly sentAt: number } | undefined;
+  inFlight: { readonly nonce: string; readonly sentAt: number; readonly changedAt: number | undefined } | undefined;
 
   /** From the first request of a type: no names, or `*`, means everything; what the client holds already is not sent. */
   constructor(request: DeltaDiscoveryRequest, cache: ResourceCache, visible?: (name: string) => boolean) {
@@ -38,6 +42,7 @@ export class Subscription {
     this.#cache = cache;
     this.#visible = visible;
     this.#seen = cache.sequence;
+    this.#cameAt = cache.sequence;
     const unwanted = new Set(request.resourceNamesUnsubscribe);
     const wanted = new Set(request.resourceNamesSubscribe);
     this.#wildcard = (wanted.size === 0 && unwanted.size === 0) || (wanted.has(WILDCARD) && !unwanted.has(WILDCARD));
@@ -115,6 +120,7 @@ export class Subscription {
   /** Takes what is to be sent now, up to about `maxBytes` of content; the rest keeps waiting. */
   take(what: { upserts: boolean; removals: boolean; maxBytes: number }): Delivery {
     const resources: CachedResource[] = [];
+    let changedAt: number | undefined;
     let bytes = 0;
     for (const name of what.upserts ? this.#upserts : []) {
       const resource = this.#get(name);
@@ -122,6 +128,8 @@ export class Subscription {
         if (bytes > 0 && bytes + resource.encoded.length > what.maxBytes) break;
         bytes += resource.encoded.length;
         resources.push(resource);
+        if (resource.sequence > this.#cameAt)
+          changedAt = Math.min(resource.changedAt ?? Infinity, changedAt ?? Infinity);
         if (!this.#wildcard) this.#sent.add(name);
       }
       this.#upserts.delete(name);
@@ -132,7 +140,7 @@ export class Subscription {
       this.#removals.delete(name);
       this.#sent.delete(name);
     }
-    return { resources, removed };
+    return { resources, removed, changedAt: changedAt === Infinity ? undefined : changedAt };
   }
 
   #get(name: string): CachedResource | undefined {

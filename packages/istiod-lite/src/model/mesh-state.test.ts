@@ -35,7 +35,7 @@ beforeEach(() => {
 function configuration(text: string): Configuration {
   const decoded = decodeManifests('test.yaml', text);
   expect(decoded.problems).toEqual([]);
-  return { sources: [{ role: 'manifest', decoded }], problems: [], refusals: [] };
+  return { sources: [{ role: 'manifest', decoded }], problems: [], refusals: [], changedAt: 0 };
 }
 
 const SERVICE = '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 80}]}}';

@@ -20,6 +20,8 @@ export interface MeshSnapshot {
   readonly model: Model;
   readonly translation: Translation;
   readonly refusals: readonly Refusal[];
+  /** When the first of the changes that are new in it became known, milliseconds of the clock. */
+  readonly changedAt: number;
 }
 
 export interface MeshStateParts {
@@ -94,7 +96,8 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     this.#podsOnNode = podsByNode(built.model);
     this.#tell(configuration, built, translation.conditions.filter(isComplaint));
     this.#parts.counters.count('ambit_config_reloads_total');
-    this.#parts.publish({ model: built.model, translation, refusals: configuration.refusals });
+    const { refusals, changedAt } = configuration;
+    this.#parts.publish({ model: built.model, translation, refusals, changedAt });
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const resume of waiting) resume();

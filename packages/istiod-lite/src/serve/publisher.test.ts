@@ -46,30 +46,44 @@ function held(typeUrl: string): string[] {
 
 describe('Publisher', () => {
   it('tells the waypoint of a new service first, and everybody else of everything newer a moment later', () => {
-    publisher.publish(translation(service('a', 'w')));
+    publisher.publish(translation(service('a', 'w')), 0);
     expect([held(SERVED_SERVICE_TYPE_URL), held(ADDRESS_TYPE_URL)]).toEqual([['a'], ['a']]);
-    publisher.publish(translation(service('a', 'w') + service('b', 'w')));
+    publisher.publish(translation(service('a', 'w') + service('b', 'w')), 0);
     expect([held(SERVED_SERVICE_TYPE_URL), held(ADDRESS_TYPE_URL)]).toEqual([['a', 'b'], ['a']]);
     clock.advance(SERVED_SERVICE_LEAD_MS - 1);
-    publisher.publish(translation(service('a', 'w') + service('b', 'w') + service('c', 'none')));
+    publisher.publish(translation(service('a', 'w') + service('b', 'w') + service('c', 'none')), 0);
     expect(held(ADDRESS_TYPE_URL)).toEqual(['a']);
     clock.advance(1);
     expect(held(ADDRESS_TYPE_URL)).toEqual(['a', 'b', 'c']);
   });
 
+  it('counts from the first change of those that it has held back', () => {
+    publisher.publish(translation(service('a', 'w')), 1);
+    publisher.publish(translation(service('a', 'w') + service('b', 'w')), 2);
+    publisher.publish(translation(service('a', 'w') + service('b', 'w') + service('c', 'none')), 3);
+    clock.advance(SERVED_SERVICE_LEAD_MS);
+    publisher.publish(translation(service('a', 'w') + service('b', 'w') + service('d', 'none')), 4);
+    const since = Array.from(cache.resources(ADDRESS_TYPE_URL), ({ name, changedAt }) => [name.slice(5, 6), changedAt]);
+    expect(since).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['d', 4],
+    ]);
+  });
+
   it('lets a waypoint serve for a while what it has lost, and for good what comes back', () => {
-    publisher.publish(translation(service('a', 'w') + service('b', 'w')));
-    publisher.publish(translation(service('a', 'none') + service('b', 'none')));
+    publisher.publish(translation(service('a', 'w') + service('b', 'w')), 0);
+    publisher.publish(translation(service('a', 'none') + service('b', 'none')), 0);
     clock.advance(SERVED_SERVICE_LINGER_MS - 1);
     expect(held(SERVED_SERVICE_TYPE_URL)).toEqual(['a', 'b']);
-    publisher.publish(translation(service('a', 'none') + service('b', 'w')));
+    publisher.publish(translation(service('a', 'none') + service('b', 'w')), 0);
     clock.advance(SERVED_SERVICE_LINGER_MS);
     expect(held(SERVED_SERVICE_TYPE_URL)).toEqual(['b']);
   });
 
   it('holds nothing back when no waypoint gets a service', () => {
-    publisher.publish(translation(service('a', 'w')));
-    publisher.publish(translation(service('a', 'w') + service('b', 'none')));
+    publisher.publish(translation(service('a', 'w')), 0);
+    publisher.publish(translation(service('a', 'w') + service('b', 'none')), 0);
     expect(held(ADDRESS_TYPE_URL)).toEqual(['a', 'b']);
   });
 });

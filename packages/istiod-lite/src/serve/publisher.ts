@@ -17,6 +17,8 @@ export class Publisher implements Drainable {
   readonly #cache: ResourceCache;
   readonly #clock: Clock;
   #newest: Resources | undefined;
+  /** When the oldest change became known that is not with everybody yet. */
+  #changedAt: number | undefined;
   /** Set while what is not for waypoints alone waits. */
   #lead: Timer | undefined;
   readonly #lingering = new Map<string, { readonly input: ResourceInput; readonly timer: Timer }>();
@@ -26,8 +28,10 @@ export class Publisher implements Drainable {
     this.#clock = clock;
   }
 
-  publish(translation: Translation): void {
+  /** `changedAt`: when the first of the changes in it became known, milliseconds of the clock. */
+  publish(translation: Translation, changedAt: number): void {
     const before = this.#newest;
+    this.#changedAt ??= changedAt;
     this.#newest = resourcesOf(translation);
     const services = servicesOf(this.#newest);
     const kept = new Set(services.map(({ name }) => name));
@@ -38,7 +42,7 @@ export class Publisher implements Drainable {
       const isNew = services.some(({ name }) => this.#cache.get(SERVED_SERVICE_TYPE_URL, name) === undefined);
       if (isNew || this.#lead !== undefined) {
         // Nothing is taken away yet: what still waits may name it.
-        this.#cache.update([{ typeUrl: SERVED_SERVICE_TYPE_URL, upserts: services, removals: [] }]);
+        this.#cache.update([{ typeUrl: SERVED_SERVICE_TYPE_URL, upserts: services, removals: [] }], changedAt);
         this.#lead ??= this.#clock.setTimeout(() => {
           this.#lead = undefined;
           this.#replace();
@@ -63,9 +67,9 @@ export class Publisher implements Drainable {
   #replace(): void {
     if (this.#newest === undefined) return;
     const lingering = Array.from(this.#lingering.values(), ({ input }) => input);
-    this.#cache.replace(
-      new Map([...this.#newest, [SERVED_SERVICE_TYPE_URL, [...servicesOf(this.#newest), ...lingering]]]),
-    );
+    const services = [...servicesOf(this.#newest), ...lingering];
+    this.#cache.replace(new Map([...this.#newest, [SERVED_SERVICE_TYPE_URL, services]]), this.#changedAt);
+    this.#changedAt = undefined;
   }
 
   #linger(input: ResourceInput): void {

@@ -17,7 +17,7 @@ export function snapshotOf(text: string, refusals: readonly Refusal[] = []): Mes
   const decoded = decodeManifests('test.yaml', text);
   if (decoded.problems.length > 0) throw new Error(JSON.stringify(decoded.problems));
   const { model } = buildModel([{ role: 'manifest', decoded }]);
-  return { model, translation: translate(model, { ...DEFAULT_SETTINGS, inCluster: true }), refusals };
+  return { model, translation: translate(model, { ...DEFAULT_SETTINGS, inCluster: true }), refusals, changedAt: 0 };
 }
 
 /** The statuses that a snapshot asks for. */

@@ -39,7 +39,7 @@ interface Watched {
 }
 
 async function start(lastGood = NO_LAST_GOOD, directories = [directory]): Promise<Watched> {
-  let now: Configuration = { sources: [], problems: [], refusals: [] };
+  let now: Configuration = { sources: [], problems: [], refusals: [], changedAt: 0 };
   const config = new ConfigDirectory(directories, {
     clock: systemClock,
     log,

@@ -203,6 +203,7 @@ export class ConfigDirectory implements ConfigurationSource {
       sources: files.flatMap(({ role, good }) => (good === undefined ? [] : [{ role, decoded: good }])),
       problems: files.flatMap(({ problems }) => problems),
       refusals: [],
+      changedAt: this.#parts.clock.now(),
     });
   }
 

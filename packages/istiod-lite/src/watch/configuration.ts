@@ -11,6 +11,8 @@ export interface Configuration {
   readonly problems: readonly ManifestProblem[];
   /** Objects of an API server that are wrong now, and wait for their status to say so. */
   readonly refusals: readonly Refusal[];
+  /** When the first of the changes since the last one became known, milliseconds of the clock. */
+  readonly changedAt: number;
 }
 
 /** An object of an API server that cannot be taken as it is now. */

@@ -36,10 +36,16 @@ export class KubernetesObjects implements ConfigurationSource {
   readonly #informers: ReadonlyMap<WatchedKind, Informer<RawObject>>;
   readonly #schedule: PushSchedule;
   #synced = false;
+  /** Of the first change that nobody was told of yet. */
+  #changedAt: number | undefined;
 
   constructor(parts: KubernetesObjectsParts) {
     this.#parts = parts;
-    this.#schedule = new PushSchedule(parts.clock, GATHER_MS, () => parts.onChange(this.#store.configuration()));
+    this.#schedule = new PushSchedule(parts.clock, GATHER_MS, () => {
+      const changedAt = this.#changedAt ?? parts.clock.now();
+      this.#changedAt = undefined;
+      parts.onChange({ ...this.#store.configuration(), changedAt });
+    });
     this.#informers = new Map(WATCHED_KINDS.map((kind) => [kind, this.#informer(kind)]));
   }
 
@@ -94,7 +100,10 @@ export class KubernetesObjects implements ConfigurationSource {
       onChange: ({ kind: change, object }) => {
         const isOther = change === 'deleted' ? this.#store.remove(kind, object) : this.#take(kind, object);
         if (!this.#synced) return;
-        if (isOther) this.#schedule.changed();
+        if (isOther) {
+          this.#changedAt ??= clock.now();
+          this.#schedule.changed();
+        }
         this.#parts.onObject(kind, object);
       },
     });

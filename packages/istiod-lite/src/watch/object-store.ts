@@ -70,7 +70,7 @@ export class ObjectStore {
     return this.#entries.delete(`${kind} ${keyOf(object)}`);
   }
 
-  configuration(): Configuration {
+  configuration(): Omit<Configuration, 'changedAt'> {
     const entries = [...this.#entries.values()];
     const decoded = {
       file: '',
