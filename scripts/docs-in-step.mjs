@@ -106,6 +106,9 @@ async function metrics() {
   for (const { name, type, labels } of AGENT_FAMILIES) found.set(`cni ${name}`, `${type} ${labels.join(', ')}`.trim());
   const counters = /FAMILIES[^=]*= \{([^}]*)\}/.exec(source('packages/istiod-lite/src/serve/counters.ts'))?.[1] ?? '';
   for (const [, name] of counters.matchAll(/^ {2}(\w+):/gm)) found.set(`istiod-lite ${name}`, 'counter');
+  for (const [, name] of source('packages/istiod-lite/src/serve/counters.ts').matchAll(/^ {2}(\w+): \{\n {4}help:/gm)) {
+    found.set(`istiod-lite ${name}`, 'histogram');
+  }
   for (const [, name] of source('packages/istiod-lite/src/main.ts').matchAll(/gauge\(\{\s*name: '(\w+)'/g)) {
     found.set(`istiod-lite ${name}`, 'gauge');
   }
