@@ -98,7 +98,11 @@ async function metrics() {
   const { HTTP_FLAGS, HTTP_FLAG_FACTS } = await load('packages/telemetry/src/http-response-flags.ts');
   for (const label of REQUEST_LABELS) found.set(`Request labels ${label}`, '');
   for (const { name, type, labels } of REQUEST_FAMILIES) {
-    found.set(`waypoint ${name}`, `${type} ${labels === MESSAGE_LABELS ? 'message' : 'request'} labels`);
+    const shared = new Map([
+      [REQUEST_LABELS, 'request labels'],
+      [MESSAGE_LABELS, 'message labels'],
+    ]);
+    found.set(`waypoint ${name}`, `${type} ${shared.get(labels) ?? labels.join(', ')}`);
   }
   for (const flag of HTTP_FLAGS)
     found.set(`Waypoint response flags ${flag}`, String(HTTP_FLAG_FACTS[flag].status ?? ''));

@@ -44,6 +44,12 @@ export const RESPONSE_MESSAGES: MetricFamily = counter(
   MESSAGE_LABELS,
 );
 
+export const MIRRORED_REQUESTS: MetricFamily = counter(
+  'ambit_mirrored_requests_total',
+  'Copies of requests for the cluster of a mirror; result says what came of them.',
+  ['cluster', 'result'],
+);
+
 /** What a waypoint counts of requests, in the order of the scrape. */
 export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   REQUESTS,
@@ -52,4 +58,5 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   RESPONSE_BYTES,
   REQUEST_MESSAGES,
   RESPONSE_MESSAGES,
+  MIRRORED_REQUESTS,
 ];

@@ -55,7 +55,7 @@ export function takeRequestSnapshot(all: readonly RequestSeries[]): RequestSnaps
   return { texts: [...texts.keys()], series, messages, outcomes: keys, values };
 }
 
-/** The samples of `REQUEST_FAMILIES`, for `MetricsAggregate`. */
+/** The samples of those of `REQUEST_FAMILIES` that have request or message labels, for `MetricsAggregate`. */
 export function requestSamples(snapshot: RequestSnapshot): FamilySamples[] {
   const { messages, outcomes, values } = snapshot;
   const requests: Sample[] = [];

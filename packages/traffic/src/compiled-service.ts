@@ -9,6 +9,7 @@ import type { HeaderChanges, Rewrite } from './model/route-filters.ts';
 import type {
   Cluster,
   HttpRoute,
+  Mirror,
   Protocol,
   RetryPolicy,
   RouteAction,
@@ -82,6 +83,13 @@ export interface CompiledDestination {
   /** With what the route says. */
   readonly rewrite: CompiledRewrite | undefined;
   readonly redirect: CompiledRedirect | undefined;
+  /** Of the route and its own, without those to which nothing can be sent. */
+  readonly mirrors: readonly CompiledMirror[];
+}
+
+export interface CompiledMirror {
+  readonly cluster: CompiledCluster;
+  readonly perMillion: number;
 }
 
 export interface CompiledCluster {
@@ -143,7 +151,7 @@ function compileRoutes(
   const routes = models.map((route) => compileRoute(route, clusters));
   return {
     routes,
-    tcpDestinations: compileDestinations(tcpDestinations, clusters, null),
+    tcpDestinations: compileDestinations(tcpDestinations, clusters, null, []),
     bySource: routes.some(({ matchers }) => matchers.some(({ source }) => source !== undefined)),
   };
 }
@@ -165,7 +173,7 @@ function compileAction(action: RouteAction, clusters: ReadonlyMap<string, Compil
     case 'forward':
       return {
         kind: 'forward',
-        destinations: compileDestinations(action.destinations, clusters, action.rewrite),
+        destinations: compileDestinations(action.destinations, clusters, action.rewrite, action.mirrors),
         timeoutMs: action.timeoutMs,
         retry: compileRetry(action.retry),
       };
@@ -188,6 +196,7 @@ function compileDestinations(
   destinations: readonly WeightedDestination[],
   clusters: ReadonlyMap<string, CompiledCluster>,
   rewrite: Rewrite | null,
+  mirrors: readonly Mirror[],
 ): CompiledDestinations {
   const weighty = destinations.filter(({ weight }) => weight > 0);
   let sum = 0;
@@ -198,12 +207,21 @@ function compileDestinations(
       responseHeaders: compileHeaders(destination.responseHeaders),
       rewrite: compileRewrite(rewrite, destination.rewrite),
       redirect: destination.redirect === null ? undefined : new CompiledRedirect(destination.redirect),
+      mirrors: [...mirrors, ...destination.mirrors].flatMap((mirror) => compileMirror(mirror, clusters)),
     })),
     sums: weighty.map(({ weight }) => {
       sum += weight;
       return sum;
     }),
   };
+}
+
+function compileMirror(
+  { cluster, perMillion }: Mirror,
+  clusters: ReadonlyMap<string, CompiledCluster>,
+): readonly CompiledMirror[] {
+  const compiled = clusterOf(cluster, clusters);
+  return compiled === undefined || perMillion === 0 ? [] : [{ cluster: compiled, perMillion }];
 }
 
 function clusterOf(name: string, clusters: ReadonlyMap<string, CompiledCluster>): CompiledCluster | undefined {

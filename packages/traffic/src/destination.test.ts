@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CompiledDestinations, compileService } from './compiled-service.ts';
 import { drawDestination } from './destination.ts';
-import { cartService, compiledPort, read, seededRandom, V1, V2 } from './test-service.ts';
+import { cartService, compiledPort, portWith, read, seededRandom, V1, V2 } from './test-service.ts';
 
 function compiled(destinations: { cluster: string; weight: number }[]): CompiledDestinations {
   return compiledPort({ tcpDestinations: destinations }).everybody.tcpDestinations;
@@ -76,6 +76,25 @@ describe('a destination', () => {
 });
 
 describe('a compiled service', () => {
+  it('has for each destination the mirrors of both, without those that nothing can be sent to', () => {
+    const own = { cluster: V1, weight: 1, mirrors: [{ cluster: V2, perMillion: 5 }] };
+    const mirrors = [
+      { cluster: V1, perMillion: 7 },
+      { cluster: '', perMillion: 7 },
+      { cluster: V2, perMillion: 0 },
+    ];
+    const value = { destinations: [own, { cluster: V2, weight: 1 }], mirrors };
+    const action = portWith([{ name: 'r', action: { case: 'forward', value } }]).routes[0]?.action;
+    const compiled = action?.kind === 'forward' ? action.destinations.all : [];
+    expect(compiled.map((one) => one.mirrors.map(({ cluster, perMillion }) => [cluster.name, perMillion]))).toEqual([
+      [
+        [V1, 7],
+        [V2, 5],
+      ],
+      [[V1, 7]],
+    ]);
+  });
+
   it('has ports by number and clusters by name, with their subsets', () => {
     const { ports, clusters } = compileService(read(cartService()));
     expect([...ports.keys()]).toEqual([80]);

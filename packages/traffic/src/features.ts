@@ -5,6 +5,7 @@
 export const FEATURES: ReadonlySet<string> = new Set([
   'consumer-routes',
   'http-routes',
+  'mirrors',
   'retries',
   'source-matches',
   'subsets',

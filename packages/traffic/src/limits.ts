@@ -4,6 +4,9 @@ export const MAX_RETRIES = 100;
 /** Sum of the weights of one choice, as Envoy's: the draw stays exact in 32 bits. */
 export const MAX_WEIGHT_SUM = 4_294_967_295;
 
+/** Mirrors of one route, and of one of its destinations: a rule of the Gateway API has at most 16 filters. */
+export const MAX_MIRRORS = 32;
+
 /** Characters of one regular expression: what people write is far shorter. */
 export const MAX_REGEX_LENGTH = 1_024;
 

@@ -28,5 +28,20 @@ export const DETECTION_BYTES = 24;
 /** Octets of an answer that nobody wants any more and that are read all the same, so that its HTTP/1 connection can be used again. */
 export const DISCARDED_RESPONSE_BYTES: number = 64 << 10;
 
+/** Octets of a mirrored request that wait for an endpoint to take them; a copy that would need more is given up. As Envoy's default. */
+export const MIRROR_BUFFER_BYTES: number = 1 << 20;
+
+/** Octets that all copies under way to one cluster hold, per data thread; the copy that would hold more is given up. */
+export const MIRROR_CLUSTER_BYTES: number = 16 << 20;
+
+/** Copies under way to one cluster, per data thread; a request beyond it is not mirrored. Requests. */
+export const MIRRORS_PER_CLUSTER = 256;
+
+/** From the end of a request to the end of the answer to its copy, where the route has no timeout, milliseconds: Envoy's default for a route. */
+export const MIRROR_TIMEOUT_MS = 15_000;
+
+/** Octets of the answer to a copy that are read and thrown away; then the copy is reset. */
+export const MIRROR_RESPONSE_BYTES: number = 16 << 20;
+
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET_MS = 1;

@@ -58,7 +58,15 @@ export function routeOf({ action, matches = [], ...rest }: TestRoute): HttpRoute
 }
 
 export function destinationOf(destination: TestDestination): WeightedDestination {
-  return { weight: 1, requestHeaders: null, responseHeaders: null, rewrite: null, redirect: null, ...destination };
+  return {
+    weight: 1,
+    requestHeaders: null,
+    responseHeaders: null,
+    rewrite: null,
+    redirect: null,
+    mirrors: [],
+    ...destination,
+  };
 }
 
 export function consumerOf({ namespace, routes, tcpDestinations }: TestConsumer): ConsumerRoutes {
@@ -72,6 +80,7 @@ function actionOf(action: TestAction): RouteAction {
         timeoutMs: 0,
         retry: null,
         rewrite: null,
+        mirrors: [],
         ...action,
         destinations: action.destinations.map(destinationOf),
       };

@@ -131,6 +131,8 @@ export interface TestServiceOptions {
   readonly subsets?: Readonly<Record<string, readonly string[]>>;
   /** The identity that endpoints prove, when it is not the one that the mesh says. */
   readonly endpointPrincipal?: string;
+  /** Of these endpoints only. */
+  readonly endpointPrincipals?: Readonly<Record<string, string>>;
   readonly headTimeoutMs?: number;
   /** The waypoint is not told of the service. */
   readonly unserved?: boolean;
@@ -145,6 +147,8 @@ export function clusterName(subset = ''): string {
 
 /** A waypoint's data path on a loop of this thread, real TLS and sockets on loopback, clients and endpoints on the same loop. */
 export class TestWaypoint {
+  /** Uniform in [0, 1). */
+  random: () => number = Math.random;
   readonly loop: TestLoop = new TestLoop();
   readonly reactor: Reactor = this.loop.reactor;
   readonly thread: DataThreadContext;
@@ -179,7 +183,8 @@ export class TestWaypoint {
       workloads.map((one) => {
         const behaviour = options.endpoints[one.name];
         if (behaviour === undefined) throw new Error('no behaviour');
-        const principal = options.endpointPrincipal ?? formatSpiffeId(one.identity);
+        const principal =
+          options.endpointPrincipals?.[one.name] ?? options.endpointPrincipal ?? formatSpiffeId(one.identity);
         return [one.name, new TestEndpoint(reactor, one.name, one.addresses[0] ?? '', principal, behaviour)];
       }),
     );
@@ -213,7 +218,7 @@ export class TestWaypoint {
       credential: () => credentials.client(WAYPOINT_ID),
       fields: client.baggage,
     });
-    const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };
+    const choice = { random: () => this.random(), now: () => reactor.now, quarantine: new Quarantine() };
     const upstreams = new Upstreams(store, choice, client.current, dialler);
     const log = new AccessLog(reactor, new SharedArrayBuffer(4));
     this.thread = {

@@ -2,6 +2,7 @@ import type { WeightedDestination as Message } from '@ambit/proto/waypoint';
 import { MAX_WEIGHT_SUM } from '../limits.ts';
 import type { Problems } from './problems.ts';
 import { readHeaderChanges } from './read-header-changes.ts';
+import { readMirrors } from './read-mirrors.ts';
 import { readRedirect } from './read-redirect.ts';
 import { readRewrite } from './read-rewrite.ts';
 import type { WeightedDestination } from './served-service.ts';
@@ -26,9 +27,9 @@ export function readTcpDestinations(
   problems: Problems,
 ): WeightedDestination[] {
   const destinations = readDestinations(messages, field, clusters, problems);
-  for (const [index, { requestHeaders, responseHeaders, rewrite, redirect }] of destinations.entries()) {
-    if ((requestHeaders ?? responseHeaders ?? rewrite ?? redirect) !== null) {
-      problems.add(`${field}[${index}]`, 'changes requests, and connections have none');
+  for (const [index, { requestHeaders, responseHeaders, rewrite, redirect, mirrors }] of destinations.entries()) {
+    if ((requestHeaders ?? responseHeaders ?? rewrite ?? redirect) !== null || mirrors.length > 0) {
+      problems.add(`${field}[${index}]`, 'changes or copies requests, and connections have none');
     }
   }
   return destinations;
@@ -54,5 +55,6 @@ function readDestination(
     responseHeaders: readHeaderChanges(message.responseHeaders, `${field}.response_headers`, problems),
     rewrite: readRewrite(message.rewrite, `${field}.rewrite`, problems),
     redirect: redirect === undefined ? null : readRedirect(redirect, `${field}.redirect`, problems),
+    mirrors: readMirrors(message.mirrors, `${field}.mirrors`, clusters, problems),
   };
 }

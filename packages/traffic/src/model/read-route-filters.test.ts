@@ -78,7 +78,7 @@ describe('a route with filters', () => {
         },
       },
     });
-    const none = { requestHeaders: null, responseHeaders: null, rewrite: null, redirect: null };
+    const none = { requestHeaders: null, responseHeaders: null, rewrite: null, redirect: null, mirrors: [] };
     expect(route).toEqual({
       name: 'r',
       matches: [],
@@ -101,6 +101,7 @@ describe('a route with filters', () => {
         kind: 'forward',
         timeoutMs: 0,
         retry: null,
+        mirrors: [],
         rewrite: { authority: '', path: { kind: 'regex', regex: '(a)', substitution: '\\1' } },
         destinations: [
           {
@@ -344,7 +345,7 @@ describe('a route is refused when', () => {
   it.each(['requestHeaders', 'responseHeaders'])('connections would have %s', (name) => {
     const tcpDestinations = [{ cluster: V1, weight: 1, [name]: { remove: ['x-a'] } }];
     expect(() => read(cartService({ ports: [{ port: 80, tcpDestinations }] }))).toThrow(
-      /ports\[0\]\.tcp_destinations\[0\]: changes requests, and connections have none/,
+      /ports\[0\]\.tcp_destinations\[0\]: changes or copies requests, and connections have none/,
     );
   });
 });

@@ -12,6 +12,7 @@ import { readDestinations } from './read-destinations.ts';
 import { readFault } from './read-fault.ts';
 import { readHeaderChanges } from './read-header-changes.ts';
 import { readMatch } from './read-match.ts';
+import { readMirrors } from './read-mirrors.ts';
 import { readRedirect } from './read-redirect.ts';
 import { readRewrite } from './read-rewrite.ts';
 import type { HttpRoute, RetryCondition, RetryPolicy, RouteAction } from './served-service.ts';
@@ -80,6 +81,7 @@ function readForward(
     timeoutMs: message.timeoutMs,
     retry: message.retry === undefined ? null : readRetry(message.retry, `${field}.retry`, problems),
     rewrite: readRewrite(message.rewrite, `${field}.rewrite`, problems),
+    mirrors: readMirrors(message.mirrors, `${field}.mirrors`, clusters, problems),
   };
 }
 

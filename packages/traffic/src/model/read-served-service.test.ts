@@ -1,6 +1,6 @@
 import { type LoadBalancer, Protocol, RetryCondition } from '@ambit/proto/waypoint';
 import { describe, expect, it } from 'vitest';
-import { MAX_DIRECT_RESPONSE_BYTES } from '../limits.ts';
+import { MAX_DIRECT_RESPONSE_BYTES, MAX_MIRRORS } from '../limits.ts';
 import {
   CART,
   cartService,
@@ -19,6 +19,7 @@ const FULL: ServiceInit = cartService({
   requiredFeatures: [
     'consumer-routes',
     'http-routes',
+    'mirrors',
     'retries',
     'source-matches',
     'subsets',
@@ -49,8 +50,12 @@ const FULL: ServiceInit = cartService({
             case: 'forward',
             value: {
               destinations: [
-                { cluster: V1, weight: 90 },
+                { cluster: V1, weight: 90, mirrors: [{ cluster: V2, perMillion: 1 }] },
                 { cluster: '', weight: 10 },
+              ],
+              mirrors: [
+                { cluster: V2, perMillion: 1_000_000 },
+                { cluster: '', perMillion: 500_000 },
               ],
               timeoutMs: 1_500,
               retry: {
@@ -104,12 +109,12 @@ describe('a resource', () => {
   });
 
   it('that asks for features unknown here is refused, by their names', () => {
-    const bytes = encode(cartService({ requiredFeatures: ['http-routes', 'jwt', 'mirrors'] }));
+    const bytes = encode(cartService({ requiredFeatures: ['http-routes', 'jwt', 'wasm'] }));
     expect(() => readServedService(bytes)).toThrow(
       expect.objectContaining({
         code: 'AMBIT_WAYPOINT_FEATURE',
         message: expect.stringMatching(
-          new RegExp(`^resource shop/waypoint/shop/${CART}: required_features: .* jwt, mirrors;`),
+          new RegExp(`^resource shop/waypoint/shop/${CART}: required_features: .* jwt, wasm;`),
         ) as string,
       }),
     );
@@ -210,6 +215,33 @@ describe('a resource is refused when', () => {
         ],
       }),
       'ports[0].routes[0].forward.destinations: the weights add up to 4294967296',
+    ],
+    [
+      'a mirror is an unknown cluster',
+      withForward({ mirrors: [{ cluster: 'nowhere' }] }),
+      'ports[0].routes[0].forward.mirrors[0].cluster: nowhere is not among the clusters',
+    ],
+    [
+      'a mirror of a destination is an unknown cluster',
+      withForward({ destinations: [{ cluster: V1, mirrors: [{ cluster: 'nowhere' }] }] }),
+      'ports[0].routes[0].forward.destinations[0].mirrors[0].cluster: nowhere is not among the clusters',
+    ],
+    [
+      'a mirror gets more than everything',
+      withForward({ mirrors: [{ cluster: V1, perMillion: 1_000_001 }] }),
+      'ports[0].routes[0].forward.mirrors[0].per_million: 1000001 is more than a million',
+    ],
+    [
+      'a route has too many mirrors',
+      withForward({ mirrors: Array.from({ length: MAX_MIRRORS + 1 }, () => ({ cluster: V1, perMillion: 1 })) }),
+      `ports[0].routes[0].forward.mirrors: are ${MAX_MIRRORS + 1}, more than ${MAX_MIRRORS}`,
+    ],
+    [
+      'connections have mirrors',
+      cartService({
+        ports: [{ port: 1, protocol: Protocol.TCP, tcpDestinations: [{ cluster: V1, mirrors: [{ cluster: V2 }] }] }],
+      }),
+      'ports[0].tcp_destinations[0]: changes or copies requests',
     ],
     ['an answer has no final status', direct(101), 'ports[0].routes[0].direct_response.status: 101 is not'],
     ['an answer has no status', direct(600), 'ports[0].routes[0].direct_response.status: 600 is not'],

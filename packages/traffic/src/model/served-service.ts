@@ -64,6 +64,7 @@ export type RouteAction =
       /** Null: nothing is tried again. */
       readonly retry: RetryPolicy | null;
       readonly rewrite: Rewrite | null;
+      readonly mirrors: readonly Mirror[];
     }
   | {
       readonly kind: 'direct-response';
@@ -120,6 +121,16 @@ export interface WeightedDestination {
   readonly rewrite: Rewrite | null;
   /** Its share is answered with it; `cluster` is empty then. */
   readonly redirect: Redirect | null;
+  /** Beside those of the route. Empty for connections. */
+  readonly mirrors: readonly Mirror[];
+}
+
+/** A copy of the request for which nobody waits and whose answer nobody sees. */
+export interface Mirror {
+  /** `Cluster.name`; empty when the backend does not exist or may not be used: nothing is sent. */
+  readonly cluster: string;
+  /** How many requests of a million. */
+  readonly perMillion: number;
 }
 
 export type RetryCondition =

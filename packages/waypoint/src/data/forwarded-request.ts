@@ -23,8 +23,8 @@ import type { DataThreadContext } from './context.ts';
 import type { MessageBody } from './message-body.ts';
 import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
-import type { UpstreamVersion } from './upstream-endpoint.ts';
-import type { UpstreamCluster } from './upstreams.ts';
+import { upstreamVersion } from './upstream-endpoint.ts';
+import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
 /** Who lets a request be forwarded. One of the three is called, once, unless it gives up itself. */
 export interface Forwarder {
@@ -199,7 +199,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       // The endpoint closed an idle connection just when the request went out on it.
       this.#freshTried = true;
       this.#parts.body?.rewind();
-      this.#begin(new Attempt(this, attempt.chosen, this.#version()), true);
+      this.#begin(attempt.chosen, true);
       return;
     }
     this.#failed(outcome);
@@ -219,12 +219,13 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     if (attempts.begun > 0) this.#parts.body?.rewind();
     attempts.begin(chosen.slot.uid);
     this.#parts.record.tried(chosen);
-    this.#begin(new Attempt(this, chosen, this.#version()), false);
+    this.#begin(chosen, false);
   }
 
-  #begin(attempt: Attempt, fresh: boolean): void {
+  #begin(chosen: ChosenEndpoint, fresh: boolean): void {
+    const { thread, cluster, action, exchange } = this.#parts;
+    const attempt = new Attempt(this, chosen, upstreamVersion(cluster.compiled, exchange.version));
     this.#attempt = attempt;
-    const { thread, cluster, action } = this.#parts;
     const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) {
       this.#tryTimer?.cancel();
@@ -270,11 +271,6 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       this.#attempt?.abandon();
       this.#failed(REQUEST_TIMED_OUT);
     });
-  }
-
-  #version(): UpstreamVersion {
-    const { cluster, exchange } = this.#parts;
-    return cluster.compiled.model.protocol === 'http2' || exchange.version === 'HTTP/2' ? 'HTTP/2' : 'HTTP/1.1';
   }
 
   /** RFC 9110 9.2.2: a client may repeat an idempotent request by itself when the connection went away under it. */

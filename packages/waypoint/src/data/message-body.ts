@@ -9,6 +9,9 @@ interface Chunk {
   end: number;
 }
 
+/** Who is told when content has left. */
+export type ContentSource = Pick<HttpExchange, 'release'>;
+
 /**
  * Content on its way from one exchange to another. What the receiver takes at once is not copied; the rest waits here, and
  * counts against the sender's window until it has left. With `keep` everything stays, up to a limit, so that it can be sent
@@ -25,7 +28,7 @@ export class MessageBody {
   /** The present receiver has everything, the end too. */
   complete = false;
   readonly #buffers: BufferPool;
-  readonly #from: HttpExchange;
+  readonly #from: ContentSource;
   /** Octets that are kept at most; 0: none. */
   #keep: number;
   /** Chunks are full but for the last; the first begins at `#base` of the content. */
@@ -33,7 +36,7 @@ export class MessageBody {
   #base = 0;
   #released = 0;
 
-  constructor(buffers: BufferPool, from: HttpExchange, keep: number) {
+  constructor(buffers: BufferPool, from: ContentSource, keep: number) {
     this.#buffers = buffers;
     this.#from = from;
     this.#keep = keep;
@@ -89,6 +92,11 @@ export class MessageBody {
     this.complete = true;
     if (this.trailers === undefined) to.endStream();
     else to.sendTrailers(this.trailers);
+  }
+
+  /** Everything that came, as long as none of it was dropped. */
+  eachChunk(take: (bytes: Buffer, start: number, end: number) => void): void {
+    for (const { memory, end } of this.#chunks) take(memory.bytes, 0, end);
   }
 
   /** Begins anew for another receiver. Only while `replayable`. */

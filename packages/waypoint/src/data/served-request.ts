@@ -2,7 +2,7 @@ import type { ExchangeReceiver, ExchangeReset, ServerExchange } from '@ambit/htt
 import { ErrorCode } from '@ambit/http/h2/frames';
 import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { CompiledAction, CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
+import type { CompiledAction, CompiledMirror, CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
 import { drawDestination } from '@ambit/traffic/destination';
 import {
   CLUSTER_NOT_FOUND,
@@ -16,11 +16,12 @@ import {
 import { findRoute } from '@ambit/traffic/match/find-route';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
-import { REPLAY_BYTES } from '../limits.ts';
+import { MIRROR_TIMEOUT_MS, REPLAY_BYTES } from '../limits.ts';
 import { ClientAnswer } from './client-answer.ts';
 import { ForwardedRequest, type Forwarder } from './forwarded-request.ts';
 import { MessageBody } from './message-body.ts';
 import { requestHead } from './message-heads.ts';
+import { RequestMirrors } from './request-mirrors.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
@@ -40,6 +41,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
   #facts: RequestFacts | undefined;
   #body: MessageBody | undefined;
   #forwarded: ForwardedRequest | undefined;
+  #mirrors: RequestMirrors | undefined;
   #delay: ReactorTimer | undefined;
   #over = false;
 
@@ -87,11 +89,13 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       return;
     }
     body.receive(bytes, start, end, endStream, this.#forwarded?.exchange);
+    this.#mirrors?.receive(bytes, start, end, endStream);
     if (endStream) this.#forwarded?.requestReceived();
   }
 
   onTrailers(fields: FieldList): void {
     this.#body?.endWith(fields, this.#forwarded?.exchange);
+    this.#mirrors?.endWith(fields);
     this.#forwarded?.requestReceived();
   }
 
@@ -199,6 +203,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     });
     route.requestHeaders?.apply(head);
     destination.requestHeaders?.apply(head);
+    if (destination.mirrors.length > 0) this.#mirror(destination.mirrors, head, live, action.timeoutMs);
     this.#forwarded = new ForwardedRequest(this, {
       thread,
       record: this.#record,
@@ -213,6 +218,17 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#forwarded.begin();
   }
 
+  /** Before the first try, which may drop content that it has sent. */
+  #mirror(mirrors: readonly CompiledMirror[], head: FieldList, live: LiveService, timeoutMs: number): void {
+    const original = {
+      head,
+      headOnly: this.#headOnly,
+      version: this.#down.version,
+      timeoutMs: timeoutMs > 0 ? timeoutMs : MIRROR_TIMEOUT_MS,
+    };
+    this.#mirrors = RequestMirrors.begin(this.#connection.thread, mirrors, live, original, this.#body);
+  }
+
   #end(flags: ResponseFlags | undefined, details: string | undefined): void {
     if (this.#over) return;
     this.#over = true;
@@ -220,6 +236,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#forwarded?.end();
     this.#body?.clear();
     this.#toClient.clear();
+    this.#mirrors?.requestOver();
     this.#record.end(flags, details);
     this.#connection.onRequestOver();
   }

@@ -2,10 +2,12 @@ import type { TunnelObserver } from '@ambit/hbone/observer';
 import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import { CONNECTION_REFUSALS } from '@ambit/telemetry/families';
 import { Metrics } from '@ambit/telemetry/metrics';
+import { MIRRORED_REQUESTS } from '@ambit/telemetry/request-families';
 import { RequestMetrics } from '@ambit/telemetry/request-metrics';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
+import type { MirrorResult } from './mirror-result.ts';
 
 /** What one data thread counts. */
 export class ThreadMetrics {
@@ -27,6 +29,11 @@ export class ThreadMetrics {
   /** A tunnel, or an opaque connection in one, that was refused. */
   refused(reason: string): void {
     this.#metrics.number(CONNECTION_REFUSALS, 'waypoint', reason).value += 1;
+  }
+
+  /** A copy of a request to a cluster is over. */
+  mirrored(cluster: string, result: MirrorResult): void {
+    this.#metrics.number(MIRRORED_REQUESTS, cluster, result).value += 1;
   }
 
   workloadRemoved(uid: string): void {

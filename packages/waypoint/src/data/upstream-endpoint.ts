@@ -1,13 +1,19 @@
 import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
-import type { ClientConnection } from '@ambit/http/exchange';
+import type { ClientConnection, HttpVersion } from '@ambit/http/exchange';
 import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { IDLE_CONNECTIONS_PER_ENDPOINT, WAITING_REQUESTS_PER_ENDPOINT } from '../limits.ts';
 import type { Dialler } from './dialler.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 
 export type UpstreamVersion = 'HTTP/1.1' | 'HTTP/2';
+
+/** What is spoken to the endpoints of a cluster with a request that came in this version. */
+export function upstreamVersion({ model }: CompiledCluster, came: HttpVersion): UpstreamVersion {
+  return model.protocol === 'http2' || came === 'HTTP/2' ? 'HTTP/2' : 'HTTP/1.1';
+}
 
 /** Who wants to send a request. Exactly one of the two is called, once, unless `withdraw` came first. */
 export interface ConnectionSeeker {

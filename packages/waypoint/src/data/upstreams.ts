@@ -11,6 +11,7 @@ import { ClusterEndpoints } from '@ambit/traffic/load-balancing/cluster-endpoint
 import type { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
 import { RetryBudget } from '@ambit/traffic/retry/retry-budget';
 import type { Dialler } from './dialler.ts';
+import { MirrorBudget } from './mirror-budget.ts';
 import { UpstreamEndpoint } from './upstream-endpoint.ts';
 
 /** An endpoint drawn for one try. */
@@ -20,11 +21,13 @@ export interface ChosenEndpoint {
   readonly upstream: UpstreamEndpoint;
 }
 
-/** A cluster on this data thread: its endpoints, how they are balanced, and what its retries may cost. */
+/** A cluster on this data thread: its endpoints, how they are balanced, and what its retries and copies may cost. */
 export class UpstreamCluster {
   readonly compiled: CompiledCluster;
   readonly endpoints: ClusterEndpoints;
   readonly budget: RetryBudget;
+  /** What copies of requests to it may cost. */
+  readonly mirrors: MirrorBudget;
   readonly #upstreams: Upstreams;
   readonly #serviceKey: string;
 
@@ -33,6 +36,7 @@ export class UpstreamCluster {
     this.compiled = compiled;
     this.endpoints = new ClusterEndpoints(compiled, previous?.endpoints);
     this.budget = previous?.budget ?? new RetryBudget();
+    this.mirrors = previous?.mirrors ?? new MirrorBudget();
     this.#upstreams = upstreams;
     this.#serviceKey = `${compiled.model.namespace}/${compiled.model.hostname}`;
   }
