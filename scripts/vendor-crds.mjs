@@ -15,7 +15,7 @@ const SOURCES = [
   {
     folder: 'gateway-api',
     module: 'sigs.k8s.io/gateway-api',
-    version: 'v1.6.3',
+    version: 'v1.7.0',
     files: 'config/crd/standard/gateway.networking.k8s.io_*.yaml',
     about: 'standard channel',
   },
@@ -40,7 +40,11 @@ function definitions(text) {
 
 const rows = [];
 for (const { folder, module, version, files, about } of SOURCES) {
-  const answer = execFileSync('go', ['mod', 'download', '-json', `${module}@${version}`], { cwd: tmpdir() });
+  const answer = execFileSync('go', ['mod', 'download', '-json', `${module}@${version}`], {
+    cwd: tmpdir(),
+    // A module may ask for a newer Go than is installed; it is fetched as a module then.
+    env: { ...process.env, GOTOOLCHAIN: 'auto' },
+  });
   const { Dir: directory, Sum: sum } = JSON.parse(answer.toString());
   const target = join(CRDS, folder);
   rmSync(target, { recursive: true, force: true });

@@ -34,7 +34,7 @@ describe('a Service with a waypoint', () => {
     await needMesh(bench.cluster);
     const labels = { 'istio.io/dataplane-mode': 'ambient' };
     const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-    // The other route of that manifest is tried again by a field that the standard channel of the Gateway API lacks.
+    // The other route of that manifest is for a Service that only the bed of one machine has.
     const [route = {}] = objectsOf(weightedRoute(USUAL_WEIGHTS));
     const server = { namespace: NAMESPACE, name: 'server', command: checkCommand('server') };
     await bench.apply([
