@@ -8,7 +8,18 @@ import { delimiter, dirname, join } from 'node:path';
 import { foreground } from './foreground.mjs';
 import { ROOT, findRuntime } from './runtime.mjs';
 
-const COMMANDS = ['start', 'test', 'test-cluster', 'check', 'bench', 'build', 'cluster', 'generate', 'images'];
+const COMMANDS = [
+  'start',
+  'test',
+  'test-cluster',
+  'conformance',
+  'check',
+  'bench',
+  'build',
+  'cluster',
+  'generate',
+  'images',
+];
 
 /** True when node_modules is absent or was made from an older lock file. */
 function installIsStale() {

@@ -29,6 +29,11 @@ export async function uninstallMesh(cluster: Cluster): Promise<string> {
   return `${stdout}${stderr}`;
 }
 
+/** Takes the mesh away, of any cluster. */
+export async function removeMesh(cluster: Cluster): Promise<void> {
+  await cluster.helm(['uninstall', RELEASE, '-n', MESH_NAMESPACE, '--wait', '--timeout', '110s']);
+}
+
 /** Whether the release is there. */
 export async function isMeshInstalled(cluster: Cluster): Promise<boolean> {
   const releases = JSON.parse(await cluster.helm(['list', '-n', MESH_NAMESPACE, '-o', 'json'])) as { name: string }[];

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Bench, Part, Tool } from './part.ts';
 
 export interface GoBuild {
+  /** Default a program; `tests` makes one of the tests of a package, which `go test` would run. */
+  readonly of?: 'program' | 'tests';
   /** Import paths, or `.` for the sources themselves. */
   readonly packages: readonly string[];
   /** File or, with a `/` at its end, folder in the part. */
@@ -23,7 +25,7 @@ export async function goBuild(bench: Bench, build: GoBuild): Promise<void> {
   const tags = build.tags === undefined ? [] : ['-tags', build.tags.join(',')];
   const argv = [
     'go',
-    'build',
+    ...(build.of === 'tests' ? ['test', '-c'] : ['build']),
     '-trimpath',
     ...tags,
     '-ldflags',

@@ -7,10 +7,7 @@ import { runc } from './runc.ts';
 
 const helm: Part = goPart('helm', 'helm', [{ packages: ['helm.sh/helm/v4/cmd/helm'], to: 'helm' }]);
 
-/**
- * Everything a cluster is made of, the longest build first. A further program for tests, such as the Gateway API's
- * conformance suite, is one more folder below e2e/cluster-build and one more row here.
- */
+/** Everything a cluster is made of, the longest build first. What single tests need beside it is theirs, like conformance/parts.ts. */
 export const PARTS: readonly Part[] = [
   hyperkube,
   containerd,

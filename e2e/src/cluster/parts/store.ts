@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError, messageOf } from '@ambit/core/errors';
@@ -37,9 +37,15 @@ function folderOf(part: Part): string {
   const digest = createHash('sha256').update(JSON.stringify([part.recipe, process.arch]));
   if (part.sources !== undefined) {
     const root = join(SOURCES, part.sources);
-    for (const file of readdirSync(root).sort()) digest.update(`\0${file}\0`).update(readFileSync(join(root, file)));
+    for (const file of filesBelow(root)) digest.update(`\0${file}\0`).update(readFileSync(join(root, file)));
   }
   return `${part.name}-${digest.digest('hex').slice(0, 16)}`;
+}
+
+/** Paths relative to a folder, in an order that is always the same. */
+function filesBelow(root: string): string[] {
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return entries.map((entry) => relative(root, join(entry.parentPath, entry.name))).sort();
 }
 
 /**
