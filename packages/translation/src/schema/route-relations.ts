@@ -94,6 +94,7 @@ function checkParents(parents: readonly ParentReference[], report: ReportAt): vo
 
 function checkRules(
   rules: readonly {
+    readonly name?: string;
     readonly matches?: readonly unknown[];
     readonly filters?: readonly RouteFilter[];
     readonly backendRefs?: readonly BackendReference[];
@@ -102,8 +103,11 @@ function checkRules(
 ): void {
   const total = rules.reduce((sum, { matches = [] }) => sum + matches.length, 0);
   if (total > MAX_MATCHES) report(['spec', 'rules'], `${total} matches are more than the ${MAX_MATCHES} allowed`);
-  rules.forEach(({ filters = [], backendRefs = [] }, index) => {
+  const names = new Set<string>();
+  rules.forEach(({ name, filters = [], backendRefs = [] }, index) => {
     const path = ['spec', 'rules', index];
+    if (name !== undefined && names.has(name)) report([...path, 'name'], `another rule is called ${name} too`);
+    if (name !== undefined) names.add(name);
     checkFilters(filters, [...path, 'filters'], report);
     if (backendRefs.length > 0 && filters.some(({ type }) => type === 'RequestRedirect')) {
       report([...path, 'backendRefs'], 'must not stand beside the filter RequestRedirect');

@@ -70,7 +70,8 @@ function retryOf({ retry, timeouts }: HttpRouteRule): RetryPolicyInit {
   const perTry = durationOf(timeouts?.backendRequest);
   const perTryTimeout = perTry === 0 ? {} : { perTryTimeoutMs: perTry };
   if (retry === undefined) return { ...DEFAULT_RETRY, ...perTryTimeout };
-  const { attempts = 2, codes = [], backoff } = retry;
+  // The default of the CustomResourceDefinition.
+  const { attempts = 1, codes = [], backoff } = retry;
   return {
     retries: attempts,
     conditions: [...DEFAULT_RETRY_CONDITIONS],
