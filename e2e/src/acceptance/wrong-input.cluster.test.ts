@@ -33,7 +33,7 @@ function object(apiVersion: string, kind: string, name: string, spec: object): W
   return { apiVersion, kind, metadata: { name, namespace: NAMESPACE }, spec };
 }
 
-const mirror = { type: 'RequestMirror', requestMirror: { backendRef: { name: 'backend-v1', port: 8080 } } };
+const extension = { type: 'ExtensionRef', extensionRef: { group: 'example.com', kind: 'Filter', name: 'f' } };
 const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: 8080 }];
 const toBackend = [{ name: 'backend-v1', port: 8080 }];
 
@@ -79,11 +79,11 @@ const NAMED: readonly (readonly [string, Written, string, RegExp])[] = [
   [
     'an HTTPRoute with a filter that waypoints do not know',
     object(GATEWAY, 'HTTPRoute', 'wrong-filter', {
-      parentRefs,
-      rules: [{ filters: [mirror], backendRefs: toBackend }],
+      parentRefs: [{ ...parentRefs[0], name: 'other' }],
+      rules: [{ filters: [extension], backendRefs: toBackend }],
     }),
     'Accepted',
-    /spec\.rules\[0\]\.filters\[0\] \(RequestMirror\): not honoured/,
+    /spec\.rules\[0\]\.filters\[0\] \(ExtensionRef\): not honoured/,
   ],
   [
     'an HTTPRoute to a Service that does not exist',

@@ -25,6 +25,8 @@ const KINDS = ['GRPCRoute', 'HTTPRoute', 'TLSRoute', 'TCPRoute'] as const;
 export class AttachedRoutes {
   /** By port, then by whom they are for. */
   readonly #attached = new Map<string, Map<string, Attachment[]>>();
+  /** What was asked for already. */
+  readonly #winners = new Map<string, readonly Attachment[]>();
   readonly #limit = new ConsumerLimit();
 
   constructor(
@@ -43,11 +45,12 @@ export class AttachedRoutes {
 
   /** Those that have a port, for everybody or for the clients of a namespace; several are of one kind, the oldest first. */
   winnersAt(service: Service, port: ServicePort, clients: string): readonly Attachment[] {
-    const attached = this.#attached.get(portKey(service, port))?.get(clients) ?? [];
-    const kind = KINDS.find((candidate) => attached.some(({ route }) => route.kind === candidate));
-    const winners = attached.filter(({ route }) => route.kind === kind);
-    // Connections have nothing by which several routes could share them.
-    return kind === 'TCPRoute' || kind === 'TLSRoute' ? winners.slice(0, 1) : winners;
+    const key = `${portKey(service, port)} ${clients}`;
+    const known = this.#winners.get(key);
+    if (known !== undefined) return known;
+    const winners = winnersOf(this.#attached.get(portKey(service, port))?.get(clients) ?? []);
+    this.#winners.set(key, winners);
+    return winners;
   }
 
   /** The namespaces whose clients have routes of their own at a port, in order. */
@@ -72,6 +75,13 @@ export class AttachedRoutes {
       else known.push(attachment);
     }
   }
+}
+
+function winnersOf(attached: readonly Attachment[]): readonly Attachment[] {
+  const kind = KINDS.find((candidate) => attached.some(({ route }) => route.kind === candidate));
+  const winners = attached.filter(({ route }) => route.kind === kind);
+  // Connections have nothing by which several routes could share them.
+  return kind === 'TCPRoute' || kind === 'TLSRoute' ? winners.slice(0, 1) : winners;
 }
 
 /** Whom a route is for at a Service. */
