@@ -113,7 +113,8 @@ async function metrics() {
   for (const [, name] of source('packages/istiod-lite/src/serve/counters.ts').matchAll(/^ {2}(\w+): \{\n {4}help:/gm)) {
     found.set(`istiod-lite ${name}`, 'histogram');
   }
-  for (const [, name] of source('packages/istiod-lite/src/main.ts').matchAll(/gauge\(\{\s*name: '(\w+)'/g)) {
+  const controller = globSync('packages/istiod-lite/src/**/*.ts', { cwd: ROOT }).map(source).join('\n');
+  for (const [, name] of controller.matchAll(/gauge\(\{\s*name: '(\w+)'/g)) {
     found.set(`istiod-lite ${name}`, 'gauge');
   }
   return found;

@@ -29,7 +29,10 @@ describe('rights', () => {
     expect(all.filter((right) => right.includes('/secrets'))).toEqual([]);
     expect(own.filter((right) => right.includes('/secrets'))).toEqual([
       'create /secrets',
-      'get /secrets of istio-ca-secret, cacerts',
+      'delete /secrets of ambit-ca-handover',
+      'get /secrets of ambit-ca-handover, cacerts, istio-ca-secret',
+      'patch /secrets of ambit-ca-handover',
+      'update /secrets of istio-ca-secret',
     ]);
   });
 

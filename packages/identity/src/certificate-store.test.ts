@@ -331,6 +331,26 @@ describe('CertificateStore', () => {
     expect(scene.calls).toEqual(['payment', 'orders', 'payment']);
   });
 
+  it('learns of a root that is published before it hears of it from the CA, and asks once', async () => {
+    const scene = new Scene();
+    scene.store.warm(PAYMENT);
+    scene.store.warm(account('orders'));
+    await scene.advance(0);
+    scene.store.expectRoot(`\n${firstRoot.rootPem}`);
+    await scene.advance(MINUTE_MS);
+    expect(scene.calls).toHaveLength(2);
+    scene.alter = (issued) => ({
+      ...issued,
+      chainPem: [...issued.chainPem.slice(0, -1), secondRoot.rootPem + firstRoot.rootPem],
+    });
+    scene.store.expectRoot(secondRoot.rootPem);
+    await scene.advance(MINUTE_MS);
+    expect(scene.calls.sort()).toEqual(['orders', 'orders', 'payment', 'payment']);
+    scene.store.expectRoot(secondRoot.rootPem);
+    await scene.advance(MINUTE_MS);
+    expect(scene.calls).toHaveLength(4);
+  });
+
   it('does not chase two CA replicas that give different roots in turn', async () => {
     const scene = new Scene();
     for (const name of ['a', 'b', 'c']) scene.store.warm(account(name));

@@ -169,6 +169,12 @@ export class CertificateStore implements Drainable {
     return { certificates: used, dropped: decoded.dropped };
   }
 
+  /** The mesh trusts this root: identities that came without it are renewed soon, and learn of it thereby. */
+  expectRoot(rootPem: string): void {
+    const expected = certificateText(rootPem);
+    this.#renewSoon((rootsPem) => !certificateText(rootsPem).includes(expected));
+  }
+
   /** Nothing here is worth waiting for: the same as `destroy`. */
   close(): Promise<void> {
     this.destroy();
@@ -324,9 +330,12 @@ export class CertificateStore implements Drainable {
     if (this.#knownRoots.has(certificate.rootsPem)) return;
     const others = this.#knownRoots.size > 0;
     this.#knownRoots.add(certificate.rootsPem);
-    if (!others) return;
+    if (others) this.#renewSoon((rootsPem) => rootsPem !== certificate.rootsPem);
+  }
+
+  #renewSoon(needed: (rootsPem: string) => boolean): void {
     for (const entry of this.#entries.values()) {
-      if (entry.state.phase !== 'available' || entry.state.certificate.rootsPem === certificate.rootsPem) continue;
+      if (entry.state.phase !== 'available' || !needed(entry.state.certificate.rootsPem)) continue;
       entry.renewAt = Math.min(entry.renewAt, this.#clock.now() + this.#random() * ROOT_CHANGE_SPREAD_MS);
       this.#arm(entry);
     }
@@ -360,6 +369,11 @@ export class CertificateStore implements Drainable {
     this.#onEvent({ kind: 'expired', identity: entry.identity, notAfter: certificate.notAfter });
     this.#enqueue(entry, 'warmup');
   }
+}
+
+/** PEM as one line, however it was wrapped. */
+function certificateText(pem: string): string {
+  return pem.replace(/\s/g, '');
 }
 
 function forgotten(identity: SpiffeId): AmbitError {

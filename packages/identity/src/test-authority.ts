@@ -80,6 +80,11 @@ export class TestAuthority {
     return new TestAuthority(certificate, keys);
   }
 
+  /** The authority's own key, PKCS#8. */
+  keyPem(): Promise<string> {
+    return privateKeyPem(this.#keys.privateKey);
+  }
+
   /** A new authority whose certificate this one signs. */
   async intermediate(options: TestAuthorityOptions = {}): Promise<TestAuthority> {
     const keys = await newKeys();

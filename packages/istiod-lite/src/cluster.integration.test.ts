@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '@ambit/core/clock';
 import type { SpiffeId } from '@ambit/core/spiffe';
 import { CaClient } from '@ambit/identity/ca-client';
+import { TestAuthority } from '@ambit/identity/test-authority';
 import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
 import { ADDRESS_TYPE_URL } from '@ambit/proto/workload';
 import { DeltaClient } from '@ambit/xds/delta-client';
@@ -180,6 +181,58 @@ describe('on Kubernetes', () => {
       return JSON.stringify(status?.conditions ?? []).includes('spec.ruls: unknown field') ? true : undefined;
     }, 'its condition');
   });
+
+  it('puts another authority in force without a restart, and refuses one that cannot be used', async () => {
+    const base64 = (text: string): string => Buffer.from(text).toString('base64');
+    const plugIn = (authority: TestAuthority, key: string): void => {
+      kubernetes.put('/api/v1/secrets', {
+        metadata: { name: 'cacerts', namespace: 'istio-system' },
+        data: {
+          'ca-cert.pem': base64(authority.certificatePem),
+          'ca-key.pem': base64(key),
+          'cert-chain.pem': base64(authority.intermediatePems.join('')),
+          'root-cert.pem': base64(authority.rootPem),
+        },
+      });
+    };
+    const notAfter = new Date(Date.now() + 1_000 * 3_600_000);
+    const root = await TestAuthority.create({ name: 'first root', notAfter });
+    const one = await root.intermediate({ name: 'one', notAfter });
+    const two = await root.intermediate({ name: 'two', notAfter });
+    const other = await TestAuthority.create({ name: 'second root', notAfter });
+    plugIn(one, await one.keyPem());
+    await controller.start();
+    const before = await roots();
+    expect(before).toBe(root.rootPem);
+
+    plugIn(other, await one.keyPem());
+    expect(await controller.logged('is not taken')).toMatchObject({ code: 'AMBIT_CA_FILES', level: 'error' });
+    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_refused 1$/m);
+    expect(await certificate(GOOD)).toBe('issued');
+
+    plugIn(two, await two.keyPem());
+    await controller.logged('another authority signs from now on');
+    expect(await roots()).toBe(before);
+    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_refused 0$/m);
+
+    plugIn(other, await other.keyPem());
+    await controller.logged('a new root is trusted from now on');
+    const both = await eventually(() => {
+      const text = kubernetes.get('/api/v1/configmaps', 'shop/istio-ca-root-cert')?.['data'] as Record<string, string>;
+      return text['root-cert.pem'] === before ? undefined : text['root-cert.pem'];
+    }, 'both roots');
+    expect(both).toBe(other.rootPem + root.rootPem);
+    expect(await certificate(GOOD)).toBe('issued');
+    const handover = '/api/v1/secrets';
+    await eventually(() => kubernetes.get(handover, 'istio-system/ambit-ca-handover'), 'the handover');
+
+    // The next controller goes on where this one was.
+    await controller.stop();
+    await controller.start();
+    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_roots 2$/m);
+    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_handover_timestamp [1-9]/m);
+    expect(await certificate(GOOD)).toBe('issued');
+  }, 90_000);
 
   it('gives up its Lease when it stops', async () => {
     await controller.start();

@@ -28,6 +28,24 @@ export const SERVER_RENEWAL_GAP_MS = 10_000;
 /** Certificates from a plugged-in CA's own to its root; real ones have two or three. */
 export const MAX_CHAIN_CERTIFICATES = 8;
 
+/** How often it is looked whether another authority was plugged in, milliseconds. */
+export const AUTHORITY_LOOK_MS = 10_000;
+
+/**
+ * The part of the longest lifetime of workloads' certificates for which a new root is trusted everywhere before anything is
+ * signed under it: proxies renew, and learn of it, at half of that lifetime at the latest.
+ */
+export const HANDOVER_PART = 0.6;
+
+/** Longest sleep until the next step of a handover, milliseconds: wall clocks are set meanwhile. */
+export const HANDOVER_LOOK_MS = 3_600_000;
+
+/** How often it is looked whether the self-signed root has to be renewed, milliseconds (an hour, as in Istio). */
+export const ROOT_CHECK_MS = 3_600_000;
+
+/** It is renewed when no more than this part of its lifetime is left (as in Istio). */
+export const ROOT_RENEWAL_PART = 0.2;
+
 /** How long a request waits for its pod to become known, milliseconds: a proxy often hears of a pod before the controller does. */
 export const POD_WAIT_MS = 2_000;
 

@@ -113,6 +113,12 @@ async function run(options: Options): Promise<void> {
     }),
   );
   await platform.publishRoots(authority);
+  authority.onChange = ({ signing }) => {
+    if (signing) certificate.renew();
+    platform.publishRoots(authority).catch((error: unknown) => {
+      log.error({ reason: messageOf(error) }, 'the roots cannot be published');
+    });
+  };
 
   // Discovery: sends what changed to whom it lets in.
   const access = new DiscoveryAccess({ authenticator, pods: mesh, podWait, settings, counters, clock, log });
@@ -144,6 +150,17 @@ async function run(options: Options): Promise<void> {
     name: 'citadel_server_root_cert_expiry_timestamp',
     help: 'When the authority expires, seconds since the epoch.',
     read: () => authority.expiresAt / 1_000,
+  });
+
+  counters.gauge({
+    name: 'ambit_ca_roots',
+    help: 'Roots that the mesh trusts; more than one during a handover, or when several are plugged in.',
+    read: () => authority.rootCount,
+  });
+  counters.gauge({
+    name: 'ambit_ca_handover_timestamp',
+    help: 'When the authority that was plugged in last begins to sign, seconds since the epoch; 0 when it does.',
+    read: () => (authority.handoverAt ?? 0) / 1_000,
   });
 
   // The port that both are on; closed before the discovery streams are, so that no new one comes.

@@ -7,6 +7,7 @@ import { lazySource } from '@ambit/identity/lazy-source';
 import type { ControlPlaneSettings } from './control-plane-settings.ts';
 import { pemSource } from './control-plane-settings.ts';
 import { CERTIFICATE_HEAD_START } from './limits.ts';
+import { RootsWatch } from './roots-watch.ts';
 import type { ThreadCommand } from './thread/messages.ts';
 
 export interface CertificatesOptions {
@@ -35,6 +36,17 @@ export class Certificates {
       source: authority(config),
       onEvent: (event) => this.#onEvent(event),
     });
+  }
+
+  /** Learns of new roots before the next renewal. To be called when a predecessor's certificates were taken over. */
+  watchRoots(): void {
+    const { config, clock, log } = this.#options;
+    const source = pemSource(config.caRootCa);
+    if (!('file' in source)) return;
+    const onRoot = (pem: string): void => {
+      this.store.expectRoot(pem);
+    };
+    new RootsWatch({ file: source.file, clock, log, onRoot }).start();
   }
 
   /** Takes over the certificates of a predecessor. */

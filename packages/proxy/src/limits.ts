@@ -27,3 +27,9 @@ export const DESCRIPTOR_LOG_INTERVAL = 60_000;
 
 /** How often the log says again that faults of the same kind happen in data threads, milliseconds. */
 export const FAULT_LOG_INTERVAL = 1_000;
+
+/** How often a proxy looks whether the mesh trusts another root, milliseconds. */
+export const ROOTS_LOOK = 10_000;
+
+/** How long it waits after that before it asks for certificates, milliseconds: every replica of the CA has noticed by then. */
+export const ROOTS_SETTLE = 15_000;

@@ -1,10 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { systemClock } from '@ambit/core/clock';
 import { createLogger } from '@ambit/core/log';
 import { KubeClient } from '@ambit/kube/client';
 import { sendJson, sendStatus, TestApiServer } from '@ambit/kube/test-api-server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRoot } from './authority.ts';
-import { authorityOfSecrets } from './authority-secret.ts';
+import { authorityNow, authorityOfSecrets, renewSelfSigned } from './authority-secret.ts';
 import type { AuthorityMaterial } from './signing-key.ts';
 
 type Secret = { metadata: { name: string }; type?: string; data: Record<string, string> };
@@ -25,6 +26,7 @@ beforeEach(async () => {
       secrets.set(secret.metadata.name, secret);
       return sendJson(response, secret);
     }
+    if (request.method === 'PUT') secrets.set(name, JSON.parse(body) as Secret);
     const known = secrets.get(name);
     return known === undefined ? sendStatus(response, 404, 'NotFound', 'no such') : sendJson(response, known);
   };
@@ -35,9 +37,14 @@ afterEach(async () => {
   await server.kill();
 });
 
-function open(): Promise<AuthorityMaterial> {
-  const log = createLogger('test', { level: 'silent' });
-  return authorityOfSecrets({ client, namespace: 'mesh', trustDomain: 'cluster.local', clock: systemClock, log });
+const log = createLogger('test', { level: 'silent' });
+
+function parts(): Parameters<typeof renewSelfSigned>[0] {
+  return { client, namespace: 'mesh', trustDomain: 'cluster.local', clock: systemClock, log };
+}
+
+async function open(): Promise<AuthorityMaterial> {
+  return (await authorityOfSecrets(parts())).material;
 }
 
 function put(name: string, data: Record<string, string>): void {
@@ -92,5 +99,42 @@ describe('the authority of a cluster', () => {
       code: 'AMBIT_CA_FILES',
       message: 'Secret mesh/cacerts has no key ca-key.pem and no tls.key',
     });
+  });
+
+  it('is never another one because its Secret is gone', async () => {
+    await open();
+    secrets.delete('istio-ca-secret');
+    await expect(authorityNow(parts(), { pluggedIn: false })).rejects.toMatchObject({
+      code: 'AMBIT_CA_FILES',
+      message: 'Secret mesh/istio-ca-secret, in which the authority stood, is gone',
+    });
+    await open();
+    await expect(authorityNow(parts(), { pluggedIn: true })).rejects.toMatchObject({
+      message: 'Secret mesh/cacerts, in which the authority stood, is gone',
+    });
+  });
+
+  const YEARS = 31_536_000_000;
+  it.each([
+    ['left alone while more than a fifth of its life is left', 7.9, false],
+    ['renewed with its key when less is left', 8.1, true],
+  ])('of its own is %s', async (_name, age, renewed) => {
+    const made = await createRoot('cluster.local', Date.now() - age * YEARS);
+    put('istio-ca-secret', { 'ca-cert.pem': made.certificatePem, 'ca-key.pem': made.privateKeyPem });
+    await renewSelfSigned(parts());
+    const now = await open();
+    expect(now.privateKeyPem).toBe(made.privateKeyPem);
+    expect(now.rootsPem !== made.rootsPem).toBe(renewed);
+    const life = new X509Certificate(now.rootsPem).validToDate.getTime() - Date.now();
+    expect(life > 9 * YEARS).toBe(renewed);
+  });
+
+  it('of its own is not renewed where another is plugged in', async () => {
+    const made = await createRoot('cluster.local', Date.now() - 9 * YEARS);
+    put('istio-ca-secret', { 'ca-cert.pem': made.certificatePem, 'ca-key.pem': made.privateKeyPem });
+    put('cacerts', { 'ca-cert.pem': 'x' });
+    const before = JSON.stringify([...secrets]);
+    await renewSelfSigned(parts());
+    expect(JSON.stringify([...secrets])).toBe(before);
   });
 });

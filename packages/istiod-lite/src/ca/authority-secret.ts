@@ -1,9 +1,12 @@
+import { X509Certificate } from 'node:crypto';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import { type KubeClient, KubeError } from '@ambit/kube/client';
 import { type KubeObject, SECRETS } from '@ambit/kube/resource';
-import { createRoot } from './authority.ts';
+import { ROOT_RENEWAL_PART } from '../limits.ts';
+import { createRoot, renewRoot } from './authority.ts';
+import type { FoundAuthority } from './authority-watch.ts';
 import type { AuthorityMaterial } from './signing-key.ts';
 
 /** A Secret, as far as it is used. */
@@ -25,19 +28,25 @@ export interface AuthoritySecretParts {
   readonly log: Logger;
 }
 
+/** The annotation of Secret `cacerts` by which no handover is made: the old root is trusted no more, whatever that breaks. */
+const AT_ONCE = 'ambit.io/ca-handover';
+
+/** Where an authority was found. */
+export interface AuthoritySecret extends FoundAuthority {
+  readonly pluggedIn: boolean;
+}
+
 /**
  * The authority of a cluster: plugged in by Secret `cacerts`, else the self-signed one of `istio-ca-secret`, which is made
  * when it is not there. Of replicas that start together one makes it and the others take what that made. Throws
  * `AMBIT_CA_FILES` for a Secret without what it needs, and what the API server says.
  */
-export async function authorityOfSecrets(parts: AuthoritySecretParts): Promise<AuthorityMaterial> {
-  const pluggedIn = await secretNamed(PLUGGED_IN, parts);
-  if (pluggedIn !== undefined) {
-    parts.log.info({ secret: `${parts.namespace}/${PLUGGED_IN}` }, 'the authority is plugged in');
-    return materialOf(pluggedIn);
+export async function authorityOfSecrets(parts: AuthoritySecretParts): Promise<AuthoritySecret> {
+  const found = await findAuthority(parts);
+  if (found !== undefined) {
+    if (found.pluggedIn) parts.log.info({ secret: `${parts.namespace}/${PLUGGED_IN}` }, 'the authority is plugged in');
+    return found;
   }
-  const known = await secretNamed(SELF_SIGNED, parts);
-  if (known !== undefined) return materialOf(known);
   const material = await createRoot(parts.trustDomain, parts.clock.wallTime());
   try {
     await parts.client.create<Secret>(SECRETS, secretOf(material, parts.namespace));
@@ -45,10 +54,55 @@ export async function authorityOfSecrets(parts: AuthoritySecretParts): Promise<A
     if (!(error instanceof KubeError && error.code === 'AMBIT_KUBE_CONFLICT')) throw error;
     const made = await secretNamed(SELF_SIGNED, parts);
     if (made === undefined) throw error;
-    return materialOf(made);
+    return foundIn(made);
   }
   parts.log.info({ secret: `${parts.namespace}/${SELF_SIGNED}` }, 'a new self-signed root is made');
-  return material;
+  return { material, atOnce: false, pluggedIn: false };
+}
+
+/** The authority that stands in the Secrets now; `AMBIT_CA_FILES` when the one that `before` was found in is gone. */
+export async function authorityNow(
+  parts: AuthoritySecretParts,
+  before: { readonly pluggedIn: boolean },
+): Promise<AuthoritySecret> {
+  const found = await findAuthority(parts);
+  if (found !== undefined && (found.pluggedIn || !before.pluggedIn)) return found;
+  const name = `${parts.namespace}/${before.pluggedIn ? PLUGGED_IN : SELF_SIGNED}`;
+  throw new AmbitError('AMBIT_CA_FILES', `Secret ${name}, in which the authority stood, is gone`, {
+    source: 'configuration',
+  });
+}
+
+/**
+ * Renews the self-signed root when `ROOT_RENEWAL_PART` of its lifetime is left, with the key that it has, and writes it; every
+ * replica finds it there. Rejects with what the API server says.
+ */
+export async function renewSelfSigned(
+  parts: AuthoritySecretParts & { readonly client: Pick<KubeClient, 'replace'> },
+): Promise<void> {
+  if ((await secretNamed(PLUGGED_IN, parts)) !== undefined) return;
+  const secret = await secretNamed(SELF_SIGNED, parts);
+  if (secret === undefined) return;
+  const material = materialOf(secret);
+  const { validFromDate, validToDate } = new X509Certificate(material.certificatePem);
+  const now = parts.clock.wallTime();
+  const lifetime = validToDate.getTime() - validFromDate.getTime();
+  if (validToDate.getTime() - now > lifetime * ROOT_RENEWAL_PART) return;
+  const renewed = await renewRoot(material, now);
+  const { data } = secretOf(renewed, parts.namespace);
+  // With the version that was read: of two replicas that think they lead one writes.
+  await parts.client.replace<Secret>(SECRETS, { ...secret, data: { ...secret.data, ...data } });
+  parts.log.info({ secret: `${parts.namespace}/${SELF_SIGNED}` }, 'the self-signed root is renewed, with its key');
+}
+
+async function findAuthority(parts: AuthoritySecretParts): Promise<AuthoritySecret | undefined> {
+  const secret = (await secretNamed(PLUGGED_IN, parts)) ?? (await secretNamed(SELF_SIGNED, parts));
+  return secret === undefined ? undefined : foundIn(secret);
+}
+
+function foundIn(secret: Secret): AuthoritySecret {
+  const { name, annotations = {} } = secret.metadata;
+  return { material: materialOf(secret), atOnce: annotations[AT_ONCE] === 'none', pluggedIn: name === PLUGGED_IN };
 }
 
 async function secretNamed(name: string, { client, namespace }: AuthoritySecretParts): Promise<Secret | undefined> {

@@ -43,6 +43,9 @@ export interface IssuedCertificate {
 export class CertificateAuthority {
   /** What relying parties trust, PEM, one or more. */
   readonly rootsPem: string;
+  readonly roots: readonly NodeCertificate[];
+  /** The root that certificates of this authority lead to. */
+  readonly anchor: NodeCertificate;
   /** When the first certificate of the authority's chain or the last root expires, milliseconds since the epoch. */
   readonly expiresAt: number;
   readonly #signing: SigningKey;
@@ -54,7 +57,7 @@ export class CertificateAuthority {
   private constructor(
     signing: SigningKey,
     certificate: X509Certificate,
-    checked: { chain: readonly NodeCertificate[]; roots: readonly NodeCertificate[] },
+    checked: ReturnType<typeof checkAuthority>,
     lifetimes: AuthorityLifetimes,
     clock: Clock,
   ) {
@@ -63,6 +66,8 @@ export class CertificateAuthority {
     this.#lifetimes = lifetimes;
     this.#clock = clock;
     this.#intermediates = checked.chain.map((entry) => entry.toString());
+    this.roots = checked.roots;
+    this.anchor = checked.anchor;
     this.rootsPem = checked.roots.map((root) => root.toString()).join('');
     this.expiresAt = Math.min(
       ...checked.chain.map((entry) => entry.validToDate.getTime()),
@@ -84,9 +89,14 @@ export class CertificateAuthority {
 
   /**
    * A certificate for a checked request. It lives as long as asked (`ttl` in milliseconds, undefined: the default), at
-   * most the longest lifetime, and never beyond the authority. Throws `AMBIT_CA_EXPIRED` when nothing is left of that.
+   * most the longest lifetime, and never beyond the authority. `rootsPem`: what the workload is told to trust, by default
+   * the roots of the authority. Throws `AMBIT_CA_EXPIRED` when nothing is left of that.
    */
-  async issue(request: CertificateRequest, ttl: number | undefined): Promise<IssuedCertificate> {
+  async issue(
+    request: CertificateRequest,
+    ttl: number | undefined,
+    rootsPem: string = this.rootsPem,
+  ): Promise<IssuedCertificate> {
     const wanted = Math.min(
       Math.max(ttl ?? this.#lifetimes.defaultTtl, MIN_CERTIFICATE_TTL_MS),
       this.#lifetimes.maxTtl,
@@ -95,7 +105,7 @@ export class CertificateAuthority {
     const usages = [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth];
     const leaf = await this.#sign(request.publicKey, names, usages, wanted);
     return {
-      chain: [pemOf(leaf), ...this.#intermediates, this.rootsPem],
+      chain: [pemOf(leaf), ...this.#intermediates, rootsPem],
       serialNumber: leaf.serialNumber,
       notAfter: leaf.notAfter.getTime(),
     };
@@ -181,6 +191,32 @@ export async function createRoot(organization: string, now: number): Promise<Aut
     chainPem: '',
     rootsPem: pem,
   };
+}
+
+/**
+ * The same root for another ten years: the same name and the same key, so that what it has signed is believed under the new
+ * certificate, and what it signs from now on under the old one. Throws `AMBIT_CA_FILES`.
+ */
+export async function renewRoot(material: AuthorityMaterial, now: number): Promise<AuthorityMaterial> {
+  const old = new X509Certificate(material.certificatePem);
+  const { key, algorithm } = await importSigningKey(material.privateKeyPem);
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: old.subject,
+    issuer: old.subject,
+    notBefore: new Date(now - BACKDATE_MS),
+    notAfter: new Date(now + ROOT_LIFETIME_MS),
+    signingKey: key,
+    signingAlgorithm: algorithm,
+    publicKey: old.publicKey,
+    extensions: [
+      new BasicConstraintsExtension(true, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await SubjectKeyIdentifierExtension.create(old.publicKey),
+    ],
+  });
+  const pem = pemOf(certificate);
+  return { ...material, certificatePem: pem, chainPem: '', rootsPem: pem };
 }
 
 function pemOf(certificate: X509Certificate): string {

@@ -13,7 +13,8 @@ import { CERTIFICATES_PER_NODE_BURST, CERTIFICATES_PER_NODE_PER_SECOND } from '.
 import type { Counters } from '../serve/counters.ts';
 import { RefusalLog } from '../serve/refusal-log.ts';
 import { addressOfPeer, type Authenticator } from './authenticator.ts';
-import type { CertificateAuthority, IssuedCertificate } from './authority.ts';
+import type { IssuedCertificate } from './authority.ts';
+import type { AuthorityInForce } from './authority-in-force.ts';
 import { readCertificateRequest } from './certificate-request.ts';
 import {
   authorizeIdentity,
@@ -26,7 +27,7 @@ import { RateLimit } from './rate-limit.ts';
 import type { Caller } from './caller.ts';
 
 export interface IssuerParts {
-  readonly authority: CertificateAuthority;
+  readonly authority: Pick<AuthorityInForce, 'issue'>;
   readonly authenticator: Authenticator;
   readonly pods: PodDirectory;
   readonly podWait: PodWait;

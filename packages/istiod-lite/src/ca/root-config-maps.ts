@@ -53,6 +53,12 @@ export class RootConfigMaps implements Drainable {
     this.#informer.start();
   }
 
+  /** Other roots from now on. */
+  change(rootsPem: string): void {
+    this.#rootsPem = rootsPem;
+    this.#checkAll();
+  }
+
   lead(leading: boolean): void {
     this.#queue.enable(leading);
     this.#checkAll();

@@ -58,12 +58,12 @@ function parsePrivateKey(pem: string): KeyObject {
 /**
  * Checks that files make a usable authority at a wall time: the key fits the certificate, the certificate may sign,
  * nothing has expired, and the chain leads to a root. Gives the chain from the signing certificate up to, without, the
- * root it ends at. Throws `AMBIT_CA_FILES`.
+ * root it ends at, and that root as `anchor`. Throws `AMBIT_CA_FILES`.
  */
 export function checkAuthority(
   material: AuthorityMaterial,
   now: number,
-): { chain: X509Certificate[]; roots: X509Certificate[] } {
+): { chain: X509Certificate[]; roots: X509Certificate[]; anchor: X509Certificate } {
   const [signing] = certificatesOf(material.certificatePem, 'ca-cert.pem');
   const roots = certificatesOf(material.rootsPem, 'root-cert.pem');
   if (signing === undefined) throw unusable('ca-cert.pem holds no certificate');
@@ -77,7 +77,7 @@ export function checkAuthority(
     if (!current.ca) throw unusable(`${current.subject} may not sign certificates`);
     if (current.validFromDate.getTime() > now) throw unusable(`${current.subject} is not valid yet`);
     if (current.validToDate.getTime() <= now) throw unusable(`${current.subject} has expired`);
-    if (roots.some((root) => root.raw.equals(current.raw))) return { chain, roots };
+    if (roots.some((root) => root.raw.equals(current.raw))) return { chain, roots, anchor: current };
     if (chain.length >= MAX_CHAIN_CERTIFICATES)
       throw unusable('the chain from ca-cert.pem to root-cert.pem is too long');
     chain.push(current);

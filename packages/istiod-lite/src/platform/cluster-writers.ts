@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '@ambit/core/clock';
+import type { Clock, Timer } from '@ambit/core/clock';
 import type { Drainable } from '@ambit/core/drain';
 import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import type { KubeClient } from '@ambit/kube/client';
 import { LeaderElection } from '@ambit/kube/leader-election';
+import type { AuthorityInForce } from '../ca/authority-in-force.ts';
+import { renewSelfSigned } from '../ca/authority-secret.ts';
+import { HANDOVER_SECRET, writeHandover } from '../ca/handover-secret.ts';
 import { RootConfigMaps } from '../ca/root-config-maps.ts';
 import { GatewayClasses } from '../deploy/gateway-classes.ts';
 import { WaypointDeployer } from '../deploy/waypoint-deployer.ts';
-import { WAYPOINT_REPLICAS } from '../limits.ts';
+import { ROOT_CHECK_MS, WAYPOINT_REPLICAS } from '../limits.ts';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { Options } from '../options.ts';
 import type { Counters } from '../serve/counters.ts';
@@ -18,6 +21,7 @@ import { keyOf, type RawObject } from '../watch/api-object.ts';
 import type { KindState } from '../watch/kubernetes.ts';
 import type { WatchedKind } from '../watch/watched-kinds.ts';
 import { LEADER_LEASE } from '../write/leader-lease.ts';
+import { WorkQueue } from '../write/work-queue.ts';
 
 export interface ClusterWritersParts {
   readonly client: KubeClient;
@@ -39,12 +43,21 @@ export class ClusterWriters implements Drainable {
   readonly #deployer: WaypointDeployer;
   readonly #status: StatusWriter;
   readonly #notHonoured: NotHonouredReport;
+  readonly #handover: WorkQueue;
+  readonly #parts: ClusterWritersParts;
+  #authority: AuthorityInForce | undefined;
+  /** What stands in its Secret, as far as this replica knows. */
+  #handoverWritten: string | undefined;
+  #rootCheck: Timer | undefined;
 
-  constructor({ options, object, objects, ...parts }: ClusterWritersParts) {
+  constructor(all: ClusterWritersParts) {
+    const { options, object, objects, ...parts } = all;
     const { client, clock, log } = parts;
+    this.#parts = all;
     this.#log = log;
     const { clusterDomain, clusterId, network, revision, rootNamespace, trustDomain, waypointImage } = options;
     this.#roots = new RootConfigMaps(parts);
+    this.#handover = new WorkQueue({ ...parts, what: HANDOVER_SECRET, reconcile: () => this.#writeHandover() });
     this.#classes = new GatewayClasses(parts);
     this.#deployer = new WaypointDeployer({
       ...parts,
@@ -82,10 +95,17 @@ export class ClusterWriters implements Drainable {
     return this.#notHonoured.states();
   }
 
-  start(rootsPem: string): void {
-    this.#roots.start(rootsPem);
+  start(authority: AuthorityInForce): void {
+    this.#authority = authority;
+    this.#roots.start(authority.rootsPem);
     this.#deployer.start();
     this.#election.start();
+  }
+
+  /** The authority has changed, or a step of its handover was taken. */
+  authorityChanged({ rootsPem }: AuthorityInForce): void {
+    this.#roots.change(rootsPem);
+    this.#handover.add(HANDOVER_SECRET);
   }
 
   act(snapshot: MeshSnapshot): void {
@@ -113,13 +133,15 @@ export class ClusterWriters implements Drainable {
   };
 
   async close(options: { deadline: number }): Promise<void> {
-    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots];
+    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots, this.#handover];
+    this.#rootCheck?.cancel();
     await Promise.all(writers.map((writer) => writer.close(options)));
     await this.#election.close(options);
   }
 
   destroy(): void {
-    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots];
+    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots, this.#handover];
+    this.#rootCheck?.cancel();
     for (const writer of writers) writer.destroy();
     this.#election.destroy();
   }
@@ -127,5 +149,34 @@ export class ClusterWriters implements Drainable {
   #lead(leading: boolean): void {
     const writers = [this.#roots, this.#classes, this.#deployer, this.#status, this.#notHonoured];
     for (const writer of writers) writer.lead(leading);
+    this.#handover.enable(leading);
+    // The replica that led before may have died before it had written.
+    this.#handoverWritten = undefined;
+    this.#handover.add(HANDOVER_SECRET);
+    this.#rootCheck?.cancel();
+    if (leading) void this.#renewRoot();
+  }
+
+  async #writeHandover(): Promise<boolean> {
+    if (this.#authority === undefined) return false;
+    const handover = this.#authority.save();
+    const text = handover === undefined ? '' : JSON.stringify(handover);
+    if (text === this.#handoverWritten) return false;
+    await writeHandover(this.#parts.client, this.#parts.options.rootNamespace, handover);
+    this.#handoverWritten = text;
+    return true;
+  }
+
+  /** Renews the self-signed root in time; looks now and then. */
+  async #renewRoot(): Promise<void> {
+    const { client, clock, log, options } = this.#parts;
+    const { rootNamespace: namespace, trustDomain } = options;
+    try {
+      await renewSelfSigned({ client, namespace, trustDomain, clock, log });
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'the self-signed root cannot be looked at or renewed; trying again');
+    }
+    if (!this.leading) return;
+    this.#rootCheck = clock.setTimeout(() => void this.#renewRoot(), ROOT_CHECK_MS, { background: true });
   }
 }

@@ -4,9 +4,11 @@ import { AmbitError, messageOf } from '@ambit/core/errors';
 import { apiServerOfKubeconfig, inClusterApiServer } from '@ambit/kube/api-server';
 import { KubeClient } from '@ambit/kube/client';
 import { uniform } from '@ambit/kube/random';
-import { CertificateAuthority } from '../ca/authority.ts';
-import { authorityOfSecrets } from '../ca/authority-secret.ts';
+import { AuthorityInForce } from '../ca/authority-in-force.ts';
+import { authorityNow, authorityOfSecrets } from '../ca/authority-secret.ts';
+import { AuthorityWatch } from '../ca/authority-watch.ts';
 import type { TokenVerifier } from '../ca/caller.ts';
+import { readHandover } from '../ca/handover-secret.ts';
 import { ReviewedTokens } from '../ca/token-review.ts';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import { ReadyWaypoints } from '../model/ready-waypoints.ts';
@@ -32,6 +34,9 @@ export class ClusterPlatform implements Platform {
   readonly #client: KubeClient;
   readonly #writers: ClusterWriters;
   #objects: KubernetesObjects | undefined;
+  #authority: AuthorityInForce | undefined;
+  #watch: AuthorityWatch | undefined;
+  #started = false;
   #closed = false;
 
   /** Throws `AMBIT_KUBE_CONFIG` when nothing says how to reach the API server. */
@@ -77,14 +82,21 @@ export class ClusterPlatform implements Platform {
   }
 
   /** Waits for the API server as long as it takes. */
-  async openAuthority(): Promise<CertificateAuthority> {
-    const { options, clock, log } = this.#parts;
+  async openAuthority(): Promise<AuthorityInForce> {
+    const { options, clock, log, counters } = this.#parts;
     const { rootNamespace: namespace, trustDomain } = options;
     const lifetimes = { defaultTtl: options.defaultCertTtl, maxTtl: options.maxCertTtl };
     for (let failures = 1; ; failures++) {
       try {
-        const material = await authorityOfSecrets({ client: this.#client, namespace, trustDomain, clock, log });
-        return await CertificateAuthority.load(material, lifetimes, clock);
+        const parts = { client: this.#client, namespace, trustDomain, clock, log };
+        let found = await authorityOfSecrets(parts);
+        const handover = await readHandover({ client: this.#client, namespace, log });
+        this.#authority = await AuthorityInForce.open(found.material, { lifetimes, clock, log }, handover);
+        this.#watch = new AuthorityWatch({
+          ...{ authority: this.#authority, clock, log, counters },
+          read: async () => (found = await authorityNow(parts, found)),
+        });
+        return this.#authority;
       } catch (error) {
         if (this.#closed || !(error instanceof AmbitError && error.retryable)) throw error;
         const again = backoffDelay(RETRY, failures, uniform());
@@ -95,8 +107,10 @@ export class ClusterPlatform implements Platform {
   }
 
   /** From here on somebody may lead: everything that is written is known. */
-  publishRoots(authority: CertificateAuthority): Promise<void> {
-    this.#writers.start(authority.rootsPem);
+  publishRoots(authority: AuthorityInForce): Promise<void> {
+    if (this.#started) this.#writers.authorityChanged(authority);
+    else this.#writers.start(authority);
+    this.#started = true;
     return Promise.resolve();
   }
 
@@ -106,12 +120,16 @@ export class ClusterPlatform implements Platform {
 
   async close(options: { deadline: number }): Promise<void> {
     this.#closed = true;
+    this.#watch?.destroy();
+    this.#authority?.destroy();
     await this.#writers.close(options);
     await this.#client.close(options);
   }
 
   destroy(error?: Error): void {
     this.#closed = true;
+    this.#watch?.destroy();
+    this.#authority?.destroy();
     this.#writers.destroy();
     this.#client.destroy(error);
   }

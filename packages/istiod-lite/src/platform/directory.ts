@@ -2,8 +2,10 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AmbitError, messageOf } from '@ambit/core/errors';
-import { CertificateAuthority, createRoot } from '../ca/authority.ts';
+import { createRoot } from '../ca/authority.ts';
 import { hasAuthority, readAuthority, writeAtomically, writeAuthority } from '../ca/authority-files.ts';
+import { AuthorityInForce } from '../ca/authority-in-force.ts';
+import { AuthorityWatch, type FoundAuthority } from '../ca/authority-watch.ts';
 import type { TokenVerifier } from '../ca/caller.ts';
 import { SignedTokens } from '../ca/service-account-token.ts';
 import { ReadyWaypoints } from '../model/ready-waypoints.ts';
@@ -23,6 +25,8 @@ export class DirectoryPlatform implements Platform {
   readonly readyWaypoints: ReadyWaypoints;
   readonly pages: ReadonlyMap<string, () => StatusPage> = new Map();
   readonly #parts: PlatformParts;
+  #authority: AuthorityInForce | undefined;
+  #watch: AuthorityWatch | undefined;
 
   private constructor(parts: PlatformParts, keys: readonly KeyObject[]) {
     const { options, clock, log } = parts;
@@ -45,22 +49,27 @@ export class DirectoryPlatform implements Platform {
   }
 
   /** The plugged-in authority, else the one kept in the state directory, else a new root, which is kept there if there is one. */
-  async openAuthority(): Promise<CertificateAuthority> {
-    const { options, clock, log } = this.#parts;
-    const { caDir, stateDir, trustDomain } = options;
-    const lifetimes = { defaultTtl: options.defaultCertTtl, maxTtl: options.maxCertTtl };
-    if (caDir !== '') return await CertificateAuthority.load(await readAuthority(caDir), lifetimes, clock);
+  async openAuthority(): Promise<AuthorityInForce> {
+    const { options, clock, log, counters } = this.#parts;
+    const { caDir, stateDir, trustDomain, defaultCertTtl: defaultTtl, maxCertTtl: maxTtl } = options;
+    const parts = { lifetimes: { defaultTtl, maxTtl }, clock, log };
+    if (caDir !== '') {
+      this.#authority = await AuthorityInForce.open(await readAuthority(caDir), parts);
+      const read = async (): Promise<FoundAuthority> => ({ material: await readAuthority(caDir), atOnce: false });
+      this.#watch = new AuthorityWatch({ authority: this.#authority, read, clock, log, counters });
+      return this.#authority;
+    }
     const directory = join(stateDir, 'ca');
     if (stateDir !== '' && (await hasAuthority(directory))) {
-      return await CertificateAuthority.load(await readAuthority(directory), lifetimes, clock);
+      return await AuthorityInForce.open(await readAuthority(directory), parts);
     }
     const material = await createRoot(trustDomain, clock.wallTime());
     if (stateDir !== '') await writeAuthority(directory, material);
     log.info({ kept: stateDir !== '' }, 'a new self-signed root is made');
-    return await CertificateAuthority.load(material, lifetimes, clock);
+    return await AuthorityInForce.open(material, parts);
   }
 
-  async publishRoots(authority: CertificateAuthority): Promise<void> {
+  async publishRoots(authority: AuthorityInForce): Promise<void> {
     const { rootCertOut } = this.#parts.options;
     if (rootCertOut === '') return;
     try {
@@ -77,10 +86,14 @@ export class DirectoryPlatform implements Platform {
   act(): void {}
 
   close(): Promise<void> {
+    this.destroy();
     return Promise.resolve();
   }
 
-  destroy(): void {}
+  destroy(): void {
+    this.#watch?.destroy();
+    this.#authority?.destroy();
+  }
 }
 
 /** The public keys of a PEM file, P-256 each, one at least. Throws `AMBIT_CONFIG`. */

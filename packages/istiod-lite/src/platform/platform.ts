@@ -1,7 +1,7 @@
 import type { Clock } from '@ambit/core/clock';
 import type { Drainable } from '@ambit/core/drain';
 import type { Logger } from '@ambit/core/log';
-import type { CertificateAuthority } from '../ca/authority.ts';
+import type { AuthorityInForce } from '../ca/authority-in-force.ts';
 import type { TokenVerifier } from '../ca/caller.ts';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { ReadyWaypoints } from '../model/ready-waypoints.ts';
@@ -35,9 +35,9 @@ export interface Platform extends Drainable {
   /** The objects that the mesh is made of. Called once. */
   configuration(onChange: (configuration: Configuration) => void): ConfigurationSource;
   /** The authority that signs for this mesh. */
-  openAuthority(): Promise<CertificateAuthority>;
-  /** Puts the authority's roots where proxies look for them. */
-  publishRoots(authority: CertificateAuthority): Promise<void>;
+  openAuthority(): Promise<AuthorityInForce>;
+  /** Puts the authority's roots where proxies look for them, at first and whenever they have changed. */
+  publishRoots(authority: AuthorityInForce): Promise<void>;
   /** Called with everything that is in force, after each change of it: to act on it where that is the platform's business. */
   act(snapshot: MeshSnapshot): void;
 }

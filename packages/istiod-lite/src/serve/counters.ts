@@ -1,5 +1,6 @@
 /** The families the controller counts: name to help text. Names as in Istio where Istio has them. */
 const FAMILIES: Readonly<Record<CounterName, string>> = {
+  ambit_ca_changes_total: 'Times another authority was plugged in, by whether it was taken.',
   citadel_server_csr_count: 'Certificate requests received.',
   citadel_server_refusal_count: 'Certificate requests refused, by reason.',
   citadel_server_success_cert_issuance_count: 'Certificates issued.',
@@ -15,6 +16,7 @@ const FAMILIES: Readonly<Record<CounterName, string>> = {
 };
 
 export type CounterName =
+  | 'ambit_ca_changes_total'
   | 'ambit_config_file_errors_total'
   | 'ambit_config_object_errors_total'
   | 'ambit_config_reloads_total'

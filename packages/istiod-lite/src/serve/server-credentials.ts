@@ -4,7 +4,7 @@ import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import type { SpiffeId } from '@ambit/core/spiffe';
 import { ServerCredentials } from '@grpc/grpc-js';
-import type { CertificateAuthority } from '../ca/authority.ts';
+import type { AuthorityInForce } from '../ca/authority-in-force.ts';
 import { SERVER_CERTIFICATE_TTL_MS, SERVER_RENEWAL_GAP_MS } from '../limits.ts';
 
 /** TLS 1.3 credentials of a gRPC server whose certificate can be exchanged while it serves. */
@@ -30,7 +30,7 @@ function contextOf({ chainPem, privateKeyPem }: { readonly chainPem: string; rea
 }
 
 export interface ServerCertificateParts {
-  readonly authority: CertificateAuthority;
+  readonly authority: Pick<AuthorityInForce, 'issueServer'>;
   /** DNS names and IP addresses. */
   readonly names: readonly string[];
   readonly identity: SpiffeId;
@@ -69,8 +69,17 @@ export class ServerCertificate implements Drainable {
     this.#timer?.cancel();
   }
 
+  /** Another authority signs from now on. */
+  renew(): void {
+    this.#renewIn(0, 0);
+  }
+
   #renewBefore(notAfter: number): void {
-    const half = Math.max((notAfter - this.#parts.clock.wallTime()) / 2, SERVER_RENEWAL_GAP_MS);
+    this.#renewIn(Math.max((notAfter - this.#parts.clock.wallTime()) / 2, SERVER_RENEWAL_GAP_MS), notAfter);
+  }
+
+  #renewIn(delay: number, notAfter: number): void {
+    this.#timer?.cancel();
     this.#timer = this.#parts.clock.setTimeout(
       () => {
         issueOnce(this.#parts).then(
@@ -87,7 +96,7 @@ export class ServerCertificate implements Drainable {
           },
         );
       },
-      half,
+      delay,
       { background: true },
     );
   }

@@ -11,11 +11,13 @@ import {
   POD_DISRUPTION_BUDGETS,
   PODS,
   type Resource,
+  SECRETS,
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '@ambit/kube/resource';
 import { WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
 import { MANAGED_BY, MANAGED_LABEL } from '@ambit/translation/waypoint-objects';
+import { HANDOVER_SECRET } from '../ca/handover-secret.ts';
 import { LEADER_LEASE } from '../write/leader-lease.ts';
 
 /** Label of the controller's pods, as Istio's chart has it. */
@@ -64,7 +66,7 @@ export async function controllersEnded({
 }
 
 /**
- * Deletes the roots in every namespace, what Gateways have become, the classes of waypoints and the Lease; objects of
+ * Deletes the roots in every namespace, what Gateways have become, the classes of waypoints, what is left of an authority's handover, and the Lease; objects of
  * others under these names stay. What fails is reported and does not stop the rest. Resolves with how many of each kind went.
  */
 export async function deleteMadeObjects(
@@ -114,6 +116,9 @@ export async function deleteMadeObjects(
       removeIf<GatewayClass>(GATEWAY_CLASSES, [name], ({ spec }) => spec?.controllerName === WAYPOINT_CONTROLLER),
     );
   }
+  await attempt(`Secret ${namespace}/${HANDOVER_SECRET}`, () =>
+    removeIf(SECRETS, [HANDOVER_SECRET, namespace], () => true),
+  );
   await attempt(`Lease ${namespace}/${LEADER_LEASE}`, () => removeIf(LEASES, [LEADER_LEASE, namespace], () => true));
   return deleted;
 }

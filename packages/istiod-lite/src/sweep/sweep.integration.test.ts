@@ -100,6 +100,8 @@ describe('the sweep after the end of a release', () => {
     put(`${classes}/istio-waypoint`, {}, { spec: { controllerName: 'istio.io/mesh-controller' } });
     put(`${classes}/ambit-waypoint`, {}, { spec: { controllerName: 'somebody.else/controller' } });
     put('/apis/coordination.k8s.io/v1/namespaces/mesh/leases/ambit-leader');
+    put('/api/v1/namespaces/mesh/secrets/ambit-ca-handover');
+    put('/api/v1/namespaces/mesh/secrets/istio-ca-secret');
 
     const deleted = await deleteMadeObjects(client, 'mesh', report);
 
@@ -111,11 +113,12 @@ describe('the sweep after the end of a release', () => {
       '/apis/apps/v1/namespaces/shop/deployments/theirs',
       '/apis/apps/v1/namespaces/shop/deployments/cart',
       `${classes}/ambit-waypoint`,
+      '/api/v1/namespaces/mesh/secrets/istio-ca-secret',
     ]);
     expect(Object.fromEntries(deleted)).toEqual({
       ConfigMap: 2,
       ...{ Deployment: 1, PodDisruptionBudget: 1, Service: 1, ServiceAccount: 1 },
-      ...{ GatewayClass: 1, Lease: 1 },
+      ...{ GatewayClass: 1, Lease: 1, Secret: 1 },
     });
   });
 

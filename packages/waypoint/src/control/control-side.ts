@@ -134,6 +134,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   await options.started;
   readiness.done('data threads');
   const certified = certificates.use(identity);
+  certificates.watchRoots();
   const controller = connectController({
     settings: config,
     role: 'waypoint',

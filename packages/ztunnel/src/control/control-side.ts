@@ -160,6 +160,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     },
   };
   lastState.restore(inheritance.states, { resources, certificates });
+  certificates.watchRoots();
   for (const command of meshState()) threads.broadcast(command);
   // Nobody waits for the slowest thread: whichever turns first serves. Without a usable state of the mesh nothing is
   // served before the controller has answered: what is not known cannot be judged.
