@@ -206,6 +206,7 @@ async function run(config: Config): Promise<void> {
     known: (name, namespace) => podObjects.get(name, namespace),
     ask: (name, namespace) => client.get<PodObject>(PODS, name, namespace, { timeout: POD_REQUEST_MS, attempts: 1 }),
     decide,
+    knowsNamespace: (name) => isLeaving() || namespaces.get(name) !== undefined,
     begun: begun.promise,
     clock,
   });

@@ -3,17 +3,19 @@ import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { CaptureDecision } from '@ambit/translation/enrolment';
 import { ADD_PATIENCE_MS, ADD_UNBOUND_PATIENCE_MS, POD_POLL_MS, UNKNOWN_POD_PATIENCE_MS } from '../limits.ts';
 import { type NodePod, nodePodOf, type PodObject } from '../pods/node-pod.ts';
-import type { NodePods } from '../pods/node-pods.ts';
+import type { PodMember } from '../pods/pod-member.ts';
 import type { AddRequest } from './add-request.ts';
 import type { AddAnswer } from './plugin-server.ts';
 
 export interface AdmissionOptions {
-  readonly pods: NodePods;
+  readonly pods: { readonly member: (pod: NodePod) => Pick<PodMember, 'admit'> };
   /** The pod as the informer has it. */
   readonly known: (name: string, namespace: string) => PodObject | undefined;
   /** Asks the API server; rejects with `KubeError`. */
   readonly ask: (name: string, namespace: string) => Promise<PodObject>;
   readonly decide: (pod: NodePod) => CaptureDecision;
+  /** Whether `decide` knows the labels of a namespace: those of a new one come by another watch than its pods. */
+  readonly knowsNamespace: (name: string) => boolean;
   /** Resolves when the agent has taken over the pods that were there before it. */
   readonly begun: Promise<void>;
   readonly clock: Clock;
@@ -35,6 +37,7 @@ export class Admission {
     const deadline = clock.now() + (mustWait ? ADD_PATIENCE_MS : ADD_UNBOUND_PATIENCE_MS);
     await this.#within(begun, patience);
     const pod = await this.#find(request, patience);
+    await this.#awaitNamespace(pod, Math.min(clock.now() + patience, deadline));
     const { captured, reason } = decide(pod);
     if (!captured) return { enrolled: false, reason };
     if (request.ips.length === 0)
@@ -51,6 +54,21 @@ export class Admission {
       const pod = podOf(request, known(request.name, request.namespace));
       if (pod !== undefined) return pod;
       if (clock.now() >= until) return await this.#ask(request, patience);
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, POD_POLL_MS));
+    }
+  }
+
+  /** A pod whose namespace is not known yet must not pass for one whose namespace has no label. */
+  async #awaitNamespace({ key, namespace }: NodePod, until: number): Promise<void> {
+    const { clock, knowsNamespace } = this.#options;
+    while (!knowsNamespace(namespace)) {
+      if (clock.now() >= until) {
+        throw new AmbitError(
+          'AMBIT_CNI_POD',
+          `it is not known whether pod ${key} belongs into the mesh: the API server has not told the node agent of namespace ${namespace} yet`,
+          { retryable: true },
+        );
+      }
       await new Promise<void>((resolve) => clock.setTimeout(resolve, POD_POLL_MS));
     }
   }
