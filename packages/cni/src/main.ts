@@ -276,7 +276,11 @@ async function run(config: Config): Promise<void> {
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal, fate: fate.kind }, 'stopping; pods of the mesh stay in it');
     // With the agents gone for good nobody would ever let a new pod start.
-    if (fate.kind === 'gone') installer.withdraw();
+    try {
+      if (fate.kind === 'gone') installer.withdraw();
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'cannot take the plugin out of the network configuration');
+    }
     tree.close({ deadline: STOP_DEADLINE_MS }).then(
       () => process.exit(0),
       (error: unknown) => {

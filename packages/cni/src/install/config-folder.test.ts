@@ -101,6 +101,23 @@ describe('the folder of network configurations', () => {
     expect(folder.remove()).toEqual([]);
   });
 
+  it("the plugin leaves although another program's file is broken, or the node would start no pod any more", () => {
+    put('10-a.conflist', LIST);
+    folder.insert(ENTRY);
+    put('00-broken.conflist', '{"cniVersion":');
+    put('01-typeless.conf', {});
+    expect(folder.remove()).toEqual(['10-a.conflist']);
+    expect(get('10-a.conflist')).toEqual(LIST);
+  });
+
+  it('a broken file that names the plugin is named, after all others were seen to', () => {
+    put('10-a.conflist', LIST);
+    folder.insert(ENTRY);
+    put('00-broken.conflist', '{"plugins":[{"type":"ambit-cni"}');
+    expect(() => folder.remove()).toThrow(/00-broken\.conflist .* no JSON/);
+    expect(get('10-a.conflist')).toEqual(LIST);
+  });
+
   it.each([
     ['nothing there', undefined, /^AMBIT_CNI_NO_NETWORK.*is the cluster's own network plugin installed/],
     ['half a file', '{"cniVersion":', /^AMBIT_CNI_NETWORK_CONFIG the network configuration 10-a.conflist .* no JSON/],

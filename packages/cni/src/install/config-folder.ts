@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AmbitError } from '@ambit/core/errors';
 import { writeAtomically } from '../atomic-file.ts';
 import { CONFIG_FILE_BYTES } from '../limits.ts';
-import { isSingle, otherPlugins, type PluginEntry, withoutPlugin, withPlugin } from './network-list.ts';
+import { isSingle, otherPlugins, PLUGIN_TYPE, type PluginEntry, withoutPlugin, withPlugin } from './network-list.ts';
 
 /** Under this ending a single configuration is kept that had to become a list. Runtimes do not read it. */
 const SAVED = '.ambit-saved';
@@ -40,22 +40,45 @@ export class ConfigFolder {
     return file;
   }
 
-  /** Takes the plugin out of every configuration, and puts single ones back. Returns the names of the files that were changed. */
+  /**
+   * Takes the plugin out of every configuration, and puts single ones back. Returns the names of the files that were changed.
+   * What another program has broken does not stop it, unless our plugin is named in there: then it throws
+   * `AMBIT_CNI_NETWORK_CONFIG`, after it has seen to the others.
+   */
   remove(): string[] {
-    return this.#files().filter((file) => {
-      const path = join(this.#directory, file);
-      const changed = withoutPlugin(this.#read(file), file);
-      if (changed === undefined) return false;
-      const saved = this.#savedFor(file);
-      if (saved !== undefined && otherPlugins(changed, file) === 1) {
-        renameSync(saved, saved.slice(0, -SAVED.length));
-        rmSync(path);
-      } else {
-        const { mode, uid, gid } = statSync(path);
-        writeAtomically(path, changed, { mode: mode & 0o777, owner: { uid, gid } });
+    const removed: string[] = [];
+    const problems: AmbitError[] = [];
+    for (const file of this.#files()) {
+      try {
+        if (this.#removeFrom(file)) removed.push(file);
+      } catch (error) {
+        if (!(error instanceof AmbitError)) throw error;
+        if (this.#names(file)) problems.push(error);
       }
-      return true;
-    });
+    }
+    if (problems[0] !== undefined) throw problems[0];
+    return removed;
+  }
+
+  #removeFrom(file: string): boolean {
+    const path = join(this.#directory, file);
+    const changed = withoutPlugin(this.#read(file), file);
+    if (changed === undefined) return false;
+    const saved = this.#savedFor(file);
+    if (saved !== undefined && otherPlugins(changed, file) === 1) {
+      renameSync(saved, saved.slice(0, -SAVED.length));
+      rmSync(path);
+    } else {
+      const { mode, uid, gid } = statSync(path);
+      writeAtomically(path, changed, { mode: mode & 0o777, owner: { uid, gid } });
+    }
+    return true;
+  }
+
+  /** Whether our plugin may be in a file that cannot be understood. */
+  #names(file: string): boolean {
+    const path = join(this.#directory, file);
+    return statSync(path).size > CONFIG_FILE_BYTES || readFileSync(path, 'utf8').includes(`"${PLUGIN_TYPE}"`);
   }
 
   #savedFor(list: string): string | undefined {

@@ -11,11 +11,11 @@ import type { StoredView } from '../stored-view.ts';
 import { type Fate, UNINSTALLED_ANNOTATION } from './mark.ts';
 
 export interface DepartureOptions {
-  readonly pods: NodePods;
-  readonly probes: HostProbes;
-  readonly installer: Installer;
-  readonly view: StoredView;
-  readonly client: KubeClient;
+  readonly pods: Pick<NodePods, 'members' | 'reconsider'>;
+  readonly probes: Pick<HostProbes, 'removeRules' | 'repair'>;
+  readonly installer: Pick<Installer, 'removeProgram' | 'start' | 'withdraw'>;
+  readonly view: Pick<StoredView, 'remove' | 'write'>;
+  readonly client: Pick<KubeClient, 'mergePatch'>;
   /** The agent's own Pod. */
   readonly self: { readonly name: string; readonly namespace: string };
   readonly clock: Clock;
@@ -29,6 +29,8 @@ export class Departure {
   #working: Promise<void> = Promise.resolve();
   /** Whether the mesh has begun to leave, or has left. */
   #leaving = false;
+  /** Whether nothing of it is left. */
+  #left = false;
   /** What was last written on the agent's own Pod. */
   #said: string | undefined;
 
@@ -45,8 +47,8 @@ export class Departure {
   async #work(): Promise<void> {
     const fate = this.#fate;
     if (fate.kind === 'leaves') {
-      if (!this.#leaving) await this.#leave();
-      await this.#say(fate.mark);
+      if (!this.#left) await this.#leave();
+      if (this.#left) await this.#say(fate.mark);
       return;
     }
     if (fate.kind === 'stays') await this.#stay();
@@ -56,8 +58,14 @@ export class Departure {
     const { installer, log, pods, probes, view } = this.#options;
     if (this.#leaving) {
       this.#leaving = false;
+      this.#left = false;
       log.warn({}, 'the mesh stays on this node after all');
-      this.#attempt('write the rules of the node', () => probes.repair());
+      try {
+        probes.repair();
+      } catch (error) {
+        // Every round of proofs tries it again.
+        log.error({ error: messageOf(error) }, 'cannot write the rules of the node');
+      }
       view.write();
       pods.reconsider();
     }
@@ -70,16 +78,19 @@ export class Departure {
     const { installer, log, pods, probes, view } = this.#options;
     this.#leaving = true;
     log.warn({}, 'the mesh leaves this node: its DaemonSet says so');
-    this.#attempt('take the plugin out of the network configuration', () => installer.withdraw());
+    await this.#insist('take the plugin out of the network configuration', () => installer.withdraw());
+    if (!this.#isLeaving()) return;
     view.write();
     pods.reconsider();
     await this.#pause(RUNTIME_REREADS_MS);
     while (this.#isLeaving() && pods.members().some(({ joined }) => joined !== undefined))
       await this.#pause(DEPARTURE_POLL_MS);
     if (!this.#isLeaving()) return;
-    this.#attempt('remove the rules of the node', () => probes.removeRules());
-    this.#attempt('remove the plugin', () => installer.removeProgram());
-    this.#attempt('remove the stored view', () => view.remove());
+    await this.#insist('remove the rules of the node', () => probes.removeRules());
+    await this.#insist('remove the plugin', () => installer.removeProgram());
+    await this.#insist('remove the stored view', () => view.remove());
+    if (!this.#isLeaving()) return;
+    this.#left = true;
     log.warn({}, 'nothing of the mesh is left on this node');
   }
 
@@ -108,11 +119,19 @@ export class Departure {
     return new Promise((resolve) => this.#options.clock.setTimeout(resolve, milliseconds, { background: true }));
   }
 
-  #attempt(what: string, step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      this.#options.log.error({ error: messageOf(error) }, `cannot ${what}`);
+  /**
+   * Tries until it succeeds or the mesh stays: an entry that were left in the configuration would keep every new pod of the
+   * node from starting once the program and the agents are gone, and nobody would know of rules that were left.
+   */
+  async #insist(what: string, step: () => void): Promise<void> {
+    while (this.#isLeaving()) {
+      try {
+        step();
+        return;
+      } catch (error) {
+        this.#options.log.error({ error: messageOf(error) }, `cannot ${what}; it is tried again`);
+        await this.#pause(RUNTIME_REREADS_MS);
+      }
     }
   }
 }
