@@ -45,6 +45,9 @@ export const ANNOTATE_RETRY_LONGEST_MS: number = 30_000;
 /** Milliseconds in which changes of namespaces are gathered before the stored view is written. */
 export const VIEW_DELAY_MS: number = 20;
 
+/** Milliseconds until the stored view is written again after that has failed. */
+export const VIEW_RETRY_MS: number = 1_000;
+
 /** Milliseconds after a change of the node's network configuration until it is looked at, as editors write in steps. */
 export const CONFIG_SETTLE_MS: number = 100;
 

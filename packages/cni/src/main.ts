@@ -166,7 +166,7 @@ async function run(config: Config): Promise<void> {
       log,
       onChange: ({ object }) => {
         if (!isBegun) return;
-        view.changed();
+        if (!isLeaving()) view.changed();
         pods.namespaceChanged(object.metadata.name);
       },
     }),

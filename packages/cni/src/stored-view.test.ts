@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '@ambit/core/clock';
@@ -33,6 +33,23 @@ it('keeps what the plugin may read while there is no agent', () => {
     expect(readdirSync(directory)).toEqual(['namespaces.json']);
     view.remove();
     expect(readdirSync(directory)).toEqual([]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+it('a namespace that joins while the file cannot be written is in it as soon as it can', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'view-'));
+  try {
+    const clock = new ManualClock();
+    const log = createLogger('test', { level: 'silent' });
+    const run = join(directory, 'run');
+    const view = new StoredView(run, { clock, log, read: () => namespaceView([{ name: 'shop', enrolled: true }]) });
+    view.changed();
+    clock.advance(100);
+    mkdirSync(run);
+    clock.advance(5_000);
+    expect(JSON.parse(readFileSync(join(run, 'namespaces.json'), 'utf8'))).toMatchObject({ enrolled: ['shop'] });
   } finally {
     rmSync(directory, { recursive: true });
   }

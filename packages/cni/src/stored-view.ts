@@ -4,7 +4,7 @@ import type { Clock, Timer } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import { writeAtomically } from './atomic-file.ts';
-import { VIEW_DELAY_MS } from './limits.ts';
+import { VIEW_DELAY_MS, VIEW_RETRY_MS } from './limits.ts';
 
 /** The file's name in the run directory; the plugin reads it. */
 export const VIEW_FILE: string = 'namespaces.json';
@@ -45,13 +45,13 @@ export class StoredView {
 
   /** Something may have changed; it is written soon. */
   changed(): void {
-    this.#timer ??= this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.write();
-    }, VIEW_DELAY_MS);
+    this.#later(VIEW_DELAY_MS);
   }
 
-  /** Writes what is different now. A failure is logged and leaves the old file until the next attempt. */
+  /**
+   * Writes what is different now. A failure is logged, leaves the old file, and is followed by another attempt: by a view
+   * that does not know that a namespace has joined, the plugin lets its pods start without an agent.
+   */
   write(): void {
     const text = `${JSON.stringify(this.#read())}\n`;
     if (text === this.#written) return;
@@ -60,6 +60,7 @@ export class StoredView {
       this.#written = text;
     } catch (error) {
       this.#log.error({ file: this.#path, error: messageOf(error) }, 'cannot store what is known of namespaces');
+      this.#later(VIEW_RETRY_MS);
     }
   }
 
@@ -69,5 +70,12 @@ export class StoredView {
     this.#timer = undefined;
     rmSync(this.#path, { force: true });
     this.#written = '';
+  }
+
+  #later(milliseconds: number): void {
+    this.#timer ??= this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.write();
+    }, milliseconds);
   }
 }
