@@ -36,8 +36,8 @@ export interface EnrolledPod {
 }
 
 export interface EnrolmentContext {
-  readonly agent: ZdsAgent;
-  readonly probes: HostProbes;
+  readonly agent: Pick<ZdsAgent, 'add' | 'remove'>;
+  readonly probes: Pick<HostProbes, 'add' | 'remove'>;
   readonly clock: Clock;
   /** The pod's own choices among what is redirected. */
   readonly redirection: () => PodRedirection;

@@ -15,10 +15,10 @@ import type { PodNamespaces } from './pod-namespace.ts';
 import type { RedirectionAnnotation } from './redirection-annotation.ts';
 
 export interface MemberContext {
-  readonly zds: ZdsAgent;
-  readonly probes: HostProbes;
-  readonly namespaces: PodNamespaces;
-  readonly annotation: RedirectionAnnotation;
+  readonly zds: Pick<ZdsAgent, 'add' | 'remove'>;
+  readonly probes: Pick<HostProbes, 'add' | 'remove'>;
+  readonly namespaces: Pick<PodNamespaces, 'find' | 'holds' | 'open'>;
+  readonly annotation: Pick<RedirectionAnnotation, 'forget' | 'write'>;
   readonly clock: Clock;
   readonly hostProc: string;
   readonly dnsCapture: boolean;
@@ -185,6 +185,8 @@ export class PodMember {
     if (joined === undefined) return;
     const { uid } = this.#pod;
     if (anew) await zds.remove(uid);
+    // Given up meanwhile: its descriptor is closed, and its number may be another pod's namespace by now.
+    if (this.#joined !== joined) return;
     const { namespace, enrolment } = joined;
     const { plaintextRedirected } = enrolment;
     await zds.add({ uid, info: infoOf(this.#pod), namespace, plaintextRedirected }, { patience: 5_000 });
