@@ -11,11 +11,13 @@ import { ReadyWaypoints } from './ready-waypoints.ts';
 
 let lines: { level: string; text: string }[];
 let published: number;
+let isServable: boolean;
 let mesh: MeshState;
 
 beforeEach(() => {
   lines = [];
   published = 0;
+  isServable = true;
   const note =
     (level: string) =>
     (fields: object | string, message = ''): void => {
@@ -27,7 +29,10 @@ beforeEach(() => {
   };
   mesh = new MeshState({
     ...{ settings: DEFAULT_SETTINGS, counters: new Counters(), clock: new ManualClock(), log },
-    publish: () => published++,
+    publish: () => {
+      if (!isServable) throw new Error('a number does not fit into its field');
+      published++;
+    },
     readyWaypoints: new ReadyWaypoints('', log),
   });
 });
@@ -39,6 +44,8 @@ function configuration(text: string): Configuration {
 }
 
 const SERVICE = '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 80}]}}';
+const POD =
+  '{apiVersion: v1, kind: Pod, metadata: {name: web-1, namespace: shop, uid: u-1}, spec: {nodeName: a, containers: [{name: web, image: web}]}, status: {phase: Running, podIP: 10.0.0.1}}';
 
 /** An object that no reader would let through, so that translating it fails. */
 function indigestible(): Configuration {
@@ -66,6 +73,18 @@ describe('the state of the mesh', () => {
     expect(mesh.notHonoured.join()).toContain('the newest changes are not in force');
     mesh.apply(configuration(SERVICE));
     expect([published, mesh.notHonoured]).toEqual([2, []]);
+  });
+
+  it('shows, and goes by, what is served, when a change cannot be', () => {
+    mesh.apply(configuration(SERVICE));
+    isServable = false;
+    mesh.apply(configuration(`${SERVICE}\n---\n${POD}`));
+    expect([mesh.pod('shop/web-1'), mesh.podsOnNode('a')]).toEqual([undefined, []]);
+    expect([...(mesh.translation?.addresses.keys() ?? [])].join()).not.toContain('web-1');
+    expect(mesh.notHonoured.join()).toContain('the newest changes are not in force');
+    isServable = true;
+    mesh.apply(configuration(`${SERVICE}\n---\n${POD}`));
+    expect(mesh.podsOnNode('a').length).toBe(1);
   });
 
   it('logs some of many things that are not honoured, names all to who asks, and says none twice', () => {

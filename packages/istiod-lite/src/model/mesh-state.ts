@@ -90,14 +90,15 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     const { readyWaypoints } = this.#parts;
     const translation = translate(built.model, this.#parts.settings, { waypointsOnceReady: readyWaypoints.names });
     readyWaypoints.note(translation.waypoints);
+    // What cannot be served must not be shown as in force, nor decide who gets a certificate.
+    const { refusals, changedAt } = configuration;
+    this.#parts.publish({ model: built.model, translation, refusals, changedAt });
     this.#model = built.model;
     this.#translation = translation;
     this.#problems = [...configuration.problems, ...built.problems];
     this.#podsOnNode = podsByNode(built.model);
     this.#tell(configuration, built, translation.conditions.filter(isComplaint));
     this.#parts.counters.count('ambit_config_reloads_total');
-    const { refusals, changedAt } = configuration;
-    this.#parts.publish({ model: built.model, translation, refusals, changedAt });
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const resume of waiting) resume();
