@@ -27,3 +27,9 @@ export const MAX_CONSUMER_ROUTES_PER_SERVICE = 128;
 
 /** Of them, those of one namespace, so that none takes the room of all. */
 export const MAX_CONSUMER_ROUTES_PER_NAMESPACE = 16;
+
+/** Matches of one VirtualService with those of its delegates; those of both sides are multiplied. */
+export const MAX_VIRTUAL_MATCHES = 4_096;
+
+/** Workloads that the matches of one VirtualService list as clients, by their labels. */
+export const MAX_SOURCE_WORKLOADS = 262_144;

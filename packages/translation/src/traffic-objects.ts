@@ -11,33 +11,44 @@ export interface VirtualService {
 }
 
 export interface VirtualServiceSpec {
+  /** None: other VirtualServices delegate to it. */
   readonly hosts?: readonly string[];
   /** Absent: `mesh`. */
   readonly gateways?: readonly string[];
   /** Absent: `*`. */
   readonly exportTo?: readonly string[];
   readonly http?: readonly VirtualHttpRoute[];
-  readonly tls?: readonly unknown[];
+  readonly tls?: readonly VirtualTlsRoute[];
   readonly tcp?: readonly VirtualTcpRoute[];
 }
 
+/** Exactly one of `route`, `redirect`, `directResponse` and `delegate`. */
 export interface VirtualHttpRoute {
   readonly name?: string;
   readonly match?: readonly VirtualHttpMatch[];
   readonly route?: readonly VirtualDestination[];
-  readonly directResponse?: {
-    readonly status: number;
-    readonly body?: { readonly string?: string; readonly bytes?: string };
-  };
+  readonly redirect?: VirtualRedirect;
+  readonly directResponse?: VirtualDirectResponse;
+  readonly delegate?: VirtualDelegate;
+  readonly rewrite?: VirtualRewrite;
   /** Duration as Istio takes it; absent or 0: none. */
   readonly timeout?: string;
   readonly retries?: VirtualRetry;
-  readonly redirect?: unknown;
-  readonly delegate?: unknown;
+  readonly fault?: VirtualFault;
+  readonly mirror?: Destination;
+  /** Of `mirror`; the older of the ways to say it count when the newer are absent. Absent: 100. */
+  readonly mirrorPercentage?: Percent;
+  readonly mirrorPercent?: number;
+  readonly mirror_percent?: number;
+  readonly mirrors?: readonly VirtualMirror[];
+  readonly corsPolicy?: VirtualCors;
+  readonly headers?: VirtualHeaders;
 }
 
 export interface VirtualHttpMatch {
   readonly name?: string;
+  /** Names statistics in Istio; without effect. */
+  readonly statPrefix?: string;
   readonly uri?: TextMatch;
   readonly scheme?: TextMatch;
   readonly method?: TextMatch;
@@ -48,6 +59,8 @@ export interface VirtualHttpMatch {
   readonly ignoreUriCase?: boolean;
   readonly port?: number;
   readonly gateways?: readonly string[];
+  readonly sourceLabels?: Texts;
+  readonly sourceNamespace?: string;
 }
 
 /** At most one of them. */
@@ -61,7 +74,8 @@ export interface VirtualDestination {
   readonly destination: Destination;
   /** Absent: 0, or everything when it is the only one. */
   readonly weight?: number;
-  readonly headers?: unknown;
+  /** Not of connections. */
+  readonly headers?: VirtualHeaders;
 }
 
 export interface Destination {
@@ -69,6 +83,92 @@ export interface Destination {
   readonly host: string;
   readonly subset?: string;
   readonly port?: { readonly number?: number };
+}
+
+export interface VirtualRedirect {
+  /** The whole path. */
+  readonly uri?: string;
+  /** In place of what the match has found. */
+  readonly prefixRewrite?: string;
+  /** Host, possibly with port. */
+  readonly authority?: string;
+  readonly port?: number;
+  readonly derivePort?: 'FROM_PROTOCOL_DEFAULT' | 'FROM_REQUEST_PORT';
+  readonly scheme?: string;
+  /** Absent or 0: 301. */
+  readonly redirectCode?: number;
+}
+
+export interface VirtualDirectResponse {
+  readonly status: number;
+  /** At most one of them; `bytes` in base64. */
+  readonly body?: { readonly string?: string; readonly bytes?: string };
+}
+
+export interface VirtualDelegate {
+  readonly name?: string;
+  /** Absent: that of the object that delegates. */
+  readonly namespace?: string;
+}
+
+export interface VirtualRewrite {
+  /** In place of what the match has found: a prefix, else the whole path. */
+  readonly uri?: string;
+  readonly authority?: string;
+  readonly uriRegexRewrite?: { readonly match?: string; readonly rewrite?: string };
+}
+
+export interface VirtualFault {
+  readonly delay?: {
+    readonly fixedDelay?: string;
+    readonly exponentialDelay?: string;
+    /** Absent, and the older `percent` too: never. */
+    readonly percentage?: Percent;
+    readonly percent?: number;
+  };
+  readonly abort?: {
+    readonly httpStatus?: number;
+    /** By name, `UNAVAILABLE`. */
+    readonly grpcStatus?: string;
+    readonly http2Error?: string;
+    /** Absent: never. */
+    readonly percentage?: Percent;
+  };
+}
+
+/** 0.1 is one of a thousand. */
+export interface Percent {
+  readonly value?: number;
+}
+
+export interface VirtualMirror {
+  readonly destination: Destination;
+  /** Absent: 100. */
+  readonly percentage?: Percent;
+}
+
+export interface VirtualCors {
+  /** The older way, exact or `*`; counts when `allowOrigins` is absent. */
+  readonly allowOrigin?: readonly string[];
+  readonly allowOrigins?: readonly TextMatch[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAge?: string;
+  readonly allowCredentials?: boolean;
+  /** Absent: FORWARD. */
+  readonly unmatchedPreflights?: 'FORWARD' | 'IGNORE' | 'UNSPECIFIED';
+}
+
+export interface VirtualHeaders {
+  readonly request?: HeaderOperations;
+  readonly response?: HeaderOperations;
+}
+
+export interface HeaderOperations {
+  readonly set?: Texts;
+  readonly add?: Texts;
+  readonly remove?: readonly string[];
 }
 
 export interface VirtualRetry {
@@ -81,6 +181,15 @@ export interface VirtualRetry {
   /** Absent: true. */
   readonly retryIgnorePreviousHosts?: boolean;
   readonly backoff?: string;
+}
+
+export interface VirtualTlsRoute {
+  readonly match?: readonly VirtualTlsMatch[];
+  readonly route?: readonly VirtualDestination[];
+}
+
+export interface VirtualTlsMatch extends VirtualTcpMatch {
+  readonly sniHosts?: readonly string[];
 }
 
 export interface VirtualTcpRoute {
@@ -121,6 +230,12 @@ export interface TrafficPolicy extends PortPolicy {
 
 export interface PortPolicy {
   readonly loadBalancer?: { readonly simple?: string };
-  readonly connectionPool?: { readonly tcp?: { readonly connectTimeout?: string } };
+  readonly connectionPool?: {
+    readonly tcp?: { readonly connectTimeout?: string };
+    readonly http?: {
+      readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
+      readonly useClientProtocol?: boolean;
+    };
+  };
   readonly tls?: { readonly mode?: string };
 }

@@ -29,6 +29,7 @@ import { DestinationRules } from './translate/waypoint/destination-rules.ts';
 import { GatewayRoutes } from './translate/waypoint/gateway-routes.ts';
 import { ServiceHosts } from './translate/waypoint/hosts.ts';
 import { ServedServices } from './translate/waypoint/served-service.ts';
+import { SourceWorkloads } from './translate/waypoint/source-workloads.ts';
 import { VirtualServices } from './translate/waypoint/virtual-services.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './translate/workload.ts';
 
@@ -132,7 +133,11 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
       return from?.waypoint === to?.waypoint && to?.judged !== true;
     },
   });
-  const virtualServices = new VirtualServices(model, hosts);
+  const sources = new SourceWorkloads(
+    published.map(({ pod }) => pod),
+    settings,
+  );
+  const virtualServices = new VirtualServices(model, hosts, sources);
   const destinationRules = new DestinationRules(model, settings, hosts);
   const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });
   const servedServices = new Map(

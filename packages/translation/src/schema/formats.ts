@@ -42,3 +42,8 @@ export function isQuantity(text: string): boolean {
 export function isHeaderName(text: string): boolean {
   return /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/.test(text);
 }
+
+/** Name of a subset of a Service: a DNS label in any case, as Istio takes it. */
+export function isSubsetName(text: string): boolean {
+  return isDnsLabel(text.toLowerCase());
+}

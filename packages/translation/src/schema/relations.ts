@@ -1,14 +1,17 @@
 import type { Findings } from './check.ts';
 import { entryOf, type Located } from '../manifest/located.ts';
 import type { ManifestObject } from '../objects.ts';
+import { checkDestinationRule } from './destination-relations.ts';
 import { checkGateway } from './gateway-relations.ts';
 import { checkConnectionRoute, checkGrpcRoute, checkHttpRoute } from './route-relations.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security-relations.ts';
-import { checkDestinationRule, checkVirtualService } from './traffic-relations.ts';
+import { checkVirtualService } from './virtual-relations.ts';
 import { checkDeployment, checkEndpointSlice, checkPodSpec, checkService } from './workload-relations.ts';
 
+export type Path = readonly (number | string)[];
+
 /** Reports at the value that a path of keys and indexes leads to, or at the nearest one above it. */
-export type ReportAt = (path: readonly (number | string)[], message: string, cause?: string) => void;
+export type ReportAt = (path: Path, message: string, cause?: string) => void;
 
 /** What no single field can tell: fields that need or exclude each other. */
 export function checkRelations(object: ManifestObject, root: Located, findings: Findings): void {

@@ -20,7 +20,7 @@ export const TRAFFIC_FIELDS: Readonly<Record<string, string>> = {
   Destination: 'host:text! subset:string port:PortSelector',
   PortSelector: 'number:port',
   VirtualRedirect:
-    'uri:string uriRegexRewrite:RegexRewrite authority:string port:port derivePort:FROM_PROTOCOL_DEFAULT|FROM_REQUEST_PORT ' +
+    'uri:string prefixRewrite:string authority:string port:port derivePort:FROM_PROTOCOL_DEFAULT|FROM_REQUEST_PORT ' +
     'scheme:string redirectCode:int',
   VirtualDirectResponse: 'status:int! body:VirtualBody',
   VirtualBody: 'string:string bytes:string',
@@ -86,7 +86,7 @@ export const TRAFFIC_FIELDS: Readonly<Record<string, string>> = {
   Http2KeepAlive: 'interval:istio-duration timeout:istio-duration',
   OutlierDetection:
     'consecutiveErrors:count splitExternalLocalOriginErrors:boolean consecutiveLocalOriginFailures:count ' +
-    'consecutiveGatewayErrors:count consecutive5xxErrors:count interval:istio-duration baseEjectionTime:istio-duration ' +
+    'consecutiveGatewayErrors:count consecutive5xxErrors:count outlierDetectionHttpErrorCodes:count[] interval:istio-duration baseEjectionTime:istio-duration ' +
     'maxEjectionPercent:count minHealthPercent:count failurePercentageThreshold:count ' +
     'failurePercentageMinimumHosts:count failurePercentageRequestVolume:count',
   ClientTls:

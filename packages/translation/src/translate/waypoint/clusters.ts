@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { type Cluster, ClusterSchema } from '@ambit/proto/waypoint';
+import { type Cluster, ClusterSchema, Protocol } from '@ambit/proto/waypoint';
 import { selects } from '../../labels.ts';
 import type { Service, ServicePort } from '../../objects.ts';
 import { hostnameOf, serviceKey } from '../service.ts';
 import type { ServicePods } from '../service-pods.ts';
 import type { TranslationSettings } from '../settings.ts';
-import type { DestinationRules } from './destination-rules.ts';
+import type { DestinationPolicy, DestinationRules } from './destination-rules.ts';
 import { protocolOf } from './protocol.ts';
 
 export interface ClusterSetParts {
@@ -36,13 +36,13 @@ export class ClusterSet {
     if (this.#clusters.has(name)) return name;
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
-    const { loadBalancer, connectTimeoutMs, subsetLabels } = policy;
+    const { loadBalancer, connectTimeoutMs, http, subsetLabels } = policy;
     const cluster = create(ClusterSchema, {
       name,
       namespace: service.metadata.namespace,
       hostname,
       port: port.port,
-      protocol: protocolOf(port),
+      protocol: endpointProtocol(protocolOf(port), http),
       subset,
       subsetWorkloadUids:
         subsetLabels === undefined
@@ -59,4 +59,10 @@ export class ClusterSet {
   list(): Cluster[] {
     return [...this.#clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
+}
+
+/** What endpoints are spoken to with: what the port declares, unless a DestinationRule knows better. */
+function endpointProtocol(declared: Protocol, http: DestinationPolicy['http']): Protocol {
+  if (declared === Protocol.TCP || http === undefined) return declared;
+  return http === 'http2' ? Protocol.HTTP2 : Protocol.HTTP1;
 }

@@ -18,6 +18,8 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 export interface DestinationPolicy {
   readonly loadBalancer: LoadBalancer;
   readonly connectTimeoutMs: number;
+  /** What the port declares (undefined), HTTP/2 in any case, or what the client speaks. Of ports that may speak HTTP. */
+  readonly http: 'http2' | 'as-client' | undefined;
   /** Labels of the subset's pods; undefined: no subset was asked for. */
   readonly subsetLabels: Texts | undefined;
 }
@@ -99,7 +101,7 @@ function policyAt(
   whole: TrafficPolicy | undefined,
   subset: TrafficPolicy | undefined,
   port: number,
-): Pick<DestinationPolicy, 'connectTimeoutMs' | 'loadBalancer'> {
+): Omit<DestinationPolicy, 'subsetLabels'> {
   const policy: PortPolicy = { ...atPort(whole, port), ...atPort(subset, port) };
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   return {
@@ -108,7 +110,14 @@ function policyAt(
       timeout === undefined
         ? DEFAULT_CONNECT_TIMEOUT_MS
         : Math.max(1, istioDurationMs(timeout) ?? DEFAULT_CONNECT_TIMEOUT_MS),
+    http: httpOf(policy.connectionPool?.http),
   };
+}
+
+/** `useClientProtocol` goes before an upgrade (Istio). */
+function httpOf(pool: NonNullable<PortPolicy['connectionPool']>['http']): DestinationPolicy['http'] {
+  if (pool?.useClientProtocol === true) return 'as-client';
+  return pool?.h2UpgradePolicy === 'UPGRADE' ? 'http2' : undefined;
 }
 
 function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy | undefined {
@@ -147,7 +156,8 @@ function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[
     ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'tls'], path),
     ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
     ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
-    ...notHonoured(connectionPool, ['tcp'], `${path}.connectionPool`),
+    ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
+    ...notHonoured(connectionPool?.http, ['h2UpgradePolicy', 'useClientProtocol'], `${path}.connectionPool.http`),
     ...notHonoured(connectionPool?.tcp, ['connectTimeout'], `${path}.connectionPool.tcp`),
     // Inside the mesh, mutual TLS is not the application's: neither of these changes anything.
     ...(['DISABLE', 'ISTIO_MUTUAL'].includes(mode) ? [] : [`${path}.tls.mode ${mode}`]),

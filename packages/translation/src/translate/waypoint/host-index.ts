@@ -1,4 +1,4 @@
-/** Objects by the hosts that they name, exactly or with a wildcard (`*`, `*.suffix`). */
+/** Objects by the hosts that they name, exactly or with a wildcard (`*`, `*.suffix`, `*suffix`). */
 export class HostIndex<T> {
   readonly #exact = new Map<string, T[]>();
   readonly #wildcards: { readonly host: string; readonly value: T }[] = [];
@@ -26,6 +26,5 @@ export class HostIndex<T> {
 
 /** Whether a host, possibly with a wildcard, stands for a name. */
 export function hostMatches(host: string, name: string): boolean {
-  if (host === '*') return true;
-  return host.startsWith('*.') ? name.endsWith(host.slice(1)) : host === name;
+  return host.startsWith('*') ? name.endsWith(host.slice(1)) : host === name;
 }

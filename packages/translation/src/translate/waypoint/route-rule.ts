@@ -4,7 +4,7 @@ import type { Specificity } from './precedence.ts';
 import type { RetryPolicyInit } from './retry.ts';
 import type { RouteFilters } from './route-filters.ts';
 
-export type { HttpMatchInit, StringMatchInit } from './matches.ts';
+export type { HttpMatchInit } from './matches.ts';
 
 export interface RankedMatch {
   readonly match: HttpMatchInit;

@@ -1,21 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type {
-  DirectResponseSchema,
-  ForwardSchema,
-  HttpRouteSchema,
-  RedirectSchema,
-  WeightedDestinationSchema,
-} from '@ambit/proto/waypoint';
+import type { HttpRouteSchema, WeightedDestinationSchema } from '@ambit/proto/waypoint';
 import type { Backend } from './backends.ts';
 import type { ClusterSet } from './clusters.ts';
 import { DEFAULT_RETRY } from './retry.ts';
 import type { HttpMatchInit } from './matches.ts';
 
 export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
-export type ActionInit =
-  | { readonly case: 'forward'; readonly value: MessageInitShape<typeof ForwardSchema> }
-  | { readonly case: 'directResponse'; readonly value: MessageInitShape<typeof DirectResponseSchema> }
-  | { readonly case: 'redirect'; readonly value: MessageInitShape<typeof RedirectSchema> };
 export type DestinationInit = MessageInitShape<typeof WeightedDestinationSchema>;
 
 /** What is done with the requests of a port that no object routes: they go where they were sent. */

@@ -93,7 +93,7 @@ export class ServedServices {
   #routes({ service, port, clusters, waypointNamespace }: Place, set: RouteSet | undefined): HttpRouteInit[] {
     const { virtualServices } = this.#parts;
     if (set !== undefined) {
-      virtualServices.lose(service, port, waypointNamespace);
+      virtualServices.lose({ service, port, clusters, what: 'requests' }, waypointNamespace);
       return gatewayRoutes(set, port, clusters);
     }
     const routes = virtualServices.httpRoutes({ service, port, clusters, what: 'requests' }, waypointNamespace);
@@ -105,9 +105,12 @@ export class ServedServices {
     { service, port, clusters, waypointNamespace }: Place,
     set: RouteSet | undefined,
   ): DestinationInit[] {
-    if (set?.what === 'connections') return weighted(set.backends, clusters);
     const { virtualServices } = this.#parts;
     const listener = { service, port, clusters, what: 'connections' } as const;
+    if (set?.what === 'connections') {
+      virtualServices.lose(listener, waypointNamespace);
+      return weighted(set.backends, clusters);
+    }
     return virtualServices.tcpDestinations(listener, waypointNamespace) ?? [own(service, port, clusters)];
   }
 }

@@ -1,48 +1,38 @@
 import type { VirtualHttpRoute, VirtualService, VirtualTcpRoute } from '../../traffic-objects.ts';
 import { notHonoured } from './not-honoured.ts';
 import { retryOnNotHonoured } from './retry.ts';
+import { hasTextBody } from './virtual-direct-response.ts';
+import { formatPaths } from './virtual-headers.ts';
+import { hasTwoPorts } from './virtual-redirect.ts';
 
-const HTTP = ['name', 'match', 'route', 'directResponse', 'timeout', 'retries'];
-const HTTP_MATCH = [
-  'name',
-  'uri',
-  'scheme',
-  'method',
-  'authority',
-  'headers',
-  'withoutHeaders',
-  'queryParams',
-  'ignoreUriCase',
-  'port',
-  'gateways',
-];
 const RETRIES = ['attempts', 'perTryTimeout', 'retryOn', 'retryIgnorePreviousHosts', 'backoff'];
 
 /** Paths of the fields of a VirtualService that are set and not honoured. */
 export function virtualFieldsNotHonoured({ spec }: VirtualService): string[] {
   return [
-    ...notHonoured(spec, ['hosts', 'gateways', 'exportTo', 'http', 'tcp'], 'spec'),
     ...(spec.http ?? []).flatMap((route, index) => httpFields(route, `spec.http[${index}]`)),
-    ...(spec.tcp ?? []).flatMap((route, index) => tcpFields(route, `spec.tcp[${index}]`)),
+    ...(spec.tls ?? []).flatMap((route, index) => connectionFields(route, ['sniHosts'], `spec.tls[${index}]`)),
+    ...(spec.tcp ?? []).flatMap((route, index) => connectionFields(route, [], `spec.tcp[${index}]`)),
   ];
 }
 
-function httpFields(route: VirtualHttpRoute, path: string): string[] {
-  const { match = [], route: destinations = [], directResponse, retries } = route;
+function httpFields(
+  { route = [], redirect, directResponse, retries, headers }: VirtualHttpRoute,
+  path: string,
+): string[] {
   return [
-    ...notHonoured(route, HTTP, path),
-    ...match.flatMap((one, index) => notHonoured(one, HTTP_MATCH, `${path}.match[${index}]`)),
-    ...destinations.flatMap((one, index) => notHonoured(one, ['destination', 'weight'], `${path}.route[${index}]`)),
-    ...notHonoured(directResponse?.body, ['string'], `${path}.directResponse.body`),
+    ...formatPaths(headers, `${path}.headers`),
+    ...route.flatMap((one, index) => formatPaths(one.headers, `${path}.route[${index}].headers`)),
+    ...(redirect !== undefined && hasTwoPorts(redirect) ? [`${path}.redirect.authority with a second port`] : []),
+    ...(directResponse === undefined || hasTextBody(directResponse)
+      ? []
+      : [`${path}.directResponse.body.bytes that are no text`]),
     ...notHonoured(retries, RETRIES, `${path}.retries`),
     ...retryOnNotHonoured(retries?.retryOn ?? '').map((word) => `${path}.retries.retryOn ${word}`),
   ];
 }
 
-function tcpFields({ match = [], route = [], ...rest }: VirtualTcpRoute, path: string): string[] {
-  return [
-    ...notHonoured(rest, [], path),
-    ...match.flatMap((one, index) => notHonoured(one, ['port', 'gateways'], `${path}.match[${index}]`)),
-    ...route.flatMap((one, index) => notHonoured(one, ['destination', 'weight'], `${path}.route[${index}]`)),
-  ];
+/** Connections are told apart by the port alone. */
+function connectionFields({ match = [] }: VirtualTcpRoute, more: readonly string[], path: string): string[] {
+  return match.flatMap((one, index) => notHonoured(one, ['port', 'gateways', ...more], `${path}.match[${index}]`));
 }

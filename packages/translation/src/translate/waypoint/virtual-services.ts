@@ -1,138 +1,115 @@
-import { Protocol } from '@ambit/proto/waypoint';
 import type { Model } from '../../model.ts';
-import { objectName, type Service, type ServicePort } from '../../objects.ts';
-import { istioDurationMs } from '../../schema/durations.ts';
-import type { Destination, VirtualDestination, VirtualHttpRoute, VirtualService } from '../../traffic-objects.ts';
+import { objectName, type Service } from '../../objects.ts';
+import type { Destination, VirtualService } from '../../traffic-objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
-import { tcpPorts } from '../service.ts';
-import type { Backend, ReferenceProblem } from './backends.ts';
-import type { ClusterSet } from './clusters.ts';
 import { isExported } from './exported.ts';
 import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
 import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
-import { protocolOf } from './protocol.ts';
-import { virtualRetry } from './retry.ts';
-import { type ActionInit, type DestinationInit, type HttpRouteInit, matchesOf, weighted } from './served-route.ts';
+import type { DestinationInit, HttpRouteInit } from './served-route.ts';
+import type { SourceWorkloads } from './source-workloads.ts';
+import { connectionRoute } from './virtual-connections.ts';
+import { type Delegation, VirtualDelegates } from './virtual-delegates.ts';
+import { overLimit } from './virtual-limits.ts';
 import { virtualFieldsNotHonoured } from './virtual-fields.ts';
-import { virtualMatch } from './virtual-match.ts';
+import { actsOnMesh } from './virtual-gateways.ts';
+import { emptyOutcome, listed, noteUse, outcomeConditions, type VirtualOutcome } from './virtual-outcome.ts';
+import { virtualRemarks } from './virtual-remarks.ts';
+import { virtualRoutes } from './virtual-routes.ts';
+import { type Listener, targetOf } from './virtual-targets.ts';
 import { objectionsTo } from './waypoint-objections.ts';
-
-/** What became of a VirtualService, as far as it was looked at. */
-interface Outcome {
-  used: boolean;
-  /** `namespace/name:port` of what route objects of the Gateway API decide on instead. */
-  readonly lost: Set<string>;
-  /** By message, each once. */
-  readonly references: Map<string, ReferenceProblem>;
-}
-
-/** A served Service's port as a route sees it. */
-interface Listener {
-  readonly service: Service;
-  readonly port: ServicePort;
-  readonly clusters: ClusterSet;
-  /** What is routed: requests, or connections whose bytes are not looked at. */
-  readonly what: 'connections' | 'requests';
-}
 
 /**
  * The VirtualServices of a model. They act on Services of their own namespace, and on those that a waypoint of their
- * namespace serves; several of one host are one, those that name it exactly first, then the oldest.
+ * namespace serves; several of one host are one, those that name it exactly first, then the oldest. Those without hosts act
+ * where another delegates to them.
  */
 export class VirtualServices {
   readonly #hosts: ServiceHosts;
+  readonly #sources: SourceWorkloads;
   readonly #objects: readonly VirtualService[];
   readonly #refused = new Map<VirtualService, string>();
-  readonly #outcomes = new Map<VirtualService, Outcome>();
-  /** Those in force for the mesh. */
+  readonly #outcomes = new Map<VirtualService, VirtualOutcome>();
+  /** Of those in force for the mesh. */
+  readonly #delegations = new Map<VirtualService, Delegation>();
   readonly #byHost = new HostIndex<VirtualService>();
 
-  constructor(model: Model, hosts: ServiceHosts) {
+  constructor(model: Model, hosts: ServiceHosts, sources: SourceWorkloads) {
     this.#hosts = hosts;
+    this.#sources = sources;
     this.#objects = [...model.virtualServices.values()].sort((a, b) => compareAge(a.metadata, b.metadata));
     for (const object of this.#objects) {
-      const refusal = refusalOf(object);
+      const refusal = refusalOf(object, model.virtualServices, sources);
       if (refusal !== undefined) this.#refused.set(object, refusal);
-      else if (actsOnMesh(object.spec.gateways)) {
-        for (const host of new Set(this.#hostsOf(object))) this.#byHost.add(host, object);
-      }
-      this.#outcomes.set(object, { used: false, lost: new Set(), references: new Map() });
+    }
+    const delegates = new VirtualDelegates(model.virtualServices, hosts, (object) => this.#refused.has(object));
+    for (const object of this.#objects) {
+      if (this.#refused.has(object) || !actsOnMesh(object.spec.gateways)) continue;
+      this.#delegations.set(object, this.#noted(object, delegates.of(object)));
+      for (const host of new Set(this.#hostsOf(object))) this.#byHost.add(host, object);
     }
   }
 
   /** The routes for requests to a port, in order; none: no object routes them. */
   httpRoutes(listener: Listener, waypointNamespace: string): HttpRouteInit[] {
-    return this.#objectsFor(listener.service, waypointNamespace).flatMap((object) => {
-      const routes = (object.spec.http ?? []).flatMap((route, index) => {
-        const name = `${objectName(object.metadata)}/${route.name ?? index}`;
-        return this.#httpRoute(object, route, name, listener) ?? [];
-      });
-      if (routes.length > 0) this.#outcomeOf(object).used = true;
-      return routes;
-    });
+    return this.#objectsFor(listener.service, waypointNamespace).flatMap((object) =>
+      (this.#delegations.get(object)?.routes ?? []).flatMap(({ route, name, from }) => {
+        const clusterOf = (destination: Destination): string => this.#clusterOf(destination, listener, from);
+        const routes = virtualRoutes(route, name, { port: listener.port.port, sources: this.#sources, clusterOf });
+        if (routes.length > 0) for (const each of [object, from]) noteUse(this.#outcomeOf(each), object, each);
+        return routes;
+      }),
+    );
   }
 
   /** Where connections to a port go; undefined: no object routes them. */
   tcpDestinations(listener: Listener, waypointNamespace: string): DestinationInit[] | undefined {
+    const hostname = this.#hosts.hostOf(listener.service);
     for (const object of this.#objectsFor(listener.service, waypointNamespace)) {
-      const found = (object.spec.tcp ?? []).find(({ match = [] }) => {
-        return match.length === 0 || match.some((one) => appliesAt(one, listener.port.port));
+      const route = connectionRoute(object, listener, hostname);
+      if (route === undefined) continue;
+      noteUse(this.#outcomeOf(object), object, object);
+      return route.map(({ destination, weight = 0 }) => {
+        const host = this.#hosts.resolve(destination.host, object.metadata.namespace);
+        return {
+          cluster: this.#clusterOf({ ...destination, host }, listener, object),
+          weight: route.length === 1 ? 100 : weight,
+        };
       });
-      if (found === undefined) continue;
-      this.#outcomeOf(object).used = true;
-      return weighted(this.#backendsOf(object, found.route ?? [], listener), listener.clusters);
     }
     return undefined;
   }
 
   /** Notes that route objects of the Gateway API decide on a port. */
-  lose(service: Service, port: ServicePort, waypointNamespace: string): void {
+  lose({ service, port, what }: Listener, waypointNamespace: string): void {
+    const [kinds, traffic] =
+      what === 'requests' ? ['a route of the Gateway API', 'requests'] : ['a TCPRoute or TLSRoute', 'connections'];
     for (const object of this.#objectsFor(service, waypointNamespace)) {
-      if ((object.spec.http ?? []).length > 0)
-        this.#outcomeOf(object).lost.add(`${objectName(service.metadata)}:${port.port}`);
+      const { http = [], tls = [], tcp = [] } = object.spec;
+      if ((what === 'requests' ? http : [...tls, ...tcp]).length === 0) continue;
+      const message = `${kinds} decides on the ${traffic} for ${objectName(service.metadata)}:${port.port}`;
+      this.#outcomeOf(object).conflicts.add(message);
     }
   }
 
   /** Call after every port was asked for. */
   conditions(): Condition[] {
     return this.#objects.flatMap((object) => {
-      const said = (status: Condition['status'], reason: string, message: string): Condition =>
-        conditionOf(object, 'WaypointAccepted', status, reason, message);
       const refusal = this.#refused.get(object);
-      if (refusal !== undefined) return [said('False', 'UnsupportedValue', refusal)];
-      const { used, lost, references } = this.#outcomeOf(object);
-      const problems = [...references.values()];
-      const [first] = problems;
-      const resolved =
-        first === undefined
-          ? []
-          : [
-              conditionOf(
-                object,
-                'ResolvedRefs',
-                'False',
-                first.reason,
-                problems.map(({ message }) => message).join('; '),
-              ),
-            ];
-      if (lost.size > 0) {
-        const message = `an HTTPRoute or GRPCRoute decides on the requests for ${[...lost].join(', ')}`;
-        return [said(used ? 'True' : 'False', 'Conflicted', message), ...resolved];
-      }
-      return [used ? said('True', 'Accepted', 'enforced by waypoints') : this.#unusedCondition(object), ...resolved];
+      if (refusal !== undefined) return [conditionOf(object, 'WaypointAccepted', 'False', 'UnsupportedValue', refusal)];
+      const remarks = virtualRemarks(object);
+      return outcomeConditions(object, this.#outcomeOf(object), remarks, () => this.#whyUnused(object));
     });
   }
 
-  #unusedCondition(object: VirtualService): Condition {
+  #whyUnused(object: VirtualService): readonly [string, string] {
     const hosts = this.#hostsOf(object);
-    const [reason, message]: readonly [string, string] = !actsOnMesh(object.spec.gateways)
-      ? ['AncestorNotBound', 'it is for gateways, and none is served']
-      : hosts.every((host) => this.#hosts.matching(host).length === 0)
-        ? ['TargetNotFound', `no Service is called ${hosts.join(' or ')}`]
-        : ['AncestorNotBound', 'no waypoint that sees it serves its hosts on a port that it routes'];
-    return conditionOf(object, 'WaypointAccepted', 'False', reason, message);
+    if (hosts.length === 0) return ['AncestorNotBound', 'no VirtualService that is in force delegates to it'];
+    if (!actsOnMesh(object.spec.gateways)) return ['AncestorNotBound', 'it is for gateways, and none is served'];
+    return hosts.every((host) => this.#hosts.matching(host).length === 0)
+      ? ['TargetNotFound', `no Service is called ${hosts.join(' or ')}`]
+      : ['AncestorNotBound', 'no waypoint that sees it serves its hosts on a port that it routes'];
   }
 
   #objectsFor(service: Service, waypointNamespace: string): VirtualService[] {
@@ -147,92 +124,47 @@ export class VirtualServices {
     });
   }
 
-  #httpRoute(
-    object: VirtualService,
-    route: VirtualHttpRoute,
-    name: string,
-    listener: Listener,
-  ): HttpRouteInit | undefined {
-    const matches = (route.match ?? []).filter((match) => appliesAt(match, listener.port.port));
-    if (matches.length === 0 && (route.match ?? []).length > 0) return undefined;
-    return {
-      name,
-      matches: matchesOf(matches.map((match) => virtualMatch(match))),
-      action: actionOf(route, () => weighted(this.#backendsOf(object, route.route ?? [], listener), listener.clusters)),
-    };
+  /** `from`: who has written the destination, and is told when it leads nowhere. */
+  #clusterOf(destination: Destination, listener: Listener, from: VirtualService): string {
+    const target = targetOf(destination, listener, this.#hosts);
+    if ('cluster' in target) return target.cluster;
+    this.#outcomeOf(from).references.set(target.message, target);
+    return '';
   }
 
-  #backendsOf(object: VirtualService, route: readonly VirtualDestination[], listener: Listener): Backend[] {
-    const { references } = this.#outcomeOf(object);
-    return route.map(({ destination, weight = 0 }): Backend => {
-      const share = route.length === 1 ? 100 : weight;
-      const target = this.#targetOf(destination, object.metadata.namespace, listener);
-      if (!('reason' in target)) return { target, weight: share };
-      references.set(target.message, target);
-      return { target: undefined, weight: share };
-    });
-  }
-
-  #targetOf(
-    { host, port, subset = '' }: Destination,
-    namespace: string,
-    listener: Listener,
-  ): Exclude<Backend['target'], undefined> | ReferenceProblem {
-    const name = this.#hosts.resolve(host, namespace);
-    const service = this.#hosts.get(name);
-    if (service === undefined) return { reason: 'BackendNotFound', message: `no Service is called ${name}` };
-    const ports = tcpPorts(service);
-    // Without a number: the only port there is, else the one that was dialled.
-    const number = port?.number ?? (ports.length === 1 ? ports[0]?.port : listener.port.port);
-    const found = ports.find((candidate) => candidate.port === number);
-    if (found === undefined) return { reason: 'BackendNotFound', message: `${name} has no port ${number ?? 'at all'}` };
-    if (listener.what === 'requests' && protocolOf(found) === Protocol.TCP) {
-      return { reason: 'UnsupportedProtocol', message: `port ${found.port} of ${name} is not declared to speak HTTP` };
+  #noted(object: VirtualService, delegation: Delegation): Delegation {
+    for (const problem of delegation.missing) this.#outcomeOf(object).references.set(problem.message, problem);
+    for (const { delegate, message } of delegation.conflicts) {
+      for (const each of [object, delegate]) this.#outcomeOf(each).conflicts.add(message);
     }
-    return listener.clusters.nameOf(service, found, subset) === undefined
-      ? { reason: 'SubsetNotFound', message: `no DestinationRule of ${name} has the subset ${subset}` }
-      : { service, port: found, subset };
+    return delegation;
   }
 
   #hostsOf({ spec, metadata }: VirtualService): string[] {
     return (spec.hosts ?? []).map((host) => this.#hosts.resolve(host, metadata.namespace));
   }
 
-  #outcomeOf(object: VirtualService): Outcome {
-    const outcome = this.#outcomes.get(object) ?? { used: false, lost: new Set(), references: new Map() };
+  #outcomeOf(object: VirtualService): VirtualOutcome {
+    const outcome = this.#outcomes.get(object) ?? emptyOutcome();
     this.#outcomes.set(object, outcome);
     return outcome;
   }
 }
 
-/** Absent: for the mesh. */
-function actsOnMesh(gateways: readonly string[] | undefined): boolean {
-  return gateways === undefined || gateways.length === 0 || gateways.includes('mesh');
-}
-
-function appliesAt(match: { readonly port?: number; readonly gateways?: readonly string[] }, port: number): boolean {
-  return (match.port === undefined || match.port === port) && actsOnMesh(match.gateways);
-}
-
-function actionOf(route: VirtualHttpRoute, destinations: () => DestinationInit[]): ActionInit {
-  const { directResponse, timeout, retries } = route;
-  if (directResponse !== undefined) {
-    return {
-      case: 'directResponse',
-      value: { status: directResponse.status, body: directResponse.body?.string ?? '' },
-    };
-  }
-  const timeoutMs = timeout === undefined ? 0 : (istioDurationMs(timeout) ?? 0);
-  return { case: 'forward', value: { destinations: destinations(), timeoutMs, retry: virtualRetry(retries) } };
-}
-
 /** Why an object has no effect at all; undefined: it has. */
-function refusalOf(object: VirtualService): string | undefined {
+function refusalOf(
+  object: VirtualService,
+  objects: ReadonlyMap<string, VirtualService>,
+  sources: SourceWorkloads,
+): string | undefined {
   const fields = virtualFieldsNotHonoured(object);
   if (fields.length > 0) return notHonouredMessage(fields);
-  const objections = (object.spec.http ?? []).flatMap((route, index) => {
-    const matches = (route.match ?? []).map((match) => virtualMatch(match));
-    return objectionsTo({ name: String(index), matches, action: actionOf(route, () => []) }, `spec.http[${index}]`);
-  });
-  return objections.length === 0 ? undefined : objections.slice(0, 5).join('; ');
+  const tooMuch = overLimit(object, objects, sources);
+  if (tooMuch !== undefined) return tooMuch;
+  const objections = (object.spec.http ?? []).flatMap((route, index) =>
+    virtualRoutes(route, String(index), { port: undefined, sources, clusterOf: () => '' }).flatMap((one) =>
+      objectionsTo(one, `spec.http[${index}]`),
+    ),
+  );
+  return objections.length === 0 ? undefined : listed([...new Set(objections)]);
 }
