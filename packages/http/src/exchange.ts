@@ -45,7 +45,11 @@ export interface ExchangeReceiver {
 export interface ResponseReceiver extends ExchangeReceiver {
   /** An interim response (100, 102, 103); at most `MAX_INTERIM_RESPONSES` of them. */
   onInformational(fields: FieldList): void;
-  /** The final response head. May come before the request was sent completely. */
+  /**
+   * The final response head. May come before the request was sent completely. 101 only to a request with the field `upgrade`,
+   * sent without `endStream`: what follows both ways is then the other protocol's. HTTP/1 takes no content of such a request
+   * before; with another status there is none.
+   */
   onResponse(fields: FieldList, endStream: boolean): void;
 }
 
@@ -103,6 +107,12 @@ export interface ServerExchange extends HttpExchange {
   receiver: ExchangeReceiver | undefined;
   /** The client waits for 100 before it sends content (`expect: 100-continue`). */
   readonly expectsContinue: boolean;
+  /**
+   * The protocols that the client asks to switch to, as the field `upgrade` of the request lists them; HTTP/2 and TLS are not
+   * among them. Content comes after `respond` with 101 and the chosen protocol in the field `upgrade`: it has no framing, and
+   * each side ends for itself. With any other answer there is none, and `remoteEnded` becomes true. Undefined: none.
+   */
+  readonly upgrade: string | undefined;
   /** Sends an interim response (1xx but 101). Dropped towards HTTP/1.0, and after `respond`. */
   inform(fields: FieldList): void;
   /**
@@ -158,6 +168,11 @@ export interface HttpConnectionHandler {
    */
   onPauseReading(): void;
   onResumeReading(): void;
+  /**
+   * After a switch of protocols: we have sent everything. What stands in the sink has still to be sent, then our direction of
+   * the transport ends (FIN) and the other goes on. Never called with HTTP/2.
+   */
+  onOutputEnd(): void;
   /**
    * The connection is over; called once, last, after the open exchanges heard `onReset`. What stands in the sink has still to
    * be sent: `cut` false, then close in order (`endpoint.end()`). `cut` true: a message was broken off and must not look

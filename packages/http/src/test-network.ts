@@ -44,6 +44,10 @@ class End {
     this.paused = false;
   }
 
+  onOutputEnd(): void {
+    throw new Error('nobody switches protocols here');
+  }
+
   onEnd(error: AmbitError | undefined, cut: boolean): void {
     if (this.ended !== undefined) throw new Error('ended twice');
     this.ended = { error, cut };
@@ -155,13 +159,16 @@ export class Network {
 function handlerOf(
   end: End,
   owner: Partial<ServerConnectionHandler>,
-): Pick<ServerConnectionHandler, 'onPauseReading' | 'onResumeReading' | 'onEnd'> {
+): Pick<ServerConnectionHandler, 'onPauseReading' | 'onResumeReading' | 'onOutputEnd' | 'onEnd'> {
   return {
     onPauseReading: () => {
       end.onPauseReading();
     },
     onResumeReading: () => {
       end.onResumeReading();
+    },
+    onOutputEnd: () => {
+      end.onOutputEnd();
     },
     onEnd: (error, cut) => {
       end.onEnd(error, cut);

@@ -166,6 +166,9 @@ export class Client {
       onResumeReading: () => {
         endpoint.resumeReading();
       },
+      onOutputEnd: () => {
+        endpoint.endOutput();
+      },
       onEnd: (error: AmbitError | undefined, cut: boolean) => {
         this.over = true;
         finish(endpoint, error, cut);
@@ -262,6 +265,7 @@ export function application(
       onPipelined: () => undefined,
       onPauseReading: () => endpoint?.pauseReading(),
       onResumeReading: () => endpoint?.resumeReading(),
+      onOutputEnd: () => endpoint?.endOutput(),
       onEnd: (error: AmbitError | undefined, cut: boolean) => {
         finish(endpoint, error, cut);
       },

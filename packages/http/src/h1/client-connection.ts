@@ -6,6 +6,7 @@ import { Http1Connection, incomplete, malformedReset } from './connection.ts';
 import { Http1Error } from './errors.ts';
 import { Http1ClientExchange } from './exchange.ts';
 import { HeadParser } from './internal/head-parser.ts';
+import { isAnswerTo } from './internal/upgrade.ts';
 
 /**
  * The client's end of an HTTP/1 connection, without I/O. One request at a time: `available` says when the next may be sent. A
@@ -38,6 +39,7 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
       receiver,
       fieldValue(fields, ':method') === 'HEAD',
       this.requests > 0,
+      this.writer.upgrading ? fieldValue(fields, 'upgrade') : undefined,
     );
     this.requests++;
     this.exchange = exchange;
@@ -78,7 +80,13 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
     if (exchange === undefined) return;
     const { head, body } = reader;
     const framed = head.chunked || head.contentLength > 0;
+    if (head.status === 101) return this.#switch(exchange, head, framed);
     if (head.status < 200) return this.#onInterim(exchange, head, framed);
+    if (exchange.upgrade !== undefined) {
+      // The server goes on as if nothing had been asked: the request is complete.
+      this.writer.upgraded(false);
+      exchange.localEnded = true;
+    }
     if (head.status === 204 && framed) throw new Http1Error('unwanted-content', 'a status 204 that announces content');
     if (exchange.headRequest || head.status === 204 || head.status === 304) body.expectNothing();
     else if (head.chunked) body.expectChunks();
@@ -121,7 +129,6 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
   }
 
   #onInterim(exchange: Http1ClientExchange, head: HeadParser, framed: boolean): void {
-    if (head.status === 101) throw new Http1Error('switching-protocols', 'a status 101 that nobody asked for');
     if (framed) throw new Http1Error('unwanted-content', `a status ${head.status} that announces content`);
     if (++exchange.interims > MAX_INTERIM_RESPONSES) {
       throw new Http1Error('too-many-interim-responses', `more than ${MAX_INTERIM_RESPONSES} interim responses`);
@@ -131,9 +138,31 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
     exchange.receiver?.onInformational(fields);
   }
 
+  #switch(exchange: Http1ClientExchange, head: HeadParser, framed: boolean): void {
+    if (exchange.upgrade === undefined || !isAnswerTo(exchange.upgrade, head.upgrade)) {
+      throw new Http1Error('switching-protocols', 'a status 101 to what nobody asked for');
+    }
+    if (framed) throw new Http1Error('unwanted-content', 'a status 101 that announces content');
+    this.reader.switchProtocols();
+    this.writer.upgraded(true);
+    exchange.switched = true;
+    this.persistent = false;
+    this.#retire();
+    exchange.receiver?.onResponse(withoutLength(head.fields), false);
+    if (!this.writer.waiting) return;
+    this.writer.waiting = false;
+    exchange.receiver?.onWritable();
+  }
+
   #retire(): void {
     if (this.#retired) return;
     this.#retired = true;
     this.#handler.onRetired();
   }
+}
+
+/** A length of 0 says nothing, and the field may not go with a status 101 (RFC 9110 8.6). */
+function withoutLength(fields: FieldList): FieldList {
+  const at = fields.indexOf('content-length');
+  return at < 0 ? fields : fields.filter((_, index) => index !== at && index !== at + 1);
 }

@@ -36,6 +36,7 @@ class Server {
     onRefused: (status, reason) => this.log.push(`refused ${status} ${reason}`),
     onPauseReading: () => this.log.push('pause'),
     onResumeReading: () => this.log.push('resume'),
+    onOutputEnd: () => this.log.push('output ends'),
     onPipelined: () => this.log.push('pipelined'),
     onEnd: (error, cut) =>
       this.log.push(
@@ -63,6 +64,7 @@ class Client {
     onRetired: () => this.log.push('retired'),
     onPauseReading: () => this.log.push('pause'),
     onResumeReading: () => this.log.push('resume'),
+    onOutputEnd: () => this.log.push('output ends'),
     onEnd: (error, cut) =>
       this.log.push(
         `end${error instanceof Http1Error ? ` ${error.reason}` : error === undefined ? '' : ` ${error.code}`}${cut ? ' cut' : ''}`,

@@ -33,6 +33,8 @@ export abstract class Http1Connection<Exchange extends Http1Exchange>
   #ending = false;
   #ended = false;
   #endError: AmbitError | undefined;
+  /** Our direction ends when the head of the switch has found room. */
+  #endsOutput = false;
   #unreleased = 0;
   #paused = false;
   readonly #handler: HttpConnectionHandler;
@@ -76,6 +78,9 @@ export abstract class Http1Connection<Exchange extends Http1Exchange>
     if (this.#ended || !this.writer.output.drain()) return;
     if (this.#ending) {
       this.#tellEnd(this.#endError, false);
+    } else if (this.#endsOutput) {
+      this.#endsOutput = false;
+      this.#handler.onOutputEnd();
     } else if (this.writer.waiting) {
       this.writer.waiting = false;
       this.exchange?.receiver?.onWritable();
@@ -133,6 +138,10 @@ export abstract class Http1Connection<Exchange extends Http1Exchange>
   }
 
   onLocalEnd(): void {
+    if (this.exchange?.switched === true && !this.exchange.remoteEnded) {
+      if (this.writer.output.drain()) this.#handler.onOutputEnd();
+      else this.#endsOutput = true;
+    }
     if (!this.reading) this.checkOver();
   }
 

@@ -36,6 +36,8 @@ export abstract class Http1Exchange implements HttpExchange {
   closed = false;
   localEnded = false;
   remoteEnded = false;
+  /** Another protocol is spoken: either side ends for itself, and the connection with both. */
+  switched = false;
   /** Our (final) head was sent. */
   headSent = false;
   readonly #owner: ExchangeOwner;
@@ -113,12 +115,20 @@ export abstract class Http1Exchange implements HttpExchange {
 export class Http1ServerExchange extends Http1Exchange implements ServerExchange {
   receiver: ExchangeReceiver | undefined = undefined;
   readonly expectsContinue: boolean;
+  readonly upgrade: string | undefined;
   /** The request was HEAD. */
   readonly headRequest: boolean;
   readonly #owner: ServerExchangeOwner;
 
-  constructor(owner: ServerExchangeOwner, version: HttpVersion, headRequest: boolean, expectsContinue: boolean) {
+  constructor(
+    owner: ServerExchangeOwner,
+    version: HttpVersion,
+    headRequest: boolean,
+    expectsContinue: boolean,
+    upgrade: string | undefined,
+  ) {
     super(owner, version);
+    this.upgrade = upgrade;
     this.#owner = owner;
     this.headRequest = headRequest;
     this.expectsContinue = expectsContinue;
@@ -138,13 +148,22 @@ export class Http1ClientExchange extends Http1Exchange implements ClientExchange
   readonly reusedConnection: boolean;
   /** The request is HEAD. */
   readonly headRequest: boolean;
+  /** The protocols that the request asks for; undefined: none. */
+  readonly upgrade: string | undefined;
   /** Interim responses so far. */
   interims = 0;
 
-  constructor(owner: ExchangeOwner, receiver: ResponseReceiver, headRequest: boolean, reusedConnection: boolean) {
+  constructor(
+    owner: ExchangeOwner,
+    receiver: ResponseReceiver,
+    headRequest: boolean,
+    reusedConnection: boolean,
+    upgrade: string | undefined,
+  ) {
     super(owner, 'HTTP/1.1');
     this.receiver = receiver;
     this.headRequest = headRequest;
+    this.upgrade = upgrade;
     this.reusedConnection = reusedConnection;
     this.headSent = true;
   }

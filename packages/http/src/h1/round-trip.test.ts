@@ -101,6 +101,7 @@ describe('whatever a server answers', () => {
       onRetired: () => log.push('retired'),
       onPauseReading: () => log.push('pause'),
       onResumeReading: () => log.push('resume'),
+      onOutputEnd: () => log.push('output ends'),
       onEnd: (error, cut) => log.push(`end ${error?.message ?? ''} ${cut}`),
     };
     const connection = new Http1ClientConnection(new MemorySink(), note);

@@ -72,11 +72,14 @@ export class Http1ServerConnection
     if (this.isOver() || this.inputEnded) return;
     this.inputEnded = true;
     if (this.exchange === undefined) this.#endOfRequests();
+    else if (this.exchange.switched) this.#endOfSwitched();
     else if (!this.reader.complete) this.finish(incomplete('a request'), true);
   }
 
   proceed(): void {
-    if (this.isOver() || this.exchange !== undefined || this.#pipelinedLength === 0) return;
+    if (this.isOver()) return;
+    if (this.exchange?.switched === true) return this.#proceedSwitched();
+    if (this.exchange !== undefined || this.#pipelinedLength === 0) return;
     const bytes = this.#pipelined;
     // Nothing is added to it meanwhile.
     this.#pipelinedStart = this.read(bytes, this.#pipelinedStart, this.#pipelinedEnd);
@@ -88,6 +91,25 @@ export class Http1ServerConnection
     else if (this.inputEnded && !this.reader.complete) this.finish(incomplete('a request'), true);
     else if (this.draining && this.#afterAnswer) this.drain();
     else this.updateReading();
+  }
+
+  #proceedSwitched(): void {
+    const bytes = this.#pipelined;
+    const [start, end] = [this.#pipelinedStart, this.#pipelinedEnd];
+    this.#pipelined = NOTHING;
+    this.#pipelinedStart = 0;
+    this.#pipelinedEnd = 0;
+    if (start < end) this.read(bytes, start, end);
+    if (this.inputEnded) this.#endOfSwitched();
+    else this.updateReading();
+  }
+
+  #endOfSwitched(): void {
+    if (this.isOver()) return;
+    this.reading = true;
+    this.reader.endOfInput();
+    this.reading = false;
+    this.checkOver();
   }
 
   /** With `keepIdle` an idle connection waits for one more request, whose answer says `connection: close`. */
@@ -107,7 +129,8 @@ export class Http1ServerConnection
     if (head.chunked) reader.body.expectChunks();
     else if (head.contentLength > 0) reader.body.expectLength(head.contentLength);
     else reader.body.expectNothing();
-    const endStream = reader.body.done;
+    const upgrade = head.upgrade === '' ? undefined : head.upgrade;
+    const endStream = reader.body.done && upgrade === undefined;
     this.persistent = !head.options.close && (!head.old || head.options.keepAlive);
     this.#awaitsContinue = head.expectsContinue && !endStream;
     const exchange = new Http1ServerExchange(
@@ -115,6 +138,7 @@ export class Http1ServerConnection
       head.old ? 'HTTP/1.0' : 'HTTP/1.1',
       head.method === 'HEAD',
       this.#awaitsContinue,
+      upgrade,
     );
     exchange.remoteEnded = endStream;
     this.exchange = exchange;
@@ -130,6 +154,10 @@ export class Http1ServerConnection
   respond(fields: FieldList, endStream: boolean): void {
     const exchange = this.exchange;
     if (exchange === undefined) return;
+    if (fields[1] === '101' && exchange.upgrade !== undefined) {
+      this.#switch(exchange, fields);
+      return;
+    }
     const chunks = exchange.version === 'HTTP/1.1';
     // Towards HTTP/1.0 only a declared length leaves the connection usable.
     const delimited =
@@ -143,11 +171,24 @@ export class Http1ServerConnection
     const persistence: Persistence = !stays ? 'close' : chunks ? 'implied' : 'keep-alive';
     this.writer.response(fields, endStream, exchange.headRequest, chunks, persistence);
     exchange.headSent = true;
+    // Without a switch an upgrade has no content.
+    if (exchange.upgrade !== undefined) exchange.remoteEnded = true;
     this.persistent = stays;
     if (this.writer.problem !== undefined) return this.onProblem();
     if (!endStream) return;
     exchange.localEnded = true;
     this.onLocalEnd();
+  }
+
+  /** From now on the connection is two streams of octets; those that came already are read next. */
+  #switch(exchange: Http1ServerExchange, fields: FieldList): void {
+    this.writer.switching(fields);
+    exchange.headSent = true;
+    exchange.switched = true;
+    this.persistent = false;
+    this.reader.switchProtocols();
+    if (this.writer.problem !== undefined) this.onProblem();
+    else if (this.#pipelinedLength > 0 || this.inputEnded) this.#handler.onPipelined();
   }
 
   inform(fields: FieldList): void {

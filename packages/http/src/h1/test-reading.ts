@@ -49,7 +49,8 @@ class Reader implements ServerConnectionHandler {
       onWritable: () => undefined,
     };
     exchange.receiver = receiver;
-    if (endStream) answer();
+    // Whoever asks for another protocol gets a plain answer.
+    if (endStream || exchange.upgrade !== undefined) answer();
   }
 
   onRefused(status: number): void {
@@ -62,6 +63,10 @@ class Reader implements ServerConnectionHandler {
 
   onResumeReading(): void {
     throw new Error('it was never paused');
+  }
+
+  onOutputEnd(): void {
+    throw new Error('no protocol is switched to');
   }
 
   onPipelined(): void {

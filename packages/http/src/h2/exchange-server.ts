@@ -19,6 +19,8 @@ const DEFAULTS = {
 export class Http2ServerExchange extends Http2Exchange<Http2ServerExchange> implements ServerExchange {
   receiver: ExchangeReceiver | undefined = undefined;
   readonly expectsContinue: boolean;
+  /** There is no Upgrade in HTTP/2 (RFC 9113 8.6). */
+  readonly upgrade = undefined;
 
   constructor(
     http: Http2Connection<Http2ServerExchange>,

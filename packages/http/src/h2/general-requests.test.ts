@@ -44,6 +44,7 @@ function serve(
       onRefused: (status) => refused.push(status),
       onPauseReading: () => undefined,
       onResumeReading: () => undefined,
+      onOutputEnd: () => undefined,
       onPipelined: () => undefined,
       onEnd: () => undefined,
     },

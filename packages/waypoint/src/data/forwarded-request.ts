@@ -44,6 +44,8 @@ export interface ForwardedParts {
   readonly exchange: ServerExchange;
   /** Undefined: the head is all. */
   readonly body: MessageBody | undefined;
+  /** The client asks for another protocol: its content is what it says in that. */
+  readonly upgrade: boolean;
   readonly facts: RequestFacts;
   /** As endpoints get it. */
   readonly head: FieldList;
@@ -60,6 +62,9 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #attempt: Attempt | undefined;
   #deadlineTimer: ReactorTimer | undefined;
   #tryTimer: ReactorTimer | undefined;
+  /** Another protocol is spoken: either side ends for itself. */
+  #switched = false;
+  #answered = false;
   #freshTried = false;
   #over = false;
 
@@ -73,7 +78,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   /** Begins the first try; may call the forwarder from within. */
   begin(): void {
-    if (this.#parts.body?.ended !== false) this.#deadline.requestReceived(this.#parts.thread.reactor.now);
+    if (this.#parts.upgrade || this.#parts.body?.ended !== false)
+      this.#deadline.requestReceived(this.#parts.thread.reactor.now);
     this.#armDeadline();
     this.#try();
   }
@@ -86,8 +92,19 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   /** The client has sent all of the request. */
   requestReceived(): void {
     if (this.#over) return;
+    if (this.#switched) {
+      this.#endSwitched();
+      return;
+    }
     this.#deadline.requestReceived(this.#parts.thread.reactor.now);
     this.#armDeadline();
+  }
+
+  /** The client has all that the endpoint had to say. */
+  answered(): void {
+    this.#answered = true;
+    if (this.#switched) this.#endSwitched();
+    else this.#forwarder.finish();
   }
 
   /** Nobody wants the answer any more. */
@@ -144,6 +161,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   onAttemptWritable(exchange: ClientExchange): void {
     this.#parts.body?.pump(exchange);
+    if (this.#switched) this.#endSwitched();
   }
 
   onInterim(fields: FieldList): void {
@@ -175,19 +193,23 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       this.#forwarder.answer(failureAnswer(INVALID_RESPONSE, undefined));
       return;
     }
+    if (status === 101) {
+      this.#switched = true;
+      this.#deadlineTimer?.cancel();
+    }
     // It will not be sent again.
     this.#parts.body?.commit();
-    if (endStream) this.#forwarder.finish();
+    if (endStream) this.answered();
   }
 
   onContent(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     const exchange = this.#attempt?.exchange;
     if (exchange === undefined) return;
-    if (this.#parts.toClient.content(exchange, bytes, start, end, endStream)) this.#forwarder.finish();
+    if (this.#parts.toClient.content(exchange, bytes, start, end, endStream)) this.answered();
   }
 
   onResponseTrailers(fields: FieldList): void {
-    if (this.#parts.toClient.trailers(fields)) this.#forwarder.finish();
+    if (this.#parts.toClient.trailers(fields)) this.answered();
   }
 
   onFailed(outcome: AttemptOutcome, error: AmbitError | undefined, stale: boolean): void {
@@ -235,6 +257,11 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       });
     }
     attempt.begin(fresh, cluster.compiled.model.connectTimeoutMs);
+  }
+
+  /** Over when both sides are. */
+  #endSwitched(): void {
+    if (this.#answered && this.#parts.body?.complete === true) this.#forwarder.finish();
   }
 
   #failed(outcome: AttemptOutcome): void {

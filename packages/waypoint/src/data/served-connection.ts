@@ -127,6 +127,10 @@ export class ServedConnection implements ServerConnectionHandler {
     this.#endpoint.resumeReading();
   }
 
+  onOutputEnd(): void {
+    this.#endpoint.endOutput();
+  }
+
   onEnd(error: AmbitError | undefined, cut: boolean): void {
     this.#transport.finish(error, cut);
   }

@@ -25,6 +25,8 @@ import { RequestMirrors } from './request-mirrors.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
+import { upstreamVersion } from './upstream-endpoint.ts';
+import type { UpstreamCluster } from './upstreams.ts';
 
 type Forward = Extract<CompiledAction, { kind: 'forward' }>;
 
@@ -106,7 +108,9 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
   }
 
   onWritable(): void {
-    if (!this.#over && this.#toClient.resume()) this.finish();
+    if (this.#over || !this.#toClient.resume()) return;
+    if (this.#forwarded === undefined) this.finish();
+    else this.#forwarded.answered();
   }
 
   // From where it is forwarded.
@@ -203,13 +207,16 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     });
     route.requestHeaders?.apply(head);
     destination.requestHeaders?.apply(head);
-    if (destination.mirrors.length > 0) this.#mirror(destination.mirrors, head, live, action.timeoutMs);
+    const upgrade = this.#upgrades(head, cluster);
+    // What comes of another protocol is of no use without its answers.
+    if (destination.mirrors.length > 0 && !upgrade) this.#mirror(destination.mirrors, head, live, action.timeoutMs);
     this.#forwarded = new ForwardedRequest(this, {
       thread,
       record: this.#record,
       toClient: this.#toClient,
       exchange: this.#down,
       body: this.#body,
+      upgrade,
       facts,
       head,
       action,
@@ -218,11 +225,22 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#forwarded.begin();
   }
 
+  /** Whether the endpoint is asked to switch protocols. HTTP/2 knows none, and the route may have taken the field away. */
+  #upgrades(head: string[], cluster: UpstreamCluster): boolean {
+    if (this.#down.upgrade === undefined) return false;
+    const at = head.indexOf('upgrade');
+    if (at >= 0 && upstreamVersion(cluster.compiled, this.#down.version) === 'HTTP/1.1') return true;
+    // Then it is a request without content, and answered as one (RFC 9110 7.8).
+    if (at >= 0) head.splice(at, 2);
+    this.#body = undefined;
+    return false;
+  }
+
   /** Before the first try, which may drop content that it has sent. */
   #mirror(mirrors: readonly CompiledMirror[], head: FieldList, live: LiveService, timeoutMs: number): void {
     const original = {
       head,
-      headOnly: this.#headOnly,
+      headOnly: this.#body === undefined,
       version: this.#down.version,
       timeoutMs: timeoutMs > 0 ? timeoutMs : MIRROR_TIMEOUT_MS,
     };

@@ -71,6 +71,10 @@ export class UpstreamConnection implements ClientConnectionHandler {
     this.#endpoint.resumeReading();
   }
 
+  onOutputEnd(): void {
+    this.#endpoint.endOutput();
+  }
+
   onEnd(error: AmbitError | undefined, cut: boolean): void {
     this.#transport.finish(error, cut);
   }

@@ -47,3 +47,13 @@ export class ConnectionOptions {
     }
   }
 }
+
+/** The fields without those that hold for one connection. */
+export function withoutNamed(fields: readonly string[], named: readonly string[]): string[] {
+  const left: string[] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    if (!named.includes(name)) left.push(name, fields[at + 1] ?? '');
+  }
+  return left;
+}

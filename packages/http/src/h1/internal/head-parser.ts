@@ -11,11 +11,13 @@ import {
   H1_TRAILER_FIELDS,
 } from '../../limits.ts';
 import { Http1Error } from '../errors.ts';
-import { ConnectionOptions } from './connection-options.ts';
+import { ConnectionOptions, withoutNamed } from './connection-options.ts';
+import { contentLengthOf } from './content-length.ts';
 import { FieldId, fieldIdOf, fieldNameOf, NAME_MULTIPLIER, SECRET_IDS, SINGLE_BITS } from './field-names.ts';
 import { badNameOctet, badTargetOctet, badValueOctet, checkVersionOctet } from './octet-errors.ts';
 import { requestTarget } from './request-target.ts';
 import { TextCache } from './text-cache.ts';
+import { upgradeProtocols } from './upgrade.ts';
 
 export type Section = 'request' | 'response' | 'trailers';
 
@@ -51,6 +53,8 @@ export class HeadParser {
   chunked = false;
   /** The client waits for 100 before it sends content. */
   expectsContinue = false;
+  /** What the field Upgrade says. */
+  upgrade = '';
   readonly options: ConnectionOptions = new ConnectionOptions();
   readonly #section: Section;
   readonly #scheme: string;
@@ -88,6 +92,7 @@ export class HeadParser {
     this.contentLength = -1;
     this.chunked = false;
     this.expectsContinue = false;
+    this.upgrade = '';
     this.options.clear();
     this.#at = 0;
     this.#count = 0;
@@ -322,10 +327,28 @@ export class HeadParser {
       case FieldId.expect:
         this.expectsContinue = !this.old && value.toLowerCase() === '100-continue';
         return void this.fields.push(name, value);
+      case FieldId.upgrade:
+        this.upgrade = this.upgrade === '' ? value : `${this.upgrade}, ${value}`;
+        return;
       default:
-        // Keep-Alive, Proxy-Connection, Upgrade, HTTP2-Settings: for this connection only, and none is used.
+        // Keep-Alive, Proxy-Connection, HTTP2-Settings: for this connection only, and none is used.
         return;
     }
+  }
+
+  /**
+   * Upgrade is for this connection, so that Connection must name it (RFC 9110 7.8). Stands among the fields then: of requests
+   * that are of HTTP/1.1 and without content, and of the answer 101.
+   */
+  #judgeUpgrade(): void {
+    const named = this.options.named?.includes('upgrade') === true;
+    const possible =
+      this.#section === 'request'
+        ? !this.old && this.method !== 'CONNECT' && !this.chunked && this.contentLength <= 0
+        : this.status === 101;
+    const protocols = named && possible ? upgradeProtocols(this.upgrade) : undefined;
+    this.upgrade = protocols ?? '';
+    if (protocols !== undefined) this.fields.push('upgrade', protocols);
   }
 
   #onHost(value: string): void {
@@ -356,6 +379,7 @@ export class HeadParser {
     }
     if (this.options.named !== undefined) this.fields = withoutNamed(this.fields, this.options.named);
     if (this.#te) this.fields.push('te', 'trailers');
+    if (this.upgrade !== '') this.#judgeUpgrade();
   }
 }
 
@@ -364,28 +388,6 @@ const HOST_SEEN: number = 1 << 30;
 
 function isSpace(octet: number): boolean {
   return octet === SPACE || octet === TAB;
-}
-
-/** 1 to 15 digits and nothing else: exact as a number, and no reader sees another one. */
-function contentLengthOf(value: string): number {
-  let length = 0;
-  for (let at = 0; at < value.length; at++) {
-    const digit = value.charCodeAt(at) - DIGIT_ZERO;
-    if (digit < 0 || digit > 9) throw new Http1Error('content-length', 'a content-length that is not digits alone');
-    length = length * 10 + digit;
-  }
-  if (value.length < 1 || value.length > 15)
-    throw new Http1Error('content-length', 'a content-length of no digits or too many');
-  return length;
-}
-
-function withoutNamed(fields: readonly string[], named: readonly string[]): string[] {
-  const left: string[] = [];
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const name = fields[at] ?? '';
-    if (!named.includes(name)) left.push(name, fields[at + 1] ?? '');
-  }
-  return left;
 }
 
 function tooLong(

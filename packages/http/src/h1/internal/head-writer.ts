@@ -15,6 +15,7 @@ import {
 } from '../../internal/octets.ts';
 import { UnwritableError } from '../../unwritable.ts';
 import { MAX_STATUS_LINE_BYTES, statusLine } from './status-line.ts';
+import { upgradeProtocols } from './upgrade.ts';
 
 /** What a head says of the connection. */
 export type Persistence = 'implied' | 'keep-alive' | 'close';
@@ -31,10 +32,15 @@ const CLOSE_LINE = Buffer.from('connection: close\r\n', 'latin1');
 const KEEP_ALIVE_LINE = Buffer.from('connection: keep-alive\r\n', 'latin1');
 const TE_LINE = Buffer.from('connection: te\r\n', 'latin1');
 const CLOSE_TE_LINE = Buffer.from('connection: close, te\r\n', 'latin1');
+const UPGRADE_LINE = Buffer.from('connection: upgrade\r\n', 'latin1');
+const UPGRADE_TE_LINE = Buffer.from('connection: upgrade, te\r\n', 'latin1');
 const LAST_CHUNK = Buffer.from('0\r\n', 'latin1');
 
-/** How the content is announced: not at all (`content-length` among the fields, or none), as empty, in chunks. */
-export type Announcement = 'none' | 'empty' | 'chunked';
+/**
+ * How the content is announced: not at all (`content-length` among the fields, or none), as empty, in chunks. `upgrade`: there
+ * is none, and the field upgrade says what comes instead.
+ */
+export type Announcement = 'none' | 'empty' | 'chunked' | 'upgrade';
 
 /**
  * Writes heads and trailers octet by octet, judging each: whatever would read as another message than the one it is given is
@@ -45,6 +51,7 @@ export class HeadWriter {
   #bytes: Buffer;
   #at = 0;
   #te = false;
+  #upgrade = false;
 
   constructor(output: BoundedOutput) {
     this.#output = output;
@@ -78,9 +85,11 @@ export class HeadWriter {
     this.#text(path);
     this.#raw(VERSION_LINE);
     this.#field('host', authority);
+    this.#upgrade = announcement === 'upgrade';
     this.#fields(fields, pseudo, authority);
     this.#announce(announcement);
-    if (this.#te) this.#raw(persistence === 'close' ? CLOSE_TE_LINE : TE_LINE);
+    if (this.#upgrade) this.#raw(this.#te ? UPGRADE_TE_LINE : UPGRADE_LINE);
+    else if (this.#te) this.#raw(persistence === 'close' ? CLOSE_TE_LINE : TE_LINE);
     else if (persistence === 'close') this.#raw(CLOSE_LINE);
     this.#end();
     return true;
@@ -90,9 +99,11 @@ export class HeadWriter {
   response(status: number, fields: FieldList, announcement: Announcement, persistence: Persistence): boolean {
     if (!this.#begin(fields)) return false;
     this.#raw(statusLine(status));
+    this.#upgrade = announcement === 'upgrade';
     this.#fields(fields, 2, '');
     this.#announce(announcement);
-    if (persistence !== 'implied') this.#raw(persistence === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE);
+    if (this.#upgrade) this.#raw(UPGRADE_LINE);
+    else if (persistence !== 'implied') this.#raw(persistence === 'close' ? CLOSE_LINE : KEEP_ALIVE_LINE);
     this.#end();
     return true;
   }
@@ -117,6 +128,7 @@ export class HeadWriter {
     this.#bytes = this.#output.bytes;
     this.#at = this.#output.at;
     this.#te = false;
+    this.#upgrade = false;
     return true;
   }
 
@@ -149,6 +161,11 @@ export class HeadWriter {
         case 'te':
           if (value.toLowerCase() !== 'trailers') throw new UnwritableError('a field te other than trailers');
           this.#te = true;
+          break;
+        case 'upgrade':
+          if (!this.#upgrade || upgradeProtocols(value) !== value) {
+            throw new UnwritableError('a field upgrade where nothing is switched to, or of what cannot be');
+          }
           break;
         default:
           if (isConnectionField(name)) throw new UnwritableError(`the field ${name} is the connection's own`);

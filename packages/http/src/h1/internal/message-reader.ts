@@ -56,6 +56,12 @@ export class MessageReader {
     this.head.begin();
   }
 
+  /** Behind the message comes what has no framing, up to the end of the connection. */
+  switchProtocols(): void {
+    this.body.expectUntilClose();
+    this.#stage = 'body';
+  }
+
   /** Nothing is read any more. */
   stop(): void {
     this.#stopped = true;

@@ -6,8 +6,11 @@ import { MIN_DATA_ROOM_BYTES } from '../../limits.ts';
 import { UnwritableError } from '../../unwritable.ts';
 import { type Announcement, HeadWriter, type Persistence } from './head-writer.ts';
 
-/** How the message at hand is framed; `none`: it has no content, and what comes is dropped. */
-type Framing = 'none' | 'length' | 'chunked' | 'close';
+/**
+ * How the message at hand is framed; `none`: it has no content, and what comes is dropped. `upgrade`: it has none, and what
+ * comes waits until the peer has agreed to another protocol.
+ */
+type Framing = 'none' | 'length' | 'chunked' | 'close' | 'upgrade';
 
 /** Around a chunk: at most 8 digits and CRLF before it, CRLF and the last chunk behind it. */
 const CHUNK_OVERHEAD_BYTES = 17;
@@ -47,9 +50,12 @@ export class MessageWriter {
       if (length < 0 && expectsContent(fieldValue(fields, ':method') ?? '')) announcement = 'empty';
     } else if (length >= 0) {
       framing = 'length';
-    } else {
+    } else if (fieldValue(fields, 'upgrade') === undefined) {
       announcement = 'chunked';
       framing = 'chunked';
+    } else {
+      announcement = 'upgrade';
+      framing = 'upgrade';
     }
     if (this.#heads.request(fields, announcement, persistence)) this.#begin(framing, length);
     else this.problem = NOT_READ;
@@ -93,6 +99,24 @@ export class MessageWriter {
     else this.problem = NOT_READ;
   }
 
+  /** The head 101: octets without framing follow it. Throws `UnwritableError`; nothing was written then. */
+  switching(fields: FieldList): void {
+    if (fieldValue(fields, 'upgrade') === undefined) throw new UnwritableError('a status 101 without upgrade');
+    if (declaredLength(fields) >= 0) throw new UnwritableError('content-length with a status 101');
+    if (this.#heads.response(101, fields, 'upgrade', 'implied')) this.#begin('close', 0);
+    else this.problem = NOT_READ;
+  }
+
+  /** A request that waits for another protocol. */
+  get upgrading(): boolean {
+    return this.#framing === 'upgrade';
+  }
+
+  /** The peer has agreed to another protocol, or has not. */
+  upgraded(agreed: boolean): void {
+    this.#framing = agreed ? 'close' : 'none';
+  }
+
   interim(fields: FieldList): void {
     const status = statusOf(fields);
     if (status >= 200 || status === 101) throw new UnwritableError('a status that is not an interim one');
@@ -101,6 +125,7 @@ export class MessageWriter {
   }
 
   reserve(max: number, least: number): number {
+    if (this.#framing === 'upgrade') return this.#later();
     const wanted = this.#framing === 'length' ? Math.min(max, this.#left) : max;
     if (wanted <= 0) {
       if (max > 0) this.problem = 'more content than content-length declares';
@@ -121,6 +146,7 @@ export class MessageWriter {
     const { sink } = this.output;
     switch (this.#framing) {
       case 'none':
+      case 'upgrade':
         return;
       case 'chunked':
         if (size > 0) this.#closeChunk(size, this.#digits);
@@ -137,6 +163,7 @@ export class MessageWriter {
   send(bytes: Buffer, start: number, end: number): number {
     const size = end - start;
     if (this.#framing === 'none' || size === 0) return size;
+    if (this.#framing === 'upgrade') return this.#later();
     if (this.#framing === 'length' && size > this.#left) {
       this.problem = 'more content than content-length declares';
       return 0;
@@ -185,6 +212,11 @@ export class MessageWriter {
     if (!output.backlogged && (sink.room(max + CHUNK_OVERHEAD_BYTES) || sink.room(least + CHUNK_OVERHEAD_BYTES))) {
       return Math.min(max, sink.bytes.length - sink.end - CHUNK_OVERHEAD_BYTES);
     }
+    this.waiting = true;
+    return 0;
+  }
+
+  #later(): 0 {
     this.waiting = true;
     return 0;
   }

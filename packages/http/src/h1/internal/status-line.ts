@@ -1,6 +1,7 @@
 /** Phrases of RFC 9110 15 and the registry; nobody should read them, everybody expects them. */
 const PHRASES: ReadonlyMap<number, string> = new Map([
   [100, 'Continue'],
+  [101, 'Switching Protocols'],
   [102, 'Processing'],
   [103, 'Early Hints'],
   [200, 'OK'],
