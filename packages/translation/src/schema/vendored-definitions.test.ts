@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { handlingOf } from '../kinds.ts';
 import { fieldsOf } from './field-table.ts';
 
-const FOLDER = join(import.meta.dirname, '../../../../charts/ambit/charts/base/files/crds/istio');
+const FOLDER = join(import.meta.dirname, '../../../../charts/ambit/charts/base/files/crds');
 
 interface Schema {
   readonly type?: string;
@@ -50,10 +50,19 @@ function differences(schema: Schema | undefined, typeName: string, path: string)
 }
 
 const VERSIONS = ['virtualservices', 'destinationrules'].flatMap((plural) => {
-  const text = readFileSync(join(FOLDER, `${plural}.networking.istio.io.yaml`), 'utf8');
-  const { spec } = parse(text) as Definition;
-  return spec.versions.map((version) => ({ ...version, kind: spec.names.kind }));
+  return versionsOf(`istio/${plural}.networking.istio.io.yaml`);
 });
+
+/** Of the standard channel: the tables know those of the experimental one as well. */
+const GATEWAY_VERSIONS = 'gatewayclasses gateways grpcroutes httproutes referencegrants tcproutes tlsroutes'
+  .split(' ')
+  .flatMap((plural) => versionsOf(`gateway-api/${plural}.gateway.networking.k8s.io.yaml`))
+  .filter(({ served }) => served);
+
+function versionsOf(file: string): (Definition['spec']['versions'][number] & { kind: string })[] {
+  const { spec } = parse(readFileSync(join(FOLDER, file), 'utf8')) as Definition;
+  return spec.versions.map((version) => ({ ...version, kind: spec.names.kind }));
+}
 
 // An API server stores what its definition knows: no more and no less must be read.
 describe('the definitions that are installed', () => {
@@ -70,5 +79,11 @@ describe('the definitions that are installed', () => {
   it.each(VERSIONS)('$kind $name has the fields of the tables, and is read', ({ kind, name, schema }) => {
     expect(differences(schema.openAPIV3Schema.properties?.['spec'], `${kind}Spec`, 'spec')).toEqual([]);
     expect(handlingOf(`networking.istio.io/${name}`, kind)).toMatchObject({ handling: 'read' });
+  });
+
+  it.each(GATEWAY_VERSIONS)('$kind $name has no field that the tables lack, and is read', ({ kind, name, schema }) => {
+    const found = differences(schema.openAPIV3Schema.properties?.['spec'], `${kind}Spec`, 'spec');
+    expect(found.filter((difference) => difference.endsWith('is not in the tables'))).toEqual([]);
+    expect(handlingOf(`gateway.networking.k8s.io/${name}`, kind)).toMatchObject({ handling: 'read' });
   });
 });

@@ -4,8 +4,6 @@ import type { Specificity } from './precedence.ts';
 import type { RetryPolicyInit } from './retry.ts';
 import type { RouteFilters } from './route-filters.ts';
 
-export type { HttpMatchInit } from './matches.ts';
-
 export interface RankedMatch {
   readonly match: HttpMatchInit;
   readonly specificity: Specificity;

@@ -8,6 +8,7 @@ import { ClusterSet } from './clusters.ts';
 import type { DestinationRules } from './destination-rules.ts';
 import type { GatewayRoutes, RouteSet } from './gateway-routes.ts';
 import type { Waypoint } from './gateways.ts';
+import { protocolOf } from './protocol.ts';
 import { requiredFeaturesOf } from './required-features.ts';
 import { consumerRoutes, gatewayRoutes, servedProtocol } from './served-port.ts';
 import { defaultRoute, type DestinationInit, type HttpRouteInit, weighted } from './served-route.ts';
@@ -109,6 +110,10 @@ export class ServedServices {
     const listener = { service, port, clusters, what: 'connections' } as const;
     if (set?.what === 'connections') {
       virtualServices.lose(listener, waypointNamespace);
+      // Otherwise its requests would have been theirs.
+      if (protocolOf(port) === Protocol.AUTO) {
+        virtualServices.lose({ ...listener, what: 'requests' }, waypointNamespace);
+      }
       return weighted(set.backends, clusters);
     }
     return virtualServices.tcpDestinations(listener, waypointNamespace) ?? [own(service, port, clusters)];
