@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatBaggage, parseBaggage } from './baggage.ts';
-import { formatForwarded, forwardedPort, parseForwarded } from './forwarded.ts';
+import { formatForwarded, forwardedHost, forwardedPort, parseForwarded } from './forwarded.ts';
 import { reasonField, reasonOf } from './reason.ts';
 
 const FULL = {
@@ -79,6 +79,19 @@ describe('forwarded', () => {
 
   it('never throws', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void parseForwarded(text)));
+  });
+});
+
+describe('the host in forwarded', () => {
+  const client = { ip: '10.0.0.1', port: 80 };
+
+  it('is the one that the sender wrote', () => {
+    expect(forwardedHost(formatForwarded(client, 'cart.shop.svc'))).toBe('cart.shop.svc');
+    expect(forwardedHost(`${formatForwarded(client, 'cart.shop.svc')};proto=http`)).toBe('cart.shop.svc');
+  });
+
+  it.each([undefined, '', formatForwarded(client), `for="x";host=${'a'.repeat(9_000)}`])('is none in %j', (text) => {
+    expect(forwardedHost(text)).toBeUndefined();
   });
 });
 

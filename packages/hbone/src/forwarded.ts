@@ -32,6 +32,18 @@ export function parseForwarded(text: string | undefined): Forwarded | undefined 
   return client === undefined ? undefined : { client, host };
 }
 
+const HOST_PARAMETER = ';host=';
+
+/** The hostname that `formatForwarded` names, unchecked; undefined when there is none. For every tunnel. */
+export function forwardedHost(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > MAX_FIELD_LENGTH) return undefined;
+  const at = text.indexOf(HOST_PARAMETER);
+  if (at < 0) return undefined;
+  const from = at + HOST_PARAMETER.length;
+  const end = text.indexOf(';', from);
+  return end < 0 ? text.slice(from) : text.slice(from, end);
+}
+
 const DIGIT_0 = 0x30;
 
 /**

@@ -1,9 +1,10 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
-import { forwardedPort } from '@ambit/hbone/forwarded';
+import { forwardedHost, forwardedPort } from '@ambit/hbone/forwarded';
 import type { IncomingTunnel, TunnelPeer } from '@ambit/hbone/tunnel';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { ConnectionFacts } from '@ambit/mesh/policy/subject';
+import { askedService } from '@ambit/mesh/route/asked-service';
 import { type InboundAccept, statusOf } from '@ambit/mesh/route/inbound';
 import type { Service } from '@ambit/mesh/service';
 import { traceIdOf } from '@ambit/telemetry/trace-context';
@@ -21,6 +22,8 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
   judgedPlace = -1;
   readonly #peer: TunnelPeer;
   readonly #route: InboundAccept;
+  /** That the client asked for, as far as it is known. */
+  readonly #service: Service | undefined;
   readonly #traceparent: string | undefined;
   /** As its proxy tells; 0 when that says nothing of the client at the other end of the tunnel. */
   readonly #clientPort: number;
@@ -35,7 +38,9 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
     this.#route = route;
     this.authority = tunnel.authority;
     this.#traceparent = fieldOf(tunnel.fields, 'traceparent');
-    this.#clientPort = forwardedPort(fieldOf(tunnel.fields, 'forwarded'), tunnel.peer.address.ip);
+    const forwarded = fieldOf(tunnel.fields, 'forwarded');
+    this.#clientPort = forwardedPort(forwarded, tunnel.peer.address.ip);
+    this.#service = route.service ?? serviceAsked(served, route, forwardedHost(forwarded));
   }
 
   get pod(): PodInfo {
@@ -132,7 +137,7 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
   }
 
   protected override relate(): RelationKey {
-    return inboundRelation(this.served, this.#peer, this.#route.service);
+    return inboundRelation(this.served, this.#peer, this.#service);
   }
 
   protected override refuse(error: AmbitError): void {
@@ -227,6 +232,11 @@ class RefusedTunnel extends Transfer {
   protected override leave(): void {
     // Nobody knows of it.
   }
+}
+
+function serviceAsked(served: ServedPod, { judged }: InboundAccept, host: string | undefined): Service | undefined {
+  const own = served.workload();
+  return own === undefined ? undefined : askedService(served.thread.store, own, judged.port, host);
 }
 
 function inboundRelation(served: ServedPod, peer: TunnelPeer, service: Service | undefined): RelationKey {

@@ -2,6 +2,7 @@ import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { ConnectionFacts } from '@ambit/mesh/policy/subject';
+import { askedService } from '@ambit/mesh/route/asked-service';
 import { routeInboundPlaintext } from '@ambit/mesh/route/inbound';
 import { setResetOnClose } from '@ambit/native/socket-option';
 import { connectTcp, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
@@ -109,7 +110,9 @@ export class PlaintextConnection extends Transfer implements TcpConnectHandler, 
   protected override relate(): RelationKey {
     const { store } = this.served.thread;
     const workload = store.findWorkload(store.network, this.source.ip);
-    return { reporter: 'destination', workload, principal: undefined, service: undefined };
+    const own = this.served.workload();
+    const service = own === undefined ? undefined : askedService(store, own, this.#destination.port, undefined);
+    return { reporter: 'destination', workload, principal: undefined, service };
   }
 
   /** The client sees a reset, never a silent end. */
