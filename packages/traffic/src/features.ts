@@ -4,9 +4,14 @@
  */
 export const FEATURES: ReadonlySet<string> = new Set([
   'consumer-routes',
+  'cors',
+  'faults',
+  'header-changes',
   'http-routes',
   'mirrors',
+  'redirects',
   'retries',
+  'rewrites',
   'source-matches',
   'subsets',
   'tcp-routes',

@@ -23,12 +23,11 @@ export class CompiledRedirect {
     const path = this.#path?.rewrite(facts.path) ?? facts;
     if ('refusal' in path) return refusedRewriteAnswer(path.refusal);
     const scheme = asked.length > 0 ? asked : facts.scheme;
-    const sent = facts.authority.length > 0 ? facts.authority : authority;
-    const host = hostname.length > 0 ? hostname : hostOf(sent);
+    const host = hostname.length > 0 ? hostname : hostOf(facts.authority.length > 0 ? facts.authority : authority);
     const query = facts.query === undefined ? '' : `?${facts.query}`;
     // OPTIONS of the server as a whole asks for no path.
     const target = (path.path === '*' ? '' : path.path) + query;
-    const location = `${scheme}://${host}${this.#port(scheme, sent)}${target.replace(NOT_IN_URI, escape)}`;
+    const location = `${scheme}://${host}${this.#port(scheme, facts.authority)}${target.replace(NOT_IN_URI, escape)}`;
     return { ...localAnswer(status, '-', 'direct_response', ''), fields: ['location', location] };
   }
 
