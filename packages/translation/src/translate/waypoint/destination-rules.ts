@@ -1,6 +1,6 @@
 import { LoadBalancer } from '@ambit/proto/waypoint';
 import type { Model } from '../../model.ts';
-import type { Service, Texts } from '../../objects.ts';
+import { objectName, type Service, type Texts } from '../../objects.ts';
 import { istioDurationMs } from '../../schema/durations.ts';
 import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
@@ -10,6 +10,7 @@ import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
 import { notHonoured, notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
+import { listed } from './virtual-outcome.ts';
 
 /** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -31,6 +32,8 @@ export class DestinationRules {
   readonly #rules: readonly DestinationRule[];
   readonly #refused = new Map<DestinationRule, string>();
   readonly #used = new Set<DestinationRule>();
+  /** What of a rule another one of the same host decides, a sentence each. */
+  readonly #hidden = new Map<DestinationRule, Set<string>>();
   readonly #byHost = new HostIndex<DestinationRule>();
 
   constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts) {
@@ -48,6 +51,7 @@ export class DestinationRules {
   policyOf(service: Service, port: number, subset: string, waypointNamespace: string): DestinationPolicy | undefined {
     const rules = this.#rulesFor(service, waypointNamespace);
     for (const rule of rules) this.#used.add(rule);
+    if (rules.length > 1) this.#noteHidden(rules);
     const whole = rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
     if (subset === '') return { ...policyAt(whole, undefined, port), subsetLabels: undefined };
     const found = rules.flatMap(({ spec }) => spec.subsets ?? []).find(({ name }) => name === subset);
@@ -61,6 +65,8 @@ export class DestinationRules {
     return this.#rules.map((rule) => {
       const refusal = this.#refused.get(rule);
       if (refusal !== undefined) return conditionOf(rule, 'WaypointAccepted', 'False', 'UnsupportedValue', refusal);
+      const hidden = this.#hidden.get(rule);
+      if (hidden !== undefined) return conditionOf(rule, 'WaypointAccepted', 'True', 'Conflicted', listed([...hidden]));
       if (this.#used.has(rule))
         return conditionOf(rule, 'WaypointAccepted', 'True', 'Accepted', 'enforced by waypoints');
       const host = this.#hosts.resolve(rule.spec.host, rule.metadata.namespace);
@@ -74,6 +80,29 @@ export class DestinationRules {
             `no waypoint that sees it leads to ${host}`,
           );
     });
+  }
+
+  /** Of several rules for one host the first that says something counts. */
+  #noteHidden(rules: readonly DestinationRule[]): void {
+    const owners = new Map<string, DestinationRule>();
+    for (const rule of rules) {
+      const { trafficPolicy, subsets = [] } = rule.spec;
+      const said = [
+        ...(trafficPolicy === undefined ? [] : ['trafficPolicy']),
+        ...subsets.map(({ name }) => `subset ${name}`),
+      ];
+      for (const what of said) {
+        const owner = owners.get(what);
+        if (owner === undefined) owners.set(what, rule);
+        else this.#hide(rule, `its ${what} has no effect, that of ${objectName(owner.metadata)} goes before`);
+      }
+    }
+  }
+
+  #hide(rule: DestinationRule, message: string): void {
+    const known = this.#hidden.get(rule);
+    if (known === undefined) this.#hidden.set(rule, new Set([message]));
+    else known.add(message);
   }
 
   /**
