@@ -5,6 +5,7 @@ import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '@amb
 import { EAGAIN, ECONNRESET } from '@ambit/native/errno';
 import { recv, send, SHUT_WR, shutdown, socketError } from '@ambit/native/socket';
 import { setResetOnClose } from '@ambit/native/socket-option';
+import { lingerAndClose } from '@ambit/reactor/linger';
 import type { ReadinessHandler } from '@ambit/reactor/reactor';
 import type { HboneConnection, StreamOwner } from './connection.ts';
 import { HeldBytes } from './held-bytes.ts';
@@ -31,6 +32,8 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
   #onEnd: ((outcome: RelayOutcome) => void) | undefined;
   /** The application ended its side. */
   #applicationEnded = false;
+  /** The peer wants no more of what the application says. */
+  #unwanted = false;
   /** The kernel told of an end or error that has not been read yet. */
   #endComes = false;
   /** Reading waits for room in the tunnel. */
@@ -109,8 +112,9 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
 
   onStreamReset(errorCode: number): void {
     if (this.#closed) return;
-    if (errorCode === ErrorCode.noError) {
+    if (errorCode === ErrorCode.noError && this.#peerEnded) {
       // An answer that needed no more of the question (RFC 9113 8.1): the rest is delivered, then both sides are done.
+      this.#unwanted = !this.#applicationEnded;
       this.#applicationEnded = true;
       this.#endApplication();
       return;
@@ -207,11 +211,13 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
   /** The peer sends no more: FIN to the application once it has everything. */
   #endApplication(): void {
     this.#peerEnded = true;
-    if (this.#held !== undefined || this.#finSent || this.#closed) return;
-    this.#finSent = true;
-    const result = shutdown(this.#fd, SHUT_WR);
-    if (result < 0) this.#applicationBroke(socketError('shutdown', result, 'application'));
-    else this.#closeIfDone();
+    if (this.#held !== undefined || this.#closed) return;
+    if (!this.#finSent) {
+      this.#finSent = true;
+      const result = shutdown(this.#fd, SHUT_WR);
+      if (result < 0) return this.#applicationBroke(socketError('shutdown', result, 'application'));
+    }
+    this.#closeIfDone();
   }
 
   #closeIfDone(): void {
@@ -241,7 +247,9 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
       this.#held = undefined;
     }
     if (reset) setResetOnClose(this.#fd);
-    this.#connection.reactor.close(this.#fd);
+    // What it still says must not come to an end of its connection by which it loses the answer.
+    if (this.#unwanted && !reset) lingerAndClose(this.#connection.reactor, this.#fd);
+    else this.#connection.reactor.close(this.#fd);
     this.#stream.owner = undefined;
     const onEnd = this.#onEnd;
     this.#onEnd = undefined;

@@ -127,12 +127,12 @@ export class TunnelEndpoint implements DuplexEndpoint, StreamOwner {
 
   onStreamReset(errorCode: number): void {
     if (this.#state === 'closed') return;
-    if (errorCode === ErrorCode.noError) {
+    if (errorCode === ErrorCode.noError && this.#peerEnded) {
       // An answer that needed no more of the question (RFC 9113 8.1): what came before it still counts.
       this.#outputEnd = 'sent';
       this.#dropOutput();
-      this.#peerEnded = true;
       this.#tellEnd();
+      this.#closeIfDone();
       return;
     }
     this.#close(
