@@ -97,6 +97,11 @@ describe('who gets a connection', () => {
   it.each([
     ['another trust domain', leaf('spiffe://other.example/ns/shop/sa/web'), 'AMBIT_HBONE_TRUST_DOMAIN'],
     ['two identities', leaf('', { uris: [CLIENT_ID, SERVER_ID] }), 'AMBIT_HBONE_NO_IDENTITY'],
+    [
+      'an identity beside a name that is no URI',
+      leaf('', { uris: [CLIENT_ID, 'spiffe://cluster.local/ns/a,b/sa/c'] }),
+      'AMBIT_HBONE_NO_IDENTITY',
+    ],
     ['no identity', leaf('', { uris: [] }), 'AMBIT_HBONE_NO_IDENTITY'],
     ['upper case', leaf('spiffe://cluster.local/ns/Shop/sa/web'), 'AMBIT_HBONE_NO_IDENTITY'],
     ['a trailing slash', leaf(`${CLIENT_ID}/`), 'AMBIT_HBONE_NO_IDENTITY'],

@@ -8,7 +8,7 @@ const getPeerCertificate = openssl('SSL_get0_peer_certificate', 'uintptr_t', ['u
 /** What the mesh wants to know of a peer's leaf certificate. */
 export interface PeerCertificate {
   readonly der: Buffer;
-  /** URI subject alternative names in their order. */
+  /** URI subject alternative names in their order; one that Node had to quote as it quoted it, which is no URI. */
   readonly uris: readonly string[];
   /** Hexadecimal. */
   readonly serialNumber: string;
@@ -49,12 +49,13 @@ export function parseCertificate(encoded: Buffer): PeerCertificate {
 }
 
 /**
- * The URIs of `URI:spiffe://a, DNS:b`. Node quotes an entry as JSON when it holds a comma or a control character, so
- * that no name can be smuggled in; quoted entries are none of ours and are left out.
+ * The URIs of `URI:spiffe://a, DNS:b`. Node quotes an entry as JSON, commas escaped, when it holds a comma, a quote or a
+ * control character, so that no name can be smuggled in. A quoted entry counts as a name all the same: a certificate
+ * with two names must not pass for one with the other alone.
  */
 function uriNames(text: string): string[] {
   return text
     .split(', ')
-    .filter((entry) => entry.startsWith('URI:') && !entry.includes('"'))
+    .filter((entry) => entry.startsWith('URI:'))
     .map((entry) => entry.slice(4));
 }
