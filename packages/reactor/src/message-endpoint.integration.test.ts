@@ -130,6 +130,17 @@ describe('a UDP endpoint whose owner fails', () => {
     server.destroy();
   });
 
+  it('holds no buffer of its own: a resolver has a socket for each question', () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const sockets = Array.from({ length: 100 }, () => {
+      const fd = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
+      loop.reactor.adopt(fd);
+      return new UdpEndpoint(loop.reactor, fd, { onDatagram: () => undefined });
+    });
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
+    for (const socket of sockets) socket.destroy();
+  });
+
   it('sends nothing after its end, when the number may be that of another socket', () => {
     const fd = openUdpListener({ address: { ip: '127.0.0.1', port: 0 } });
     loop.reactor.adopt(fd);

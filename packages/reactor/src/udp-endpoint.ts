@@ -30,12 +30,14 @@ export interface UdpHandler {
   onDatagramError?(error: AmbitError): void;
 }
 
+/** What is being sent; one for the thread, because nothing outlives a call, and a resolver has a socket for each question. */
+const outgoing: Memory = allocate(DATAGRAM_BYTES);
+
 /** Sends and receives datagrams on an adopted UDP descriptor, which may be a duplicate of one that stays open elsewhere. */
 export class UdpEndpoint implements ReadinessHandler {
   readonly fd: number;
   readonly #reactor: Reactor;
   readonly #handler: UdpHandler;
-  readonly #outgoing: Memory = allocate(DATAGRAM_BYTES);
   #closed = false;
   /** Datagrams that were too long for `DATAGRAM_BYTES` and dropped. */
   dropped = 0;
@@ -53,8 +55,8 @@ export class UdpEndpoint implements ReadinessHandler {
    */
   send(bytes: Uint8Array, to: SocketAddress): boolean {
     if (this.#closed || bytes.length > DATAGRAM_BYTES) return false;
-    this.#outgoing.bytes.set(bytes);
-    const result = sendDatagram(this.fd, this.#outgoing.address, bytes.length, to);
+    outgoing.bytes.set(bytes);
+    const result = sendDatagram(this.fd, outgoing.address, bytes.length, to);
     if (result >= 0) return true;
     if (result === -EAGAIN) return false;
     throw new SystemCallError('sendto', -result, to.ip);
