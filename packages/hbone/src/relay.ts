@@ -141,9 +141,14 @@ export class TunnelRelay implements ReadinessHandler, StreamOwner, Relay {
 
   #start(): void {
     if (this.#closed) return;
-    // An application that asked for the tunnel often speaks before it stands: its bytes leave in this very turn.
-    if (this.#connection.role === 'client') this.#read();
-    this.#watch();
+    try {
+      // An application that asked for the tunnel often speaks before it stands: its bytes leave in this very turn.
+      if (this.#connection.role === 'client') this.#read();
+      this.#watch();
+    } catch (thrown) {
+      // Nothing would ever call it again.
+      this.#connection.failStream(this.#stream, thrown);
+    }
   }
 
   #watch(): void {
