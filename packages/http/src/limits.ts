@@ -59,7 +59,10 @@ export const PING_LIMIT: RateLimit = { burst: 2000, perSecond: 1000 };
 /** SETTINGS frames that ask for an answer. */
 export const SETTINGS_LIMIT: RateLimit = { burst: 100, perSecond: 10 };
 
-/** Frames that carry nothing: empty DATA, PRIORITY, unknown types, frames on streams that are over. */
+/**
+ * Frames that carry nothing: empty DATA, PRIORITY, unknown types, acknowledgements of SETTINGS, frames on streams that are
+ * over, requests behind our last GOAWAY.
+ */
 export const IDLE_FRAME_LIMIT: RateLimit = { burst: 2000, perSecond: 500 };
 
 /** Frames on a stream that is over that each end of a stream makes acceptable: they crossed it. */

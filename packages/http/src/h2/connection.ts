@@ -284,7 +284,7 @@ export class Http2Connection<Owner> {
   #onSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId !== 0) throw new Http2ConnectionError(ErrorCode.protocolError, 'SETTINGS on a stream');
     if ((flags & Flag.ack) !== 0) {
-      if (start === end) return;
+      if (start === end) return this.#floods.idleFrame();
       throw new Http2ConnectionError(ErrorCode.frameSizeError, 'an acknowledgement of SETTINGS with content');
     }
     this.#floods.settings();

@@ -68,6 +68,7 @@ describe('a peer that makes work without paying for it is sent away', () => {
   it.each([
     ['PING', rawFrame(FrameType.ping, 0, 0, '0000000000000000')],
     ['SETTINGS', rawFrame(FrameType.settings, 0, 0)],
+    ['acknowledgements of SETTINGS', rawFrame(FrameType.settings, Flag.ack, 0)],
     ['PRIORITY', rawFrame(FrameType.priority, 0, 3, '0000000000')],
     ['unknown frames', rawFrame(0x7f, 0, 0)],
     ['WINDOW_UPDATE', rawFrame(FrameType.windowUpdate, 0, 0, '00000001')],
@@ -85,6 +86,16 @@ describe('a peer that makes work without paying for it is sent away', () => {
       moderate.send(frame);
     });
     expect(count).toBe(3000);
+  });
+
+  it('a flood of requests behind our last GOAWAY, while one stream stays open', () => {
+    const { peer, send } = server();
+    send(headers(1));
+    peer.connection.drain();
+    const ping = framesOf(peer.sink.take()).find(({ type }) => type === FrameType.ping);
+    send(rawFrame(FrameType.ping, Flag.ack, 0, ping?.payload));
+    expect(until(peer, 20_000, (n) => send(headers(2 * n + 3, GET_BLOCK)))).toBeLessThan(20_000);
+    expect(peer.error?.errorCode).toBe(ErrorCode.enhanceYourCalm);
   });
 
   it('a header block that never ends, in octets or in frames', () => {

@@ -20,6 +20,8 @@ export interface FieldFacts {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// RFC 3986 3.1; what is passed on as x-forwarded-proto and in Location must not read as anything else.
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/;
 const STATUS = /^[1-9][0-9]{2}$/;
 const DIGITS = /^[0-9]{1,15}$/;
 
@@ -91,7 +93,8 @@ export function checkRequest(fields: FieldList, facts: FieldFacts): void {
     if (authority === undefined || authority === '') return malformed(facts, 'CONNECT without :authority');
     return;
   }
-  if (scheme === undefined || scheme === '') return malformed(facts, ':scheme is missing');
+  if (scheme !== 'http' && scheme !== 'https' && !SCHEME.test(scheme ?? ''))
+    return malformed(facts, ':scheme is missing or no scheme');
   if (path === undefined || path === '') return malformed(facts, ':path is missing or empty');
   if (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) {
     return malformed(facts, ':path does not begin with a slash');

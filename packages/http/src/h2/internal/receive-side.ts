@@ -198,7 +198,11 @@ export class ReceiveSide<Owner> implements FrameConsumer {
   #admits(streamId: number): boolean {
     const table = this.#table;
     table.highestPeerId = streamId;
-    if (streamId > table.lastAccepted) return false;
+    if (streamId > table.lastAccepted) {
+      // Some may have crossed our GOAWAY; one who never stops is decoded for nothing.
+      this.#floods.idleFrame();
+      return false;
+    }
     if (table.streams.size < this.#options.maxConcurrentStreams) return true;
     this.#output.number(FrameType.resetStream, streamId, ErrorCode.refusedStream);
     table.forget(streamId);
