@@ -72,6 +72,7 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
   const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady: memory.waypointsOnceReady });
   const servicePods = new ServicePods(settings);
   const bound: { service: Service; waypoint: Waypoint; judged: boolean }[] = [];
+  const canaries: typeof bound = [];
   const conditions: Condition[] = [];
   const addresses = new Map<string, Address>();
 
@@ -80,9 +81,11 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
     const binding = waypoints.ofService(service);
     if (binding !== undefined) conditions.push(binding.condition);
     const namespace = model.namespaces.get(service.metadata.namespace);
-    const converted = convertService(service, { settings, network, namespace, waypoint: binding?.address });
+    const [waypoint, canary] = [binding?.address, binding?.canary];
+    const converted = convertService(service, { settings, network, namespace, waypoint, canary });
     addresses.set(serviceKey(service, settings), addressOfService(converted));
     if (binding?.waypoint !== undefined) bound.push({ service, waypoint: binding.waypoint, judged: binding.judged });
+    if (canary !== undefined) canaries.push({ service, waypoint: canary.waypoint, judged: canary.judged });
   }
 
   const ready = new ReadyServices();
@@ -141,7 +144,7 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
   const destinationRules = new DestinationRules(model, settings, hosts);
   const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });
   const servedServices = new Map(
-    bound.map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
+    [...bound, ...canaries].map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
       served.nameOf(waypoint, service),
       served.convert(waypoint, service, isJudged),
     ]),

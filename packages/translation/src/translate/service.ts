@@ -8,6 +8,7 @@ import {
   LoadBalancing_Mode,
   LoadBalancing_Scope,
   type LoadBalancingSchema,
+  type WeightedWaypointSchema,
   type Service as WireService,
   ServiceSchema,
 } from '@ambit/proto/workload';
@@ -40,11 +41,13 @@ export interface ServiceContext {
   readonly network: string;
   readonly namespace: Namespace | undefined;
   readonly waypoint: GatewayAddress | undefined;
+  /** A second waypoint, and its share of the connections in percent; the first one has the rest. */
+  readonly canary: { readonly address: GatewayAddress; readonly weight: number } | undefined;
 }
 
 export function convertService(service: Service, context: ServiceContext): WireService {
   const { metadata, spec } = service;
-  const { network, waypoint } = context;
+  const { network, waypoint, canary } = context;
   const loadBalancing = loadBalancingOf(service, context.namespace);
   return create(ServiceSchema, {
     name: metadata.name,
@@ -58,10 +61,21 @@ export function convertService(service: Service, context: ServiceContext): WireS
       appProtocol: appProtocolOf(port),
     })),
     ...(waypoint === undefined ? {} : { waypoint }),
+    ...(waypoint === undefined || canary === undefined ? {} : { weightedWaypoints: sharedWaypoints(waypoint, canary) }),
     ...(loadBalancing === undefined ? {} : { loadBalancing }),
     ipFamilies: ipFamiliesOf(spec.ipFamilies ?? []),
     canonical: true,
   });
+}
+
+function sharedWaypoints(
+  destination: GatewayAddress,
+  canary: { readonly address: GatewayAddress; readonly weight: number },
+): MessageInitShape<typeof WeightedWaypointSchema>[] {
+  return [
+    { destination, weight: 100 - canary.weight },
+    { destination: canary.address, weight: canary.weight },
+  ];
 }
 
 /** The virtual addresses; none for headless Services. */

@@ -1,7 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { HBONE_PORT } from '@ambit/mesh/ports';
 import { type GatewayAddress, GatewayAddressSchema } from '@ambit/proto/workload';
-import { valueOf } from '../../labels.ts';
 import type { Model } from '../../model.ts';
 import type { Namespace, Pod, Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
@@ -10,14 +9,12 @@ import { WAYPOINT_CLASSES } from './deployed-names.ts';
 import { failureModeConditions, failureModeOf } from './failure-mode.ts';
 import type { Waypoint, WaypointGateways } from './gateways.ts';
 import type { JudgedTargets } from './judged.ts';
-
-const USE_WAYPOINT = 'istio.io/use-waypoint';
-const USE_WAYPOINT_NAMESPACE = 'istio.io/use-waypoint-namespace';
-
-interface WaypointReference {
-  readonly name: string;
-  readonly namespace: string;
-}
+import {
+  canaryReferenceOf,
+  type CanaryReference,
+  type WaypointReference,
+  waypointReferenceOf,
+} from './waypoint-reference.ts';
 
 /** What a label that asks for a waypoint leads to. */
 export interface WaypointBinding {
@@ -27,8 +24,22 @@ export interface WaypointBinding {
   readonly judged: boolean;
   /** Where proxies send connections to; they refuse them while nobody is there. Undefined: straight to the pods. */
   readonly address: GatewayAddress | undefined;
+  /** Gets a share of the connections; undefined: all go to the first. */
+  readonly canary: Canary | undefined;
   readonly condition: Condition;
 }
+
+/** A second waypoint of a Service. */
+export interface Canary {
+  readonly waypoint: Waypoint;
+  readonly address: GatewayAddress;
+  /** Policies wait there. */
+  readonly judged: boolean;
+  /** Percent, 1 to 100. */
+  readonly weight: number;
+}
+
+type FirstBinding = Omit<WaypointBinding, 'canary'>;
 
 /** Why an object that asks for a waypoint does not get to it. `attached`: the waypoint would serve it. */
 interface Obstacle {
@@ -62,27 +73,66 @@ export class Waypoints {
     const { model, gateways } = this.#parts;
     if (gateways.isInFront(service)) return undefined;
     const { namespace } = service.metadata;
-    const waypoint = referenceOf(service) ?? referenceOf(model.namespaces.get(namespace), namespace);
-    return waypoint === undefined || waypoint === 'none' ? undefined : this.#bind(service, waypoint);
+    const around = model.namespaces.get(namespace);
+    const waypoint = waypointReferenceOf(service) ?? waypointReferenceOf(around, namespace);
+    if (waypoint === undefined || waypoint === 'none') return undefined;
+    const bound = this.#bind(service, waypoint);
+    const canary = canaryReferenceOf(service) ?? canaryReferenceOf(around, namespace);
+    return canary === undefined ? { ...bound, canary: undefined } : this.#withCanary(service, bound, waypoint, canary);
   }
 
   /** The binding of a Pod by its own label; that of a namespace is for its Services. */
   ofPod(pod: Pod): WaypointBinding | undefined {
-    const waypoint = referenceOf(pod);
-    return waypoint === undefined || waypoint === 'none' ? undefined : this.#bind(pod, waypoint);
+    const waypoint = waypointReferenceOf(pod);
+    if (waypoint === undefined || waypoint === 'none') return undefined;
+    return { ...this.#bind(pod, waypoint), canary: undefined };
   }
 
   /** Says of every labelled namespace what becomes of its Services. */
   conditions(): Condition[] {
     const { namespaces } = this.#parts.model;
     const bound = [...namespaces.values()].flatMap((namespace) => {
-      const waypoint = referenceOf(namespace, namespace.metadata.name);
+      const waypoint = waypointReferenceOf(namespace, namespace.metadata.name);
       return waypoint === undefined || waypoint === 'none' ? [] : [this.#bind(namespace, waypoint).condition];
     });
     return [...bound, ...failureModeConditions(namespaces.values())];
   }
 
-  #bind(object: Namespace | Pod | Service, reference: WaypointReference): WaypointBinding {
+  /** A canary gets nothing until it is ready and its weight is right; the first waypoint has everything then. */
+  #withCanary(
+    service: Service,
+    first: FirstBinding,
+    reference: WaypointReference,
+    wanted: CanaryReference,
+  ): WaypointBinding {
+    const key = `${wanted.namespace}/${wanted.name}`;
+    const said = (reason: string, message: string): WaypointBinding => {
+      const condition = {
+        ...first.condition,
+        message: `${first.condition.message}; canary ${key}: ${reason}: ${message}`,
+      };
+      return { ...first, canary: undefined, condition };
+    };
+    if (!/^(?:100|[1-9]?\d)$/.test(wanted.weight)) {
+      return said(
+        'CanaryInvalidWeight',
+        `the weight ${JSON.stringify(wanted.weight)} is no whole number from 0 to 100`,
+      );
+    }
+    if (wanted.name === reference.name && wanted.namespace === reference.namespace) {
+      return said('CanarySameAsPrimary', 'it is the waypoint itself');
+    }
+    const { waypoint, judged, address, condition } = this.#bind(service, wanted);
+    if (first.address === undefined) return said('CanaryUnused', 'the first waypoint is not in use');
+    if (condition.status !== 'True' || waypoint === undefined || address === undefined) {
+      return said(condition.reason, `${condition.message.split(';')[0] ?? ''}; it gets nothing`);
+    }
+    const weight = Number(wanted.weight);
+    if (weight === 0) return said('CanaryAccepted', 'it gets nothing, its weight is 0');
+    return { ...said('CanaryAccepted', `it gets ${weight} %`), canary: { waypoint, address, judged, weight } };
+  }
+
+  #bind(object: Namespace | Pod | Service, reference: WaypointReference): FirstBinding {
     const key = `${reference.namespace}/${reference.name}`;
     const waypoint = this.#parts.gateways.get(key);
     const obstacle = this.#obstacleOf(object, key, waypoint);
@@ -180,15 +230,4 @@ function unsupportedTraffic(
 
 function namespaceOf({ kind, metadata }: Namespace | Pod | Service): string {
   return kind === 'Namespace' ? metadata.name : metadata.namespace;
-}
-
-/** The waypoint that an object's labels name; `none` opts out, undefined says nothing. */
-function referenceOf(
-  object: { readonly metadata: Pod['metadata'] } | undefined,
-  ownNamespace = object?.metadata.namespace ?? '',
-): 'none' | WaypointReference | undefined {
-  const name = valueOf(object?.metadata.labels, USE_WAYPOINT);
-  if (name === undefined || name === '') return undefined;
-  if (name === 'none') return 'none';
-  return { name, namespace: valueOf(object?.metadata.labels, USE_WAYPOINT_NAMESPACE) ?? ownNamespace };
 }
