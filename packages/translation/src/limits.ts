@@ -28,6 +28,12 @@ export const MAX_CONSUMER_ROUTES_PER_SERVICE = 128;
 /** Of them, those of one namespace, so that none takes the room of all. */
 export const MAX_CONSUMER_ROUTES_PER_NAMESPACE = 16;
 
+/** Bytes of the specs of routes of other namespaces, as written, once for each port of the Service that they act on. */
+export const MAX_CONSUMER_BYTES_PER_SERVICE = 4_194_304;
+
+/** Of them, those of one namespace. */
+export const MAX_CONSUMER_BYTES_PER_NAMESPACE = 262_144;
+
 /** Matches of one VirtualService with those of its delegates; those of both sides are multiplied. */
 export const MAX_VIRTUAL_MATCHES = 4_096;
 

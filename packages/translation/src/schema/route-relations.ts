@@ -20,6 +20,9 @@ type Path = readonly (number | string)[];
 /** Matches of all rules of an HTTPRoute or GRPCRoute (Gateway API). */
 const MAX_MATCHES = 128;
 
+/** Characters of a path. */
+const MAX_PATH = 1_024;
+
 export function checkHttpRoute({ spec }: HttpRoute, report: ReportAt): void {
   checkParents(spec.parentRefs ?? [], report);
   checkRules(spec.rules ?? [], report);
@@ -127,6 +130,10 @@ function checkHttpMatch({ path: pathMatch, headers = [] }: HttpRouteMatch, path:
   if (!value.startsWith('/')) report(place, `${quoted(value)} must begin with a slash`);
   const impossible = ['//', '/./', '/../', '%2f', '%2F', '#'].find((part) => value.includes(part));
   if (impossible !== undefined) report(place, `${quoted(value)} must not contain ${impossible}`);
+  else if (!/^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$/.test(value)) {
+    report(place, `${quoted(value)} has characters that no path has`, 'write them as % and two hexadecimal digits');
+  }
+  if (value.length > MAX_PATH) report(place, `has more than ${MAX_PATH} characters`);
   if (/\/\.\.?$/.test(value)) report(place, `${quoted(value)} must not end with /. or /..`);
 }
 

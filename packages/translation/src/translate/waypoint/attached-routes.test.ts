@@ -83,4 +83,22 @@ describe('routes of other namespaces', () => {
     expect(port?.consumers).toHaveLength(MAX_CONSUMER_ROUTES_PER_SERVICE);
     expect(port?.consumers.map(({ namespace }) => namespace)).not.toContain('n0');
   });
+
+  it('have no more room in a Service than their size leaves, once for each port', () => {
+    const ports = JSON.stringify(
+      Array.from({ length: 10 }, (_, index) => ({ name: `http-${index}`, port: 80 + index })),
+    );
+    const value = 'v'.repeat(4_096);
+    const rules = [{ matches: Array.from({ length: 4 }, () => ({ headers: [{ name: 'x', value }] })) }];
+    const large = manyOf(3, () => 'visitors').map((text) => {
+      const object = JSON.parse(route(text)) as { spec: object };
+      return JSON.stringify({ ...object, spec: { ...object.spec, rules } });
+    });
+    const small = route(acting('HTTPRoute', 'small', 'visitors', '2026-02-01T00:00:00Z'));
+    const translation = translated([WAYPOINT, service('shop', 'web', 'shop/w', ports), ...large, small]);
+    const verdicts = ['r2', 'r1', 'r0', 'small'].map((name) =>
+      verdictOn(translation, 'HTTPRoute', `visitors/${name}`, 'Accepted'),
+    );
+    expect(verdicts).toEqual([ACCEPTED, 'False UnsupportedValue', 'False UnsupportedValue', ACCEPTED]);
+  });
 });

@@ -2,7 +2,7 @@ import type { RouteObject } from '../../gateway-objects.ts';
 import type { Model } from '../../model.ts';
 import { objectName, type Service, type ServicePort } from '../../objects.ts';
 import { ConsumerLimit } from './consumer-limit.ts';
-import { compareAge } from './precedence.ts';
+import { sortedByAge } from './precedence.ts';
 import { parentOf } from './route-parents.ts';
 import { isInvalid, type RouteReading } from './route-reading.ts';
 
@@ -34,10 +34,10 @@ export class AttachedRoutes {
     routes: readonly RouteObject[],
     readAt: (route: RouteObject, service: Service) => RouteReading,
   ) {
-    for (const route of [...routes].sort((a, b) => compareAge(a.metadata, b.metadata))) {
+    for (const route of sortedByAge(routes)) {
       for (const [service, ports] of portsOf(model, route)) {
         const reading = readAt(route, service);
-        const isRoom = clientsOf(route, service) === EVERYBODY || this.#limit.admit(route, service);
+        const isRoom = clientsOf(route, service) === EVERYBODY || this.#limit.admit(route, service, ports.size);
         if (isRoom && hasEffect(reading)) this.#attach({ route, reading }, service, ports);
       }
     }

@@ -1,29 +1,50 @@
 import type { RouteObject } from '../../gateway-objects.ts';
-import { MAX_CONSUMER_ROUTES_PER_NAMESPACE, MAX_CONSUMER_ROUTES_PER_SERVICE } from '../../limits.ts';
+import {
+  MAX_CONSUMER_BYTES_PER_NAMESPACE,
+  MAX_CONSUMER_BYTES_PER_SERVICE,
+  MAX_CONSUMER_ROUTES_PER_NAMESPACE,
+  MAX_CONSUMER_ROUTES_PER_SERVICE,
+} from '../../limits.ts';
 import { objectName, type Service } from '../../objects.ts';
 
-/** How many routes of other namespaces a Service has; the first that come have the room. */
+interface Room {
+  readonly routes: number;
+  /** Of specs as written, once for each port. */
+  readonly bytes: number;
+}
+
+const OF_NAMESPACE: Room = { routes: MAX_CONSUMER_ROUTES_PER_NAMESPACE, bytes: MAX_CONSUMER_BYTES_PER_NAMESPACE };
+const OF_SERVICE: Room = { routes: MAX_CONSUMER_ROUTES_PER_SERVICE, bytes: MAX_CONSUMER_BYTES_PER_SERVICE };
+
+/** How much room the routes of other namespaces take at a Service; the first that come have it. */
 export class ConsumerLimit {
-  /** By `namespace/name` of the Service; with a space and a namespace, those of that namespace. */
-  readonly #counts = new Map<string, number>();
+  /** By `namespace/name` of the Service; with a space and a namespace, what that namespace takes. */
+  readonly #taken = new Map<string, Room>();
   readonly #refusals = new Map<RouteObject, Map<Service, string>>();
 
   /** Whether there is room for a further route of another namespace; call once for a route and a Service. */
-  admit(route: RouteObject, service: Service): boolean {
+  admit(route: RouteObject, service: Service, ports: number): boolean {
     const name = objectName(service.metadata);
     const { namespace } = route.metadata;
-    const bounds = [
-      [`${name} ${namespace}`, MAX_CONSUMER_ROUTES_PER_NAMESPACE, `of namespace ${namespace}`],
-      [name, MAX_CONSUMER_ROUTES_PER_SERVICE, 'of other namespaces'],
-    ] as const;
-    const met = bounds.find(([key, most]) => (this.#counts.get(key) ?? 0) >= most);
-    if (met === undefined) {
-      for (const [key] of bounds) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    const bytes = Buffer.byteLength(JSON.stringify(route.spec)) * ports;
+    const accounts = [
+      { key: `${name} ${namespace}`, most: OF_NAMESPACE, whose: `of namespace ${namespace}` },
+      { key: name, most: OF_SERVICE, whose: 'of other namespaces' },
+    ].map((account) => {
+      const taken = this.#taken.get(account.key) ?? { routes: 0, bytes: 0 };
+      return { ...account, wanted: { routes: taken.routes + 1, bytes: taken.bytes + bytes } };
+    });
+    const full = accounts.find(({ wanted, most }) => wanted.routes > most.routes || wanted.bytes > most.bytes);
+    if (full === undefined) {
+      for (const { key, wanted } of accounts) this.#taken.set(key, wanted);
       return true;
     }
-    const [, most, whose] = met;
+    const { most, whose } = full;
     const refusals = this.#refusals.get(route) ?? new Map<Service, string>();
-    refusals.set(service, `Service ${name} takes ${most} routes ${whose} at most, and older ones have the room`);
+    refusals.set(
+      service,
+      `Service ${name} takes ${most.routes} routes ${whose} at most, with ${most.bytes} bytes for all ports together, and older ones have the room`,
+    );
     this.#refusals.set(route, refusals);
     return false;
   }

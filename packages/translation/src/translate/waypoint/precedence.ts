@@ -20,12 +20,29 @@ export function compareRanked(a: Ranked, b: Ranked): number {
 
 /** Older objects first, those of unknown age last, then by `namespace/name`. */
 export function compareAge(a: Metadata, b: Metadata): number {
-  const [created, other] = [createdAt(a), createdAt(b)];
-  if (created !== other) return created < other ? -1 : 1;
-  const [name, otherName] = [objectName(a), objectName(b)];
-  return name === otherName ? 0 : name < otherName ? -1 : 1;
+  return compareKeys(ageKey(a), ageKey(b));
 }
 
-function createdAt({ creationTimestamp }: Metadata): number {
-  return creationTimestamp === undefined ? Number.POSITIVE_INFINITY : Date.parse(creationTimestamp);
+/** In the order of `compareAge`. */
+export function sortedByAge<T extends { readonly metadata: Metadata }>(objects: readonly T[]): T[] {
+  return objects
+    .map((object) => ({ object, key: ageKey(object.metadata) }))
+    .sort((a, b) => compareKeys(a.key, b.key))
+    .map(({ object }) => object);
+}
+
+interface AgeKey {
+  readonly created: number;
+  readonly name: string;
+}
+
+function ageKey(metadata: Metadata): AgeKey {
+  const { creationTimestamp } = metadata;
+  const created = creationTimestamp === undefined ? Number.POSITIVE_INFINITY : Date.parse(creationTimestamp);
+  return { created, name: objectName(metadata) };
+}
+
+function compareKeys(a: AgeKey, b: AgeKey): number {
+  if (a.created !== b.created) return a.created < b.created ? -1 : 1;
+  return a.name === b.name ? 0 : a.name < b.name ? -1 : 1;
 }
