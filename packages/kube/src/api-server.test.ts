@@ -174,6 +174,22 @@ current-context: one
     expect(refusal(() => apiServerOfKubeconfig(config({}, user)))).toContain('they do not match');
   });
 
+  it.each([
+    ['a field twice', 'users: [{name: u, user: {token: s3cret, token: s3cret}}]'],
+    ['half a list', 'users: [{name: u, user: {token: s3cret}'],
+    ['a value that cannot be', 'users:\n- name: u\n  user: {token: @s3cret}'],
+  ])('tells the place of %s, and not the token that stands there', (_what, text) => {
+    const said = refusal(() => apiServerOfKubeconfig(write('broken', text)));
+    expect(said).toMatch(/broken is no YAML: .* at line \d+, column \d+$/);
+    expect(said).not.toContain('s3cret');
+  });
+
+  it('does not show the password of an address', () => {
+    const said = refusal(() => apiServerOfKubeconfig(config({ server: 'https://admin:s3cret@api:6443' })));
+    expect(said).toContain('is not https://host:port');
+    expect(said).not.toContain('s3cret');
+  });
+
   it('names the file that is missing, or is no kubeconfig', () => {
     expect(refusal(() => apiServerOfKubeconfig(join(folder, 'nowhere')))).toContain('nowhere');
     expect(refusal(() => apiServerOfKubeconfig(write('bad', 'a: [')))).toContain('is no YAML');

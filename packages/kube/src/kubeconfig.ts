@@ -51,7 +51,9 @@ function readCluster(cluster: Section, where: string, folder: string): ApiServer
   const server = required(cluster, 'server', where);
   const url = URL.parse(server);
   if (url === null || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.search !== '') {
-    throw configurationError(`${where}: server ${JSON.stringify(server)} is not https://host:port`);
+    // With a name there may be a password.
+    const shown = server.includes('@') ? '' : ` ${JSON.stringify(server)}`;
+    throw configurationError(`${where}: server${shown} is not https://host:port`);
   }
   const ca = credential(cluster, 'certificate-authority', where, folder);
   const serverName = stringOf(cluster, 'tls-server-name', where);
@@ -119,7 +121,9 @@ function parseYaml(text: string, path: string): unknown {
   try {
     return parse(text, { strict: true, uniqueKeys: true });
   } catch (error) {
-    throw configurationError(`${path} is no YAML: ${messageOf(error)}`, error);
+    // What follows the first line is the text around the place, which may be a token or a key. So may the cause.
+    const [reason = ''] = messageOf(error).split('\n');
+    throw configurationError(`${path} is no YAML: ${reason.replace(/:$/, '')}`);
   }
 }
 
