@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '@ambit/core/clock';
 import type { SpiffeId } from '@ambit/core/spiffe';
@@ -9,8 +8,9 @@ import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
 import { ADDRESS_TYPE_URL } from '@ambit/proto/workload';
 import { DeltaClient } from '@ambit/xds/delta-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { eventually, podManifest, SERVER_NAME, TestController } from './test-controller.ts';
-import { TestKubernetes } from './test-kubernetes.ts';
+import { TestControlPlane } from './test-control-plane.ts';
+import { eventually, podManifest, SERVER_NAME, type TestController } from './test-controller.ts';
+import type { TestKubernetes } from './test-kubernetes.ts';
 
 const CART: SpiffeId = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'cart' };
 /** Says that it expires in ten hours, as a token that is kept for a while must. */
@@ -19,7 +19,7 @@ const GOOD: string = [{}, { exp: Date.now() / 1_000 + 36_000 }, 'signature']
   .join('.');
 const POLICIES = '/apis/security.istio.io/v1/authorizationpolicies';
 
-let folder: string;
+let plane: TestControlPlane;
 let kubernetes: TestKubernetes;
 let controller: TestController;
 let clients: DeltaClient[];
@@ -30,8 +30,8 @@ function pod(...facts: Parameters<typeof podManifest>): { metadata: { name: stri
 
 beforeEach(async () => {
   clients = [];
-  kubernetes = await TestKubernetes.start();
-  for (const name of ['istio-system', 'shop']) kubernetes.put('/api/v1/namespaces', { metadata: { name } });
+  plane = await TestControlPlane.create();
+  ({ kubernetes, controller } = plane);
   kubernetes.put('/api/v1/pods', pod('ztunnel-a', { namespace: 'istio-system', account: 'ztunnel', ip: '10.0.0.2' }));
   kubernetes.put('/api/v1/pods', pod('cart-1'));
   kubernetes.review = (token) => {
@@ -41,16 +41,10 @@ beforeEach(async () => {
     const user = { username: 'system:serviceaccount:istio-system:ztunnel', extra };
     return { authenticated: true, audiences: ['istio-ca'], user };
   };
-  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
-  const kubeconfig = join(folder, 'config');
-  await writeFile(kubeconfig, kubernetes.kubeconfig);
-  controller = await TestController.create(['--kubeconfig', kubeconfig]);
 });
 afterEach(async () => {
   for (const client of clients) client.destroy();
-  await controller.destroy();
-  await kubernetes.server.kill();
-  await rm(folder, { recursive: true });
+  await plane.destroy();
 });
 
 async function roots(): Promise<string> {

@@ -99,6 +99,9 @@ export const WRITES_AT_ONCE = 4;
 export const WRITES_BURST = 100;
 export const WRITES_PER_SECOND = 20;
 
+/** How long one write of the leader may take, milliseconds: what is left of a Lease when its holder steps down at the latest. */
+export const LEADER_WRITE_MS = 5_000;
+
 /** How long changes of the API server's objects are gathered after the first went out, milliseconds. */
 export const GATHER_MS = 100;
 

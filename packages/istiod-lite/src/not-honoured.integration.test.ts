@@ -1,9 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { eventually, TestController } from './test-controller.ts';
-import { TestKubernetes } from './test-kubernetes.ts';
+import { TestControlPlane } from './test-control-plane.ts';
+import { eventually, type TestController } from './test-controller.ts';
+import type { TestKubernetes } from './test-kubernetes.ts';
 import { NOT_HONOURED_KINDS } from './watch/not-honoured-kinds.ts';
 
 /** The Gateways of the other group are waited for. */
@@ -11,23 +9,15 @@ const HELD: readonly string[] = NOT_HONOURED_KINDS.map(({ resources }) => resour
   (plural) => plural !== 'gateways',
 );
 
-let folder: string;
+let plane: TestControlPlane;
 let kubernetes: TestKubernetes;
 let controller: TestController;
 
 beforeEach(async () => {
-  kubernetes = await TestKubernetes.start();
-  for (const name of ['istio-system', 'shop']) kubernetes.put('/api/v1/namespaces', { metadata: { name } });
-  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
-  const kubeconfig = join(folder, 'config');
-  await writeFile(kubeconfig, kubernetes.kubeconfig);
-  controller = await TestController.create(['--kubeconfig', kubeconfig]);
+  plane = await TestControlPlane.create();
+  ({ kubernetes, controller } = plane);
 });
-afterEach(async () => {
-  await controller.destroy();
-  await kubernetes.server.kill();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => plane.destroy());
 
 function collectionOf(kind: string, version = 0): string {
   const {

@@ -25,14 +25,14 @@ export class TestController {
     this.#source = source;
   }
 
-  /** `source`: options in place of those that name a directory. */
-  static async create(source?: readonly string[]): Promise<TestController> {
+  /** `source`: options in place of those that name a directory, by the folder of this controller. */
+  static async create(source?: (root: string) => readonly string[]): Promise<TestController> {
     const root = await mkdtemp(join(tmpdir(), 'controller-'));
     const directory = [
       ...['--config-dir', join(root, 'manifests'), '--token-key', join(root, 'token-key.pem')],
       ...['--state-dir', join(root, 'state'), '--root-cert-out', join(root, 'roots.pem')],
     ];
-    const controller = new TestController(root, source ?? directory);
+    const controller = new TestController(root, source?.(root) ?? directory);
     await mkdir(join(controller.root, 'manifests'));
     await writeFile(join(controller.root, 'token-key.pem'), controller.signer.publicKeyPem);
     return controller;

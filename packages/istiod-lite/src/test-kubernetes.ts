@@ -154,6 +154,8 @@ export class TestKubernetes {
     } else if (method === 'POST' && known !== undefined) sendStatus(response, 409, 'AlreadyExists', `${key} is there`);
     else if (method === 'GET' && known === undefined) sendStatus(response, 404, 'NotFound', `${key} is not there`);
     else if (sent === undefined) sendJson(response, known);
+    else if (method === 'PUT' && sent.metadata['resourceVersion'] !== known?.metadata['resourceVersion'])
+      sendStatus(response, 409, 'Conflict', `${key} has been modified`);
     else {
       // Enough of an apply: what is sent replaces the fields of its name.
       const metadata = { ...known?.metadata, ...sent.metadata, ...(namespace === '' ? {} : { namespace }) };

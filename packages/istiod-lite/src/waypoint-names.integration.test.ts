@@ -1,9 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { eventually, TestController } from './test-controller.ts';
-import { TestKubernetes } from './test-kubernetes.ts';
+import { TestControlPlane } from './test-control-plane.ts';
+import { eventually, type TestController } from './test-controller.ts';
+import type { TestKubernetes } from './test-kubernetes.ts';
 
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/gateways';
 const MADE = [
@@ -14,23 +12,15 @@ const MADE = [
 ] as const;
 const DONE = { observedGeneration: 1, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 
-let folder: string;
+let plane: TestControlPlane;
 let kubernetes: TestKubernetes;
 let controller: TestController;
 
 beforeEach(async () => {
-  kubernetes = await TestKubernetes.start();
-  for (const name of ['istio-system', 'shop']) kubernetes.put('/api/v1/namespaces', { metadata: { name } });
-  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'));
-  const kubeconfig = join(folder, 'config');
-  await writeFile(kubeconfig, kubernetes.kubeconfig);
-  controller = await TestController.create(['--kubeconfig', kubeconfig]);
+  plane = await TestControlPlane.create();
+  ({ kubernetes, controller } = plane);
 });
-afterEach(async () => {
-  await controller.destroy();
-  await kubernetes.server.kill();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => plane.destroy());
 
 function putGateway(name: string, further: object = {}): void {
   kubernetes.put(GATEWAYS, {

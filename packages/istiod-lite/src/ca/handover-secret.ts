@@ -1,4 +1,4 @@
-import { AmbitError, messageOf } from '@ambit/core/errors';
+import { AmbitError } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import { type KubeClient, KubeError } from '@ambit/kube/client';
 import { type KubeObject, SECRETS } from '@ambit/kube/resource';
@@ -37,20 +37,15 @@ export async function readHandover({
       log.warn({ reason: error.message }, 'whether an authority was being handed over is not known');
     else if (error.status !== 404) throw error;
     return undefined;
-    throw error;
   }
   try {
     // Only the controller writes it, and whoever else can has the key of the authority as well.
     return JSON.parse(Buffer.from(secret.data?.[KEY] ?? '', 'base64').toString('utf8')) as SavedHandover;
-  } catch (error) {
-    throw new AmbitError(
-      'AMBIT_CA_FILES',
-      `Secret ${namespace}/${HANDOVER_SECRET} cannot be read: ${messageOf(error)}`,
-      {
-        source: 'configuration',
-        cause: error,
-      },
-    );
+  } catch {
+    // The parser's words quote what stands there, and a key does.
+    throw new AmbitError('AMBIT_CA_FILES', `Secret ${namespace}/${HANDOVER_SECRET}: ${KEY} is no JSON`, {
+      source: 'configuration',
+    });
   }
 }
 

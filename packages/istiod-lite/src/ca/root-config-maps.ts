@@ -19,6 +19,7 @@ export interface ConfigMap extends KubeObject {
 
 export interface RootConfigMapsParts {
   readonly client: KubeClient;
+  readonly writes: Pick<KubeClient, 'apply'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly counters: Counters;
@@ -104,7 +105,7 @@ export class RootConfigMaps implements Drainable {
       metadata: { name: NAME, namespace, labels: { 'istio.io/config': 'true' } },
       data: { [KEY]: this.#rootsPem },
     };
-    await this.#parts.client.apply(CONFIG_MAPS, configMap, { fieldManager: 'istio-ca-root-cert', force: true });
+    await this.#parts.writes.apply(CONFIG_MAPS, configMap, { fieldManager: 'istio-ca-root-cert', force: true });
     return true;
   }
 }

@@ -20,12 +20,14 @@ export interface Wanted {
  * else is never touched.
  */
 export class OwnedObjects {
-  readonly #client: Pick<KubeClient, 'apply' | 'get'>;
+  readonly #client: Pick<KubeClient, 'get'>;
+  readonly #writes: Pick<KubeClient, 'apply'>;
   /** What was applied last and to which state, so that what the API server writes in its own way is not applied for ever. */
   readonly #applied = new Map<string, string>();
 
-  constructor(client: Pick<KubeClient, 'apply' | 'get'>) {
+  constructor(client: Pick<KubeClient, 'get'>, writes: Pick<KubeClient, 'apply'>) {
     this.#client = client;
+    this.#writes = writes;
   }
 
   /** Whether something was written. Throws `AMBIT_NOT_OWNED` when the object is somebody else's, and `KubeError`. */
@@ -46,7 +48,7 @@ export class OwnedObjects {
     const key = `${ownerUid} ${resource.kind} ${object.metadata.name}`;
     const mark = markOf(object, observed);
     if (observed !== undefined && this.#applied.get(key) === mark) return false;
-    const result = await this.#client.apply(resource, object, { fieldManager: WAYPOINT_CONTROLLER, force: true });
+    const result = await this.#writes.apply(resource, object, { fieldManager: WAYPOINT_CONTROLLER, force: true });
     this.#applied.set(key, markOf(object, result));
     return true;
   }

@@ -10,17 +10,17 @@ interface GatewayClass extends KubeObject {
 }
 
 export interface GatewayClassesParts extends Pick<WorkQueueParts, 'clock' | 'counters' | 'log'> {
-  readonly client: Pick<KubeClient, 'create'>;
+  readonly writes: Pick<KubeClient, 'create'>;
 }
 
 /** Makes the classes of waypoints, and makes them again when they are deleted. One that is there, of whoever, is left alone. */
 export class GatewayClasses {
-  readonly #client: Pick<KubeClient, 'create'>;
+  readonly #writes: Pick<KubeClient, 'create'>;
   readonly queue: WorkQueue;
   #known: Model['gatewayClasses'] | undefined;
 
-  constructor({ client, ...parts }: GatewayClassesParts) {
-    this.#client = client;
+  constructor({ writes, ...parts }: GatewayClassesParts) {
+    this.#writes = writes;
     this.queue = new WorkQueue({ ...parts, what: 'gateway-class', reconcile: (name) => this.#reconcile(name) });
   }
 
@@ -51,7 +51,7 @@ export class GatewayClasses {
       spec: { controllerName: WAYPOINT_CONTROLLER, description: 'Waypoints: proxies that judge and route HTTP' },
     };
     try {
-      await this.#client.create(GATEWAY_CLASSES, gatewayClass);
+      await this.#writes.create(GATEWAY_CLASSES, gatewayClass);
       return true;
     } catch (error) {
       if (error instanceof KubeError && error.code === 'AMBIT_KUBE_CONFLICT') return false;

@@ -20,6 +20,7 @@ import {
 } from '@ambit/translation/waypoint-objects';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { RawObject } from '../watch/api-object.ts';
+import { isNotLeading } from '../write/leader-writes.ts';
 import { WorkQueue, type WorkQueueParts } from '../write/work-queue.ts';
 import { OwnedObjects } from './apply-owned.ts';
 import { deleteLeftBehind, isRolledOut } from './left-behind.ts';
@@ -36,6 +37,7 @@ export interface DeployProblem {
 
 export interface WaypointDeployerParts extends Pick<WorkQueueParts, 'clock' | 'counters' | 'log'> {
   readonly client: KubeClient;
+  readonly writes: Pick<KubeClient, 'apply' | 'delete'>;
   readonly settings: WaypointObjectSettings;
   /** An object as it is known now; the deployer watches Deployments and PodDisruptionBudgets by itself. */
   readonly object: (kind: 'Gateway' | 'Service' | 'ServiceAccount', name: string) => RawObject | undefined;
@@ -58,9 +60,9 @@ export class WaypointDeployer implements Drainable {
   #gateways: ReadonlyMap<string, Gateway> = new Map();
 
   constructor(parts: WaypointDeployerParts) {
-    const { client, clock, log, counters } = parts;
+    const { client, writes, clock, log, counters } = parts;
     this.#parts = parts;
-    this.#owned = new OwnedObjects(client);
+    this.#owned = new OwnedObjects(client, writes);
     this.#queue = new WorkQueue({ clock, log, counters, what: 'waypoint', reconcile: (key) => this.#reconcile(key) });
     this.#parameters = new ParameterMaps({ client, clock, log, onChange: (name) => this.#parametersChanged(name) });
     this.#deployments = this.#informer(DEPLOYMENTS);
@@ -167,9 +169,11 @@ export class WaypointDeployer implements Drainable {
         wrote.push(await this.#owned.ensure({ resource, object: wanted, observed, ownerUid }));
       }
       const running = this.#deployments.get(deployment.metadata.name, namespace);
-      wrote.push(await ensureReplicas(this.#parts.client, { deployment, replicas, running, scaled: this.#scaled }));
+      wrote.push(await ensureReplicas(this.#parts.writes, { deployment, replicas, running, scaled: this.#scaled }));
       wrote.push(await this.#cleanUp(gateway, plan.objects));
     } catch (error) {
+      // That is no problem of the Gateway.
+      if (isNotLeading(error)) throw error;
       const reason = isVerdict(error) ? 'Invalid' : 'Pending';
       this.#report(key, { type: 'Programmed', reason, message: messageOf(error) });
       throw error;
@@ -183,9 +187,9 @@ export class WaypointDeployer implements Drainable {
     gateway: Gateway,
     { serviceAccount, service, deployment, podDisruptionBudget }: WaypointObjects,
   ): Promise<boolean> {
-    const { client, objects } = this.#parts;
+    const { writes, objects } = this.#parts;
     if (!isRolledOut(this.#deployments.get(deployment.metadata.name, gateway.metadata.namespace))) return false;
-    return await deleteLeftBehind(client, gateway, [
+    return await deleteLeftBehind(writes, gateway, [
       { resource: DEPLOYMENTS, name: deployment.metadata.name, known: this.#deployments.values() },
       { resource: POD_DISRUPTION_BUDGETS, name: podDisruptionBudget.metadata.name, known: this.#budgets.values() },
       { resource: SERVICES, name: service.metadata.name, known: objects('Service') },

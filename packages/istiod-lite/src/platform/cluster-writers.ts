@@ -21,6 +21,7 @@ import { keyOf, type RawObject } from '../watch/api-object.ts';
 import type { KindState } from '../watch/kubernetes.ts';
 import type { WatchedKind } from '../watch/watched-kinds.ts';
 import { LEADER_LEASE } from '../write/leader-lease.ts';
+import { LeaderWrites } from '../write/leader-writes.ts';
 import { WorkQueue } from '../write/work-queue.ts';
 
 export interface ClusterWritersParts {
@@ -45,14 +46,17 @@ export class ClusterWriters implements Drainable {
   readonly #notHonoured: NotHonouredReport;
   readonly #handover: WorkQueue;
   readonly #parts: ClusterWritersParts;
+  readonly #writes: LeaderWrites;
   #authority: AuthorityInForce | undefined;
   /** What stands in its Secret, as far as this replica knows. */
   #handoverWritten: string | undefined;
   #rootCheck: Timer | undefined;
 
   constructor(all: ClusterWritersParts) {
-    const { options, object, objects, ...parts } = all;
-    const { client, clock, log } = parts;
+    const { options, object, objects, ...read } = all;
+    const { client, clock, log } = read;
+    this.#writes = new LeaderWrites(client, () => this.leading);
+    const parts = { ...read, writes: this.#writes };
     this.#parts = all;
     this.#log = log;
     const { clusterDomain, clusterId, network, revision, rootNamespace, trustDomain, waypointImage } = options;
@@ -162,7 +166,7 @@ export class ClusterWriters implements Drainable {
     const handover = this.#authority.save();
     const text = handover === undefined ? '' : JSON.stringify(handover);
     if (text === this.#handoverWritten) return false;
-    await writeHandover(this.#parts.client, this.#parts.options.rootNamespace, handover);
+    await writeHandover(this.#writes, this.#parts.options.rootNamespace, handover);
     this.#handoverWritten = text;
     return true;
   }

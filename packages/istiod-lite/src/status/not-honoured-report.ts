@@ -9,7 +9,8 @@ import type { KindState } from '../watch/kubernetes.ts';
 import { notHonouredWords } from './not-honoured-statuses.ts';
 import { StatusApplier, type StatusApplierParts } from './status-applier.ts';
 
-export interface NotHonouredReportParts extends Pick<StatusApplierParts<string>, 'clock' | 'counters' | 'log'> {
+export interface NotHonouredReportParts
+  extends Pick<StatusApplierParts<string>, 'clock' | 'counters' | 'log' | 'writes'> {
   readonly client: KubeClient;
   readonly revision: string;
 }

@@ -8,7 +8,7 @@ import { type DesiredStatus, statusKey } from './desired-status.ts';
 import { statusBody } from './status-body.ts';
 
 export interface StatusApplierParts<Kind extends string> extends Pick<WorkQueueParts, 'counters' | 'log'> {
-  readonly client: Pick<KubeClient, 'apply'>;
+  readonly writes: Pick<KubeClient, 'apply'>;
   readonly clock: Clock;
   readonly resourceOf: (kind: Kind) => Resource;
   /** An object as the API server gave it last. */
@@ -69,7 +69,7 @@ export class StatusApplier<Kind extends string> implements Drainable {
   }
 
   async #reconcile(key: string): Promise<boolean> {
-    const { client, clock } = this.#parts;
+    const { writes, clock } = this.#parts;
     const desired = this.#desired.get(key);
     const raw = desired === undefined ? undefined : this.#latest(desired);
     if (desired === undefined || raw === undefined) return false;
@@ -89,7 +89,7 @@ export class StatusApplier<Kind extends string> implements Drainable {
       status: body.status,
     };
     const watched = this.#parts.object(desired.kind, desired.name);
-    const after = await client.apply(resource, status, {
+    const after = await writes.apply(resource, status, {
       fieldManager: desired.fieldManager,
       force: true,
       subresource: 'status',

@@ -23,7 +23,7 @@ beforeEach(() => {
   watched = service('1', {});
   take = ({ status }) => service('2', status);
   writer = new StatusWriter({
-    client: {
+    writes: {
       apply: <T extends KubeObject>(_resource: unknown, object: T, options: object) => {
         applied.push({ object: object as unknown as RawObject, options });
         return Promise.resolve(take(object as unknown as RawObject) as unknown as T);
