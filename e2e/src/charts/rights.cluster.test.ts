@@ -47,9 +47,9 @@ describe('rights', () => {
   it('of the agent are to look, to mark pods and to report', () => {
     expect(rights('ClusterRole istio-cni')).toEqual([
       'create events.k8s.io/events',
-      ...['get /namespaces', 'get /nodes', 'get /pods', 'list /namespaces', 'list /nodes', 'list /pods'],
+      ...['get /namespaces', 'get /pods', 'list /namespaces', 'list /pods'],
       ...['patch /pods/status', 'patch events.k8s.io/events'],
-      ...['watch /namespaces', 'watch /nodes', 'watch /pods'],
+      ...['watch /namespaces', 'watch /pods'],
     ]);
     expect(rights(`Role ${NAMESPACE}/istio-cni`)).toEqual(
       ['get', 'list', 'watch'].map((verb) => `${verb} apps/daemonsets of istio-cni-node`),
