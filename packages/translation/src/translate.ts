@@ -127,14 +127,14 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
   }
 
   const hosts = new ServiceHosts(model, settings);
-  const bindings = new Map(bound.map((binding) => [binding.service, binding]));
+  const bindings = Map.groupBy([...bound, ...canaries], ({ service }) => service);
   const gatewayRoutes = new GatewayRoutes({
     model,
     hasWaypoint: (service) => bindings.has(service),
-    isReachedAnyway: (parent, backend) => {
-      const [from, to] = [bindings.get(parent), bindings.get(backend)];
-      return from?.waypoint === to?.waypoint && to?.judged !== true;
-    },
+    isReachedAnyway: (parent, backend) =>
+      (bindings.get(parent) ?? []).every(({ waypoint }) =>
+        (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judged),
+      ),
   });
   const sources = new SourceWorkloads(
     published.map(({ pod }) => pod),

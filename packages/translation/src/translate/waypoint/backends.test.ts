@@ -89,4 +89,19 @@ describe('a backend of a route for the clients of its namespace', () => {
   ])('%s', (_name, backend, objects, verdict) => {
     expect(resolved('visitors', backend, objects).verdict).toBe(verdict);
   });
+
+  it('is beside the Service, at one of its two waypoints or at both', () => {
+    const deployed = ['first', 'second'].flatMap((name) => [
+      waypoint('shop', name),
+      `{apiVersion: v1, kind: Service, metadata: {name: ${name}, namespace: shop, labels: {gateway.networking.k8s.io/gateway-name: ${name}}}, spec: {clusterIP: 10.96.0.9, ports: [{port: 15008}]}}`,
+      `{apiVersion: v1, kind: Pod, metadata: {name: ${name}-1, namespace: shop, labels: {gateway.networking.k8s.io/gateway-name: ${name}}}, spec: {containers: [{name: c, image: c}]}, status: {podIP: 10.0.0.9, conditions: [{type: Ready, status: "True"}]}}`,
+    ]);
+    const atBoth = (name: string): string =>
+      `{apiVersion: v1, kind: Service, metadata: {name: ${name}, namespace: shop, labels: {istio.io/use-waypoint: first, istio.io/use-waypoint-canary: second}, annotations: {istio.io/use-waypoint-canary-weight: "10"}}, spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}}`;
+    const text = route({ namespace: 'visitors', name: 'r', parent: 'shop/web', backend: 'shop/b' });
+    const verdict = (backend: string): string | undefined =>
+      verdictOn(translated([...deployed, atBoth('web'), backend, text]), 'HTTPRoute', 'visitors/r', 'ResolvedRefs');
+    expect(verdict(service('shop', 'b', 'shop/first'))).toBe(FORBIDDEN);
+    expect(verdict(atBoth('b'))).toBe(GOOD);
+  });
 });

@@ -29,7 +29,7 @@ export class BackendResolver {
   readonly #grants: ReferenceGrants;
   readonly #isReachedAnyway: (parent: Service, backend: Service) => boolean;
 
-  /** `isReachedAnyway`: whether who reaches a Service reaches another at the same waypoint, by no other policies. */
+  /** `isReachedAnyway`: whether who reaches a Service reaches another at each of its waypoints, by no other policies. */
   constructor(model: Model, isReachedAnyway: (parent: Service, backend: Service) => boolean) {
     this.#model = model;
     this.#grants = new ReferenceGrants(model.referenceGrants.values());

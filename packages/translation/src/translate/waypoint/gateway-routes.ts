@@ -40,7 +40,7 @@ export interface GatewayRoutesParts {
   readonly model: Model;
   /** Whether something acts on the routes of a Service. */
   readonly hasWaypoint: (service: Service) => boolean;
-  /** Whether who reaches a Service reaches another at the same waypoint, by no other policies. */
+  /** Whether who reaches a Service reaches another at each of its waypoints, by no other policies. */
   readonly isReachedAnyway: (parent: Service, backend: Service) => boolean;
 }
 
