@@ -82,7 +82,9 @@ describe('a path', () => {
     [regex('/b', '/ü\\\\c'), '/a/b', '/a/%C3%BC/c'],
     [regex('a', '\\0\\0\\0\\0\\0\\0\\0\\0'), `/${'a'.repeat(MAX_REWRITTEN_PATH / 8)}`, 'path-too-long'],
     [regex('nothing', ''), `/${'a'.repeat(MAX_REWRITTEN_PATH)}`, `/${'a'.repeat(MAX_REWRITTEN_PATH)}`],
-    [regex('a', 'b'), `/${'a'.repeat(2_000)}`, 'path-too-long'],
+    [regex('a', 'b'), `/${'a'.repeat(600)}`, `/${'b'.repeat(600)}`],
+    [regex('a', 'b'), `/${'a'.repeat(4_000)}`, 'path-too-long'],
+    [regex('([ab]{0,160}){2}[cd]', ''), `/${'ab'.repeat(8_000)}`, 'path-too-long'],
   ])('rewritten by %o: %s', (rewrite, path, expected) => {
     expect(rewritten(rewrite, path)).toBe(expected);
   });

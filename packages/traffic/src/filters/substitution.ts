@@ -1,5 +1,5 @@
 import type { RE2JS } from 're2js';
-import { MAX_REWRITE_OCTETS, MAX_REWRITTEN_PATH } from '../limits.ts';
+import { MAX_REWRITE_STEPS, MAX_REWRITTEN_PATH } from '../limits.ts';
 import { escapeBeyondAscii } from '../match/octets.ts';
 import { re2 } from '../match/re2.ts';
 import { pathPartProblem } from './path-part.ts';
@@ -27,9 +27,12 @@ export function substitutionProblem(regex: string, substitution: string): string
 export class CompiledSubstitution {
   readonly #regex: RE2JS;
   readonly #parts: readonly Part[];
+  /** Octets that may be looked at. */
+  readonly #octets: number;
 
   constructor(regex: string, substitution: string) {
     this.#regex = re2().compile(regex);
+    this.#octets = Math.floor(MAX_REWRITE_STEPS / this.#regex.programSize());
     this.#parts = (parse(substitution) ?? []).map((part) =>
       typeof part === 'string' ? escapeBeyondAscii(part) : part,
     );
@@ -38,7 +41,7 @@ export class CompiledSubstitution {
   /**
    * `text`, in ASCII, with every place replaced that the expression fits, from left to right and none of them twice; one
    * without octets that touches the one before is passed over (as RE2's GlobalReplace). Undefined beyond
-   * `MAX_REWRITE_OCTETS` or `MAX_REWRITTEN_PATH`.
+   * `MAX_REWRITE_STEPS` or `MAX_REWRITTEN_PATH`.
    */
   apply(text: string): string | undefined {
     const matcher = this.#regex.matcher(text);
@@ -46,8 +49,10 @@ export class CompiledSubstitution {
     let out = '';
     let copied = 0;
     let lastEnd = -1;
-    for (let from = 0; from <= text.length && matcher.find(from); ) {
+    for (let from = 0; from <= text.length; ) {
       looked += text.length - from;
+      if (looked > this.#octets || out.length > MAX_REWRITTEN_PATH) return undefined;
+      if (!matcher.find(from)) break;
       const start = matcher.start();
       const end = matcher.end();
       if (end > start || start !== lastEnd) {
@@ -56,7 +61,6 @@ export class CompiledSubstitution {
         copied = end;
         lastEnd = end;
       }
-      if (looked > MAX_REWRITE_OCTETS || out.length > MAX_REWRITTEN_PATH) return undefined;
       from = end > start ? end : end + 1;
     }
     if (lastEnd < 0) return text;
