@@ -72,9 +72,8 @@ describe('the sample shop, applied as it is', () => {
       const lines = (await logLines(bench, MESH_NAMESPACE, 'app=ztunnel', since)).filter((line) =>
         line.includes(`src.addr=${outsider}:`),
       );
-      // The name that Istio gives to what a PeerAuthentication demands.
       expect(lines[0]).toMatch(
-        / response_flags="DENY" .* policy="istio-system\/istio_converted_static_strict" .* error="/,
+        / response_flags="DENY" .* policy="shop\/converted_peer_authentication_only-mutual-tls" .* error="[^"]* PeerAuthentication shop\/only-mutual-tls/,
       );
     });
   });

@@ -143,6 +143,8 @@ describe('the reason of a refusal', () => {
       code: 'AMBIT_POLICY_DENIED',
       policy: 'shop/only-web',
     });
+    const converted = 'shop/converted_peer_authentication_default';
+    expect(reasonOf(reasonField('AMBIT_POLICY_DENIED', converted))?.policy).toBe(converted);
     expect(reasonOf(reasonField('AMBIT_ROUTE_UNKNOWN'))).toEqual({ code: 'AMBIT_ROUTE_UNKNOWN', policy: undefined });
   });
 

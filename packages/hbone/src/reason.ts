@@ -12,7 +12,8 @@ export interface Reason {
 }
 
 const CODE = /^AMBIT_[A-Z0-9_]{1,64}$/;
-const POLICY = /^[a-z0-9./-]{1,320}$/;
+/** Names of objects, and with underscores of what controllers make of them. */
+const POLICY = /^[a-z0-9._/-]{1,320}$/;
 
 /** The field as name and value. */
 export function reasonField(code: string, policy?: string): [name: string, value: string] {

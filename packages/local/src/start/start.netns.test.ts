@@ -78,9 +78,7 @@ describe('npm start', () => {
     const started = new Started();
     await started.said(/spiffe:\/\/cluster\.local\/ns\/shop\/sa\/storefront +shop\/catalog/);
     expect(performance.now() - begin).toBeLessThan(FIRST_REQUEST_WITHIN);
-    expect(await started.said(/denied by policy istio-system\/istio_converted_static_strict/)).toContain(
-      'shop/storefront',
-    );
+    expect(await started.said(/denied by PeerAuthentication shop\/only-mutual-tls/)).toContain('shop/storefront');
 
     const manifests = (await started.said(/^Manifests, read again/)).replace(/^.*: /, '');
     const logs = (await started.said(/^Logs, one file/)).replace(/^.*: /, '');

@@ -30,6 +30,23 @@ const suffix = (value: string): StringMatch => ({ kind: 'suffix', value });
 const PRESENCE: StringMatch = { kind: 'presence' };
 const CART_TEXT = 'cluster.local/ns/shop/sa/cart';
 
+describe('a refusal', () => {
+  it.each([
+    ['only-web', 'denied by policy ns/only-web, rule 0'],
+    [
+      'converted_peer_authentication_default',
+      'denied by PeerAuthentication ns/default, which wants mutual TLS (policy ns/converted_peer_authentication_default)',
+    ],
+    [
+      'istio_converted_static_strict',
+      'denied by a PeerAuthentication that is STRICT (policy ns/istio_converted_static_strict)',
+    ],
+  ])('by %s names what the user wrote', (name, message) => {
+    const written = deny(name, {}, { key: `ns/${name}`, rules: [{ clauses: [] }] });
+    expect(authorize(facts(), setOf([written])).message).toBe(message);
+  });
+});
+
 describe('the order of judgement', () => {
   const allowCart = policy('allow-cart', { principals: [exact(CART_TEXT)] });
   const denyPort = deny('deny-port', { destinationPorts: [8080] });

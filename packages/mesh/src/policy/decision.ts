@@ -50,9 +50,22 @@ export function allowedBy(policy: string, rule: number): Decision {
 
 export function deniedBy(policy: string, rule: number, invalid: string | undefined): Decision {
   if (invalid === undefined) {
-    return decision(false, 'deny-rule', policy, rule, `denied by policy ${policy}, rule ${rule}`);
+    return decision(false, 'deny-rule', policy, rule, denial(policy, rule));
   }
   return decision(false, 'policy-invalid', policy, rule, `denied because policy ${policy} is invalid: ${invalid}`);
+}
+
+/** What a PeerAuthentication becomes is named after it; istiod has one policy for all that are STRICT without exception. */
+const OF_PEER_AUTHENTICATION = /^([^/]+)\/converted_peer_authentication_(.+)$/;
+const OF_SOME_PEER_AUTHENTICATION = /\/istio_converted_static_strict$/;
+
+function denial(policy: string, rule: number): string {
+  const [, namespace, name] = OF_PEER_AUTHENTICATION.exec(policy) ?? [];
+  if (namespace !== undefined && name !== undefined)
+    return `denied by PeerAuthentication ${namespace}/${name}, which wants mutual TLS (policy ${policy})`;
+  if (OF_SOME_PEER_AUTHENTICATION.test(policy))
+    return `denied by a PeerAuthentication that is STRICT (policy ${policy})`;
+  return `denied by policy ${policy}, rule ${rule}`;
 }
 
 /** The refusal when `policies` (ALLOW, at least one) apply and none matched; the policy is named when it is only one. */

@@ -5,9 +5,6 @@ import { type MutualTlsMode, objectName, type PeerAuthentication, type Pod } fro
 import { type Condition, conditionOf } from './condition.ts';
 import type { TranslationSettings } from './settings.ts';
 
-/** Name of the policy that refuses every peer without identity; underscores, so that no object can be called so. */
-const STRICT_POLICY_NAME = 'istio_converted_static_strict';
-
 type MatchInit = MessageInitShape<typeof MatchSchema>;
 
 const WITHOUT_IDENTITY: MatchInit = { notPrincipals: [{ matchType: { case: 'presence', value: {} } }] };
@@ -45,24 +42,22 @@ export class MutualTls {
       selects(spec.selector?.matchLabels ?? {}, labels),
     );
     for (const other of younger) if (policy !== undefined) this.#outranked.set(other, policy);
-    if (policy !== undefined && this.#exceptionsOf(policy).length > 0) {
-      return [`${namespace}/${convertedName(policy)}`];
-    }
-    const strict = policy === undefined ? this.#isStrictIn(namespace) : this.#isStrict(policy);
-    return strict ? [`${this.#settings.rootNamespace}/${STRICT_POLICY_NAME}`] : [];
+    if (policy !== undefined && this.#exceptionsOf(policy).length > 0) return [convertedKey(policy)];
+    const inForce = this.#inForce(policy, namespace);
+    return inForce !== undefined && isStrictMode(modeOf(inForce)) ? [convertedKey(inForce)] : [];
   }
 
-  /** What is sent to node proxies: the static strict policy once any PeerAuthentication exists, and those by port. */
+  /**
+   * What is sent to node proxies: one policy for each PeerAuthentication that refuses peers without identity, under its own
+   * name, so that a refusal says which. (istiod has one for all that are STRICT without exception.)
+   */
   authorizations(): Authorization[] {
-    if (this.#all.length === 0) return [];
-    const strict = denial(this.#settings.rootNamespace, STRICT_POLICY_NAME, WITHOUT_IDENTITY);
-    const byPort = this.#all.flatMap((policy) => {
+    return this.#all.flatMap((policy) => {
       const ports = this.#exceptionsOf(policy);
-      if (ports.length === 0) return [];
+      if (ports.length === 0) return isStrictMode(modeOf(policy)) ? [denial(policy, WITHOUT_IDENTITY)] : [];
       const field = this.#isStrict(policy) ? { notDestinationPorts: ports } : { destinationPorts: ports };
-      return [denial(policy.metadata.namespace, convertedName(policy), { ...WITHOUT_IDENTITY, ...field })];
+      return [denial(policy, { ...WITHOUT_IDENTITY, ...field })];
     });
-    return [strict, ...byPort];
   }
 
   /** Call after `policiesOf` was asked for every pod: only then is it known which policies meet on one. */
@@ -92,17 +87,19 @@ export class MutualTls {
   }
 
   #isStrict(policy: PeerAuthentication): boolean {
-    const mode = policy.spec.mtls?.mode ?? 'UNSET';
-    return mode === 'UNSET' ? this.#isStrictIn(policy.metadata.namespace) : isStrictMode(mode);
+    const inForce = this.#inForce(policy, policy.metadata.namespace);
+    return inForce !== undefined && isStrictMode(modeOf(inForce));
   }
 
-  #isStrictIn(namespace: string): boolean {
-    for (const level of [namespace, this.#settings.rootNamespace]) {
-      const mode = this.#selectorless.get(level)?.spec.mtls?.mode ?? 'UNSET';
-      if (mode !== 'UNSET') return isStrictMode(mode);
-    }
-    return false;
+  /** Whose mode holds: that of the policy which selects a workload, else its namespace's, else the mesh's. */
+  #inForce(selecting: PeerAuthentication | undefined, namespace: string): PeerAuthentication | undefined {
+    const levels = [selecting, this.#selectorless.get(namespace), this.#selectorless.get(this.#settings.rootNamespace)];
+    return levels.find((policy) => policy !== undefined && modeOf(policy) !== 'UNSET');
   }
+}
+
+function modeOf({ spec }: PeerAuthentication): MutualTlsMode {
+  return spec.mtls?.mode ?? 'UNSET';
 }
 
 function hasSelector({ spec }: PeerAuthentication): boolean {
@@ -113,14 +110,19 @@ function isStrictMode(mode: MutualTlsMode): boolean {
   return mode === 'STRICT';
 }
 
+/** Underscores, so that no AuthorizationPolicy can be called so. */
 function convertedName({ metadata }: PeerAuthentication): string {
   return `converted_peer_authentication_${metadata.name}`;
 }
 
-function denial(namespace: string, name: string, match: MatchInit): Authorization {
+function convertedKey(policy: PeerAuthentication): string {
+  return `${policy.metadata.namespace}/${convertedName(policy)}`;
+}
+
+function denial(policy: PeerAuthentication, match: MatchInit): Authorization {
   return create(AuthorizationSchema, {
-    name,
-    namespace,
+    name: convertedName(policy),
+    namespace: policy.metadata.namespace,
     scope: Scope.WORKLOAD_SELECTOR,
     action: Action.DENY,
     rules: [{ clauses: [{ matches: [match] }] }],

@@ -4,7 +4,7 @@ import { peerAuthentication } from '../policies.ts';
 import { answered, exchange, settled, watchRefusals, withManifest } from './refusal.ts';
 
 /** The policy that the translation of STRICT is known by. */
-export const STRICT_POLICY = 'istio-system/istio_converted_static_strict';
+export const STRICT_POLICY = 'check/converted_peer_authentication_check-mode';
 
 export const strict: Check<Bench> = {
   name: 'STRICT refuses plain text from outside, PERMISSIVE lets it in',
