@@ -27,9 +27,7 @@ describe('an outage of the API server', { timeout: OUTAGE_MS + 240_000 }, () => 
     bench = new NodeBench(cluster);
     const lifetimes = ['maxCertTtl', 'defaultCertTtl'].flatMap((name) => ['--set', `istiod.${name}=${LIFETIME}`]);
     await installMesh(cluster, ...lifetimes);
-    const nodes = await bench.nodes();
-    load = new TwoWayLoad(bench, NAMESPACE, nodes);
-    await load.deploy(2);
+    load = await TwoWayLoad.deployed(bench, NAMESPACE);
   });
 
   afterAll(async () => {

@@ -24,9 +24,7 @@ describe('while the controller is away', { timeout: OUTAGE_MS + 240_000 }, () =>
     cluster = ownTestCluster();
     bench = new NodeBench(cluster);
     await needMesh(cluster);
-    const nodes = await bench.nodes();
-    load = new TwoWayLoad(bench, NAMESPACE, nodes);
-    await load.deploy(2);
+    load = await TwoWayLoad.deployed(bench, NAMESPACE);
   });
 
   afterAll(async () => {

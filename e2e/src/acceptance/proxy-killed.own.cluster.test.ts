@@ -17,9 +17,7 @@ describe('the proxy process of a node', () => {
     cluster = ownTestCluster();
     bench = new Bench(cluster);
     await needMesh(cluster);
-    const nodes = await bench.nodes();
-    load = new TwoWayLoad(bench, NAMESPACE, nodes);
-    await load.deploy(2);
+    load = await TwoWayLoad.deployed(bench, NAMESPACE);
   });
 
   afterAll(async () => {

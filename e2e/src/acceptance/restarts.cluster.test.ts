@@ -13,9 +13,7 @@ describe('500 new connections a second', () => {
   beforeAll(async () => {
     bench = new Bench(testCluster());
     await needMesh(bench.cluster);
-    const nodes = await bench.nodes();
-    load = new TwoWayLoad(bench, NAMESPACE, nodes);
-    await load.deploy(2);
+    load = await TwoWayLoad.deployed(bench, NAMESPACE);
   });
 
   afterAll(async () => {

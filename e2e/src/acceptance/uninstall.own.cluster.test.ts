@@ -73,8 +73,22 @@ describe('the mesh, taken away while pods of it run', () => {
   const listed = async (...words: readonly string[]): Promise<string[]> =>
     (await cluster.kubectl(['get', ...words, '-o', 'name'])).split('\n').filter((line) => line !== '');
 
+  /** What the nodes have of the mesh, each in itself and in its pods. */
+  const left = async (): Promise<string[]> =>
+    await Promise.all(
+      cluster.nodes.flatMap(({ name }) =>
+        [LEFT_ON_NODE, LEFT_IN_PODS].map(async (script) => {
+          const { code, stdout, stderr } = await cluster.inNode(name, ['sh', '-c', script]);
+          expect(code, `${name}: ${stderr}`).toBe(0);
+          return stdout;
+        }),
+      ),
+    );
+
   it('leaves them running, cuts no open connection and loses no new one', async () => {
     const before = await pods();
+    // So that to find nothing afterwards says something.
+    expect(await left()).not.toContain('');
     const duration = 40_000;
     const options = { host: `server.${NAMESPACE}`, rate: RATE, held: HELD, messageEvery: 50, duration };
     const load = await bench.load(NAMESPACE, 'client', options);
@@ -93,12 +107,7 @@ describe('the mesh, taken away while pods of it run', () => {
   });
 
   it('leaves nothing on the nodes', async () => {
-    for (const { name } of cluster.nodes) {
-      for (const script of [LEFT_ON_NODE, LEFT_IN_PODS]) {
-        const { stdout, stderr } = await cluster.inNode(name, ['sh', '-c', script]);
-        expect(stdout, `${name}: ${stderr}`).toBe('');
-      }
-    }
+    expect((await left()).join('')).toBe('');
   });
 
   it('leaves in the API what is not its own, and nothing else', async () => {

@@ -13,13 +13,10 @@ describe('helm upgrade', () => {
   beforeAll(async () => {
     bench = new Bench(testCluster());
     await needMesh(bench.cluster);
-    const nodes = await bench.nodes();
-    load = new TwoWayLoad(bench, NAMESPACE, nodes);
-    await load.deploy(2);
+    load = await TwoWayLoad.deployed(bench, NAMESPACE);
   });
 
   afterAll(async () => {
-    if (process.env['KEEP']) return;
     await bench.remove('namespace', NAMESPACE);
     await installMesh(bench.cluster);
   });

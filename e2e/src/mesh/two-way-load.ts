@@ -39,7 +39,14 @@ export class TwoWayLoad {
   readonly #namespace: string;
   readonly #sides: readonly (readonly [near: string, far: string])[];
 
-  constructor(bench: Bench, namespace: string, nodes: readonly string[]) {
+  /** On the first two nodes of the cluster, with two servers on each. */
+  static async deployed(bench: Bench, namespace: string): Promise<TwoWayLoad> {
+    const load = new TwoWayLoad(bench, namespace, await bench.nodes());
+    await load.#deploy(2);
+    return load;
+  }
+
+  private constructor(bench: Bench, namespace: string, nodes: readonly string[]) {
     const [first = '', second = first] = nodes;
     this.#bench = bench;
     this.#namespace = namespace;
@@ -50,7 +57,7 @@ export class TwoWayLoad {
   }
 
   /** `replicas`: servers on each node. */
-  async deploy(replicas: number): Promise<void> {
+  async #deploy(replicas: number): Promise<void> {
     const namespace = this.#namespace;
     const server = { namespace, replicas, command: checkCommand('server', 'graceful'), readyPort: SERVER_PORTS.echo };
     const labels = { 'istio.io/dataplane-mode': 'ambient' };
@@ -77,7 +84,8 @@ export class TwoWayLoad {
 
   /**
    * Loads both ways for `duration` milliseconds while something happens, a second after the beginning. `kills` is told of
-   * every moment at which something is killed.
+   * every moment at which something is killed. Throws when one of the loads got nothing through at all: who dials nobody
+   * loses nothing.
    */
   async during(
     duration: number,
@@ -93,6 +101,10 @@ export class TwoWayLoad {
     const took = Date.now() - since;
     const reports = await Promise.all(loads.map(({ report }) => report));
     const failed = reports.flatMap((report) => failures(report));
+    const described = `it took ${took} ms; ${reports.map((report, index) => `${wanted[index]?.protocol ?? ''}: ${describe(report, since)}`).join('; ')}`;
+    if (reports.some((report) => report.attempts.length === failures(report).length)) {
+      throw new Error(`a load has reached nobody: ${described}`);
+    }
     const lost = failed.filter(({ startedAt, endedAt }) =>
       moments.some((moment) => startedAt <= moment + KILL_TAKES && moment <= endedAt),
     );
@@ -102,7 +114,7 @@ export class TwoWayLoad {
       lost: lost.length,
       failedSince: (moment) => failed.filter(({ startedAt }) => startedAt >= moment).length,
       cut: reports.reduce((sum, { cuts }) => sum + cuts.length, 0),
-      described: `it took ${took} ms; ${reports.map((report, index) => `${wanted[index]?.protocol ?? ''}: ${describe(report, since)}`).join('; ')}`,
+      described,
     };
   }
 
