@@ -16,6 +16,9 @@ import { strict } from './policy/strict.ts';
 import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
 import { failClosed } from './waypoint/fail-closed.ts';
 import { grpc } from './waypoint/grpc.ts';
+import { abTest, headerTier } from './waypoint/patterns/audience.ts';
+import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
+import { aborted, delayed, mirroring } from './waypoint/patterns/trial.ts';
 import { rawGreeting } from './waypoint/raw.ts';
 import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
@@ -38,6 +41,13 @@ export const CHECKS: readonly Check<Bench>[] = [
   weights,
   canaryHeader,
   weightsChange,
+  canarySteps,
+  blueGreen,
+  abTest,
+  mirroring,
+  headerTier,
+  delayed,
+  aborted,
   grpc,
   rawGreeting,
   brokenBackend,

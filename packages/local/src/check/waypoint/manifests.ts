@@ -94,6 +94,7 @@ metadata:
     l7Service('by-route', backend, { http: 8080 }, 'waypoint'),
     l7Service('by-subset', backend, { http: 8080 }, 'waypoint'),
     l7Service('partly', backend, { http: 8080, 'http-partly': 8090 }, 'waypoint'),
+    l7Service('pattern', backend, { http: 8080 }, 'waypoint'),
     l7Service('steady', backend, { http: 8080 }, 'waypoint'),
     l7Service('till', { app: 'till' }, { grpc: 9090 }, 'waypoint'),
     l7Service('backend-v1', { ...backend, version: 'v1' }, { http: 8080 }),
