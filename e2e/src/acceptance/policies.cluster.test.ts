@@ -4,7 +4,8 @@ import { Bench } from '../mesh/bench.ts';
 import { needMesh } from '../mesh/chart.ts';
 import { IDLE, workloadObjects } from '../mesh/check-pods.ts';
 import { checkCommand, checkProgramsObject } from '../mesh/check-programs.ts';
-import type { PolicyLatencyReport } from '../programs/policy-latency.ts';
+import { writerObjects } from '../mesh/writer.ts';
+import type { WriteLatencyOptions, WriteLatencyReport } from '../programs/write-latency.ts';
 import { testCluster } from '../test-cluster.ts';
 
 const NAMESPACE = 'check-policies';
@@ -12,7 +13,7 @@ const HOST = `server.${NAMESPACE}`;
 
 const denyClient = {
   apiVersion: 'security.istio.io/v1',
-  kind: 'AuthorizationPolicy',
+  kind: 'AuthorizationPolicy' as const,
   metadata: { name: 'deny-client', namespace: NAMESPACE },
   spec: {
     action: 'DENY',
@@ -27,26 +28,6 @@ const strict = {
   metadata: { name: 'strict', namespace: NAMESPACE },
   spec: { mtls: { mode: 'STRICT' } },
 };
-
-/** What lets the client write policies. */
-function writerObjects(): object[] {
-  const metadata = { name: 'policy-writer', namespace: NAMESPACE };
-  return [
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata,
-      rules: [{ apiGroups: ['security.istio.io'], resources: ['authorizationpolicies'], verbs: ['create', 'delete'] }],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
-      subjects: [{ kind: 'ServiceAccount', name: 'client', namespace: NAMESPACE }],
-    },
-  ];
-}
 
 describe('a policy', () => {
   let bench: Bench;
@@ -71,7 +52,7 @@ describe('a policy', () => {
         metadata: { name: NAMESPACE, labels: { 'istio.io/dataplane-mode': 'ambient' } },
       },
       checkProgramsObject(NAMESPACE),
-      ...writerObjects(),
+      ...writerObjects(NAMESPACE, 'client', 'security.istio.io', 'authorizationpolicies'),
       ...workloadObjects({ ...place, name: 'client', node: near, command: IDLE }),
       ...workloadObjects({ ...place, name: 'outsider', node: near, command: IDLE, labels: outside }),
       ...workloadObjects(server, SERVER_PORTS),
@@ -87,12 +68,16 @@ describe('a policy', () => {
 
   // How fast it usually is depends on what else the machine does; the report says it.
   it('judges new connections within a second of the write', async () => {
-    const parameters = { host: HOST, port: SERVER_PORTS.greeting, policy: denyClient, rounds: 9 };
-    const command = checkCommand('policy-latency', JSON.stringify(parameters));
-    const report = await bench.exec<PolicyLatencyReport>(NAMESPACE, 'client', command, 60_000);
-    const { applied, deleted } = report;
-    console.log(`at the median ${median(applied)} ms after it is applied, ${median(deleted)} ms after it is deleted`);
-    expect(Math.max(...report.applied, ...report.deleted)).toBeLessThanOrEqual(1_000);
+    const parameters: WriteLatencyOptions = {
+      object: denyClient,
+      probe: { kind: 'refused', host: HOST, port: SERVER_PORTS.greeting },
+      rounds: 9,
+      between: 1_000,
+    };
+    const command = checkCommand('write-latency', JSON.stringify(parameters));
+    const { created, deleted } = await bench.exec<WriteLatencyReport>(NAMESPACE, 'client', command, 60_000);
+    console.log(`at the median ${median(created)} ms after it is created, ${median(deleted)} ms after it is deleted`);
+    expect(Math.max(...created, ...deleted)).toBeLessThanOrEqual(1_000);
   });
 
   it.each([

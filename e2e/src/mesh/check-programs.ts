@@ -10,9 +10,9 @@ export type CheckProgram =
   | 'first-request'
   | 'grpc-call'
   | 'load'
-  | 'policy-latency'
   | 'requests'
-  | 'server';
+  | 'server'
+  | 'write-latency';
 
 /** The folder of each: those of the checks of packages/local run on one machine too, the others need a cluster. */
 const PROGRAMS: Readonly<Record<CheckProgram, string>> = {
@@ -21,9 +21,9 @@ const PROGRAMS: Readonly<Record<CheckProgram, string>> = {
   'first-request': OWN,
   'grpc-call': OWN,
   load: LOCAL,
-  'policy-latency': OWN,
   requests: LOCAL,
   server: LOCAL,
+  'write-latency': OWN,
 };
 
 /** Name of the ConfigMap, and where pods mount it. */
