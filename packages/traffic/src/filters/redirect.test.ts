@@ -56,7 +56,7 @@ describe('a redirect', () => {
     ['/a?', 'http://cart/a?'],
     ['/a#b', 'http://cart/a'],
     ['/a/../b', 'http://cart/b'],
-    ['/\u00fc?\u00fc="<>', 'http://cart/%FC?%FC=%22%3C%3E'],
+    ['/\u00fc?\u00fc="<>', 'http://cart/%FC?%FC="<>'],
   ])('of %s leads to %s: nothing in it ends the URI', (path, expected) => {
     expect(location({}, 'cart', path)).toBe(expected);
   });

@@ -4,8 +4,8 @@ import type { RequestFacts } from '../request/request-facts.ts';
 import { hostOf, portAt } from '../request/authority.ts';
 import { CompiledPathRewrite } from './path-rewrite.ts';
 
-/** Octets that a URI does not have as they are (RFC 3986 2); some clients send them in queries all the same. */
-const NOT_IN_URI = /[^!#-;=?-[\]_a-z~]/g;
+/** Octets that would end a URI for some reader. What else it should not have (RFC 3986 2) goes back as the client sent it. */
+const ENDS_URI = /[^!-~]/g;
 
 /** A redirect, made ready. */
 export class CompiledRedirect {
@@ -27,7 +27,7 @@ export class CompiledRedirect {
     const query = facts.query === undefined ? '' : `?${facts.query}`;
     // OPTIONS of the server as a whole asks for no path.
     const target = (path.path === '*' ? '' : path.path) + query;
-    const location = `${scheme}://${host}${this.#port(scheme, facts.authority)}${target.replace(NOT_IN_URI, escape)}`;
+    const location = `${scheme}://${host}${this.#port(scheme, facts.authority)}${target.replace(ENDS_URI, escape)}`;
     return { ...localAnswer(status, '-', 'direct_response', ''), fields: ['location', location] };
   }
 
