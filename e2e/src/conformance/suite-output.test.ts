@@ -31,10 +31,10 @@ FAIL`;
 describe('what the conformance suite writes', () => {
   it('is read as one result for each of its tests, with what a failed one said', () => {
     const output = read(RUN);
-    expect(output.results.map(({ name, outcome, seconds }) => [name, outcome, seconds])).toEqual([
-      ['GatewayClass', 'skipped', 0],
-      ['MeshBasic', 'passed', 0.31],
-      ['MeshPorts', 'failed', 30.1],
+    expect(output.results.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['GatewayClass', 'skipped'],
+      ['MeshBasic', 'passed'],
+      ['MeshPorts', 'failed'],
     ]);
     expect(countOf(output, 1)).toEqual({
       passed: 1,

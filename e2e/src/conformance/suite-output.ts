@@ -2,7 +2,6 @@
 export interface TestResult {
   readonly name: string;
   readonly outcome: 'passed' | 'failed' | 'skipped';
-  readonly seconds: number;
   /** The last lines that it and its parts wrote. */
   readonly said: readonly string[];
 }
@@ -34,14 +33,14 @@ export class SuiteOutput {
       if (began[1] === 'RUN' && this.#current !== '' && began[3] === undefined) this.#began(this.#current);
       return;
     }
-    const ended = /^\s*--- (PASS|FAIL|SKIP): TestConformance\/([^/\s]+) \(([0-9.]+)s\)$/.exec(line);
+    const ended = /^\s*--- (PASS|FAIL|SKIP): TestConformance\/([^/\s]+) \([0-9.]+s\)$/.exec(line);
     if (ended === null) {
       this.#keep(line);
       return;
     }
-    const [, word = '', name = '', seconds = ''] = ended;
+    const [, word = '', name = ''] = ended;
     const outcome = OUTCOMES[word as keyof typeof OUTCOMES];
-    this.results.push({ name, outcome, seconds: Number(seconds), said: this.#said.get(name) ?? [] });
+    this.results.push({ name, outcome, said: this.#said.get(name) ?? [] });
     this.#said.delete(name);
   }
 
