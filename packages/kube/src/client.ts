@@ -101,10 +101,14 @@ export class KubeClient implements Drainable {
     return { items: list.items as T[], resourceVersion: list.resourceVersion };
   }
 
-  /** The resourceVersion of the moment, as `list` gives it, at the cost of one object. */
-  async latestVersion(resource: Resource, namespace?: string, limits: RequestLimits = {}): Promise<string> {
+  /**
+   * The resourceVersion of the moment, as `list` of the same selection gives it, at the cost of one object. Who may list
+   * one object by name alone is allowed no more than that.
+   */
+  async latestVersion(resource: Resource, selection: Selection = {}, limits: RequestLimits = {}): Promise<string> {
+    const { namespace, labelSelector, fieldSelector } = selection;
     const target = { namespace };
-    const query = { limit: '1' };
+    const query = { limit: '1', labelSelector, fieldSelector };
     const request = { verb: 'list', resource, target, method: 'GET', query, repeatable: true, limits } as const;
     return versionOfList(actionOf(request), await this.#answer(request));
   }

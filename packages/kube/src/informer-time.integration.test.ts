@@ -2,7 +2,7 @@ import { ManualClock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KubeClient } from './client.ts';
-import { Informer, type InformerState } from './informer.ts';
+import { Informer, type InformerOptions, type InformerState } from './informer.ts';
 import { type KubeObject, PODS } from './resource.ts';
 import { type Reply, sendStatus, TestApiServer } from './test-api-server.ts';
 import { TestClusterState } from './test-cluster-state.ts';
@@ -13,6 +13,7 @@ let cluster: TestClusterState;
 let clock: ManualClock;
 let client: KubeClient;
 let informer: Informer<KubeObject>;
+let options: InformerOptions<KubeObject>;
 let changes: string[];
 let states: InformerState[];
 let warnings: number;
@@ -28,7 +29,7 @@ beforeEach(async () => {
   const silent = (): void => undefined;
   const log: Logger = { debug: silent, info: silent, warn: () => (warnings += 1), error: silent, fatal: silent };
   client = new KubeClient(server.apiServer, { clock, userAgent: 'ambit-test', random: () => 0.5 });
-  informer = new Informer<KubeObject>({
+  options = {
     client,
     resource: PODS,
     clock,
@@ -36,7 +37,8 @@ beforeEach(async () => {
     random: () => 0.5,
     onChange: ({ kind, object }) => changes.push(`${kind} ${object.metadata.name}`),
     onState: (state) => states.push(state),
-  });
+  };
+  informer = new Informer(options);
   cluster.put('a');
 });
 
@@ -95,6 +97,26 @@ describe('a watch that says nothing', () => {
     expect(informer.state).toBe('live');
     expect(changes).toEqual(['added a', 'added b']);
   });
+});
+
+it('who may follow one object by name alone goes on after a silence and after an outage', async () => {
+  const fieldSelector = 'metadata.name=a';
+  informer = new Informer({ ...options, namespace: 'shop', fieldSelector });
+  server.reply = (request, response, body) => {
+    const query = new URL(request.url ?? '', 'http://s').searchParams;
+    if (query.get('fieldSelector') === fieldSelector) cluster.reply(request, response, body);
+    else sendStatus(response, 403, 'Forbidden', 'User "x" cannot list resource "pods"');
+  };
+  await live();
+  await pass(91);
+  expect(watchesAsked()).toBe(2);
+  for (const watch of cluster.watches) watch.socket?.resetAndDestroy();
+  await expect.poll(() => cluster.watches.size).toBe(0);
+  await pass(10);
+  expect(watchesAsked()).toBe(3);
+  cluster.put('a', { changed: 'yes' });
+  await settle();
+  expect(changes).toEqual(['added a', 'modified a']);
 });
 
 it('a history that is gone is met with a list at once, and is nothing to worry about', async () => {

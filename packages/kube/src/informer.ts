@@ -173,8 +173,8 @@ export class Informer<T extends KubeObject> implements Drainable {
    * stays silent until that version comes again. So after an outage, or a silence, the version is asked for first.
    */
   async #compareWithServer(position: string): Promise<void> {
-    const { client, resource, namespace, log } = this.#options;
-    const now = await client.latestVersion(resource, namespace, { attempts: 1 });
+    const { client, resource, log } = this.#options;
+    const now = await client.latestVersion(resource, this.#options, { attempts: 1 });
     this.#doubted = false;
     if (!isEarlierVersion(now, position)) return;
     log.warn(
