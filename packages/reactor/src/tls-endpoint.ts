@@ -44,6 +44,8 @@ export interface TlsEndpointOptions {
 }
 
 const RECORD_BYTES = 16_384;
+/** What a record of TLS 1.3 adds to its content: header, type and tag. */
+const RECORD_OVERHEAD_BYTES = 22;
 
 /**
  * A TLS connection over a connected descriptor, client or server according to its context. `onOpen` comes when the
@@ -67,6 +69,11 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
   /** Records in the pair that the kernel has not taken yet. */
   #unsent = 0;
   #unsentAddress = 0;
+  /**
+   * The pair may hold more than that: OpenSSL answers a peer's KeyUpdate while it reads (RFC 8446 4.6.3), and what is written
+   * behind such an answer may lie in two pieces.
+   */
+  #more = false;
 
   /** Takes an adopted, connected descriptor. Throws `AMBIT_TLS_SESSION`, `AMBIT_TLS_CONTEXT`; the descriptor is the caller's then. */
   constructor(
@@ -159,7 +166,7 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
         more = hasPending(this.#ssl);
       } while (more && filled + RECORD_BYTES <= TLS_GATHER_BYTES);
       // The reason has to be fetched before the handler makes other calls.
-      const failure = count === TLS_END || count > 0 || count === TLS_WANTS_READ ? undefined : lastFailure(this.#ssl);
+      const failure = count > 0 ? undefined : this.#failureOf(count);
       if (filled > 0) this.deliver(0, filled);
       if (!this.canRead()) return;
       if (count <= 0) {
@@ -180,11 +187,14 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     const { output } = this;
     for (;;) {
       if (this.#unsent > 0 && !this.#sendRecords()) return;
+      if (this.#more && this.#gatherMore()) continue;
       const waiting = this.#goodbye ? 0 : output.waiting;
       if (waiting === 0) break;
       const pair = (this.#pair ??= this.#takePair());
       this.#pairUsed = true;
       const count = write(this.#ssl, output.address + output.start, waiting);
+      // Answers to many a KeyUpdate fill the pair; the rest of the write follows them.
+      if (count === TLS_WANTS_WRITE && this.#gatherMore()) continue;
       if (count <= 0) {
         this.destroy(count === TLS_END ? undefined : lastFailure(this.#ssl));
         return;
@@ -194,6 +204,7 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
       // The last words, close_notify and FIN leave together.
       if (this.state === 'ending' && output.waiting === 0) this.#sayGoodbye();
       this.#gather(pair);
+      this.#more = this.#unsent !== count + Math.ceil(count / RECORD_BYTES) * RECORD_OVERHEAD_BYTES;
     }
     this.drained();
   }
@@ -221,10 +232,17 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     }
   }
 
-  /** Notes what the pair holds: in one piece, because it was empty before, and holds more than one output buffer. */
+  /** Notes what the pair holds: in one piece if it was empty before, for it has room for more than one output buffer. */
   #gather(pair: LentPair): void {
     this.#unsent = pairBytes(pair);
     this.#unsentAddress = pairAddress();
+  }
+
+  /** Notes the next piece; false when the pair is empty. */
+  #gatherMore(): boolean {
+    if (this.#pair !== undefined) this.#gather(this.#pair);
+    this.#more = this.#unsent > 0;
+    return this.#more;
   }
 
   /** Takes from the kernel what came of the peer's handshake; false when that is nothing, or the connection broke. */
@@ -289,9 +307,12 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
 
   /** The last words before a close, as far as the kernel takes them at once. */
   #sendLast(): void {
-    if (this.#pair === undefined) return;
-    const length = pairBytes(this.#pair);
-    if (length > 0 && sendLast(this.fd, pairAddress(), length) === length) pairConsume(this.#pair, length);
+    const pair = this.#pair;
+    if (pair === undefined) return;
+    for (let length = pairBytes(pair); length > 0; length = pairBytes(pair)) {
+      if (sendLast(this.fd, pairAddress(), length) !== length) return;
+      pairConsume(pair, length);
+    }
   }
 
   #takePair(): LentPair {
@@ -317,6 +338,13 @@ export class TlsEndpoint extends StreamEndpoint implements PairHolder {
     if (alpn(this.#ssl) !== 'h2') return new TlsError('no-alpn', 'us', 'the peer named no application protocol');
     this.#peer = peerCertificate(this.#ssl);
     return this.#peer === undefined ? new TlsError('no-certificate', 'us', 'no usable leaf') : undefined;
+  }
+
+  /** Why a read came to an end, if that is the connection's. */
+  #failureOf(result: number): AmbitError | undefined {
+    if (result === TLS_END || result === TLS_WANTS_READ) return undefined;
+    if (result !== TLS_WANTS_WRITE) return lastFailure(this.#ssl);
+    return new TlsError('protocol', 'us', 'it asks for new keys again and again');
   }
 
   /** The connection failed while it was open: our alert, if OpenSSL wrote one, goes out before the end. */
