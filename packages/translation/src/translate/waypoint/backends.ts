@@ -61,8 +61,9 @@ export class BackendResolver {
     if (namespace !== route.metadata.namespace && !this.#isPermitted(route, parent, service, { namespace, name })) {
       return { reason: 'RefNotPermitted', message: `no ReferenceGrant in ${namespace} permits to refer to ${where}` };
     }
-    if (service === undefined || !isPublished(service)) {
-      return { reason: 'BackendNotFound', message: `${where} does not exist` };
+    if (service === undefined) return { reason: 'BackendNotFound', message: `${where} does not exist` };
+    if (!isPublished(service)) {
+      return { reason: 'BackendNotFound', message: `${where} is of type ExternalName, to which no route leads` };
     }
     const port = tcpPorts(service).find((candidate) => candidate.port === reference.port);
     if (port === undefined) {
