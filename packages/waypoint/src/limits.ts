@@ -43,5 +43,8 @@ export const MIRROR_TIMEOUT_MS = 15_000;
 /** Octets of the answer to a copy that are read and thrown away; then the copy is reset. */
 export const MIRROR_RESPONSE_BYTES: number = 16 << 20;
 
+/** Clusters of mirrors counted by name, per data thread; copies for further ones are counted as `unknown`. Clusters. */
+export const MIRROR_SERIES = 1024;
+
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET_MS = 1;

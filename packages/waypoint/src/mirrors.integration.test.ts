@@ -144,15 +144,27 @@ describe.each(VERSIONS)('a copy of a request of %s', (version) => {
   });
 
   it('is complete when the endpoint takes it, however long it is', () => {
-    const size = 8 << 20;
-    const bed = start(
-      answering(version, 200, ({ bytes }) => String(bytes)),
-      application(version, { onComplete: (one) => respond(one, one.bytes === size ? 200 : 400, '') }),
-    );
+    const seen: Seen[] = [];
+    const app = application(version, {
+      onRequest: (one) => void seen.push(one),
+      onComplete: (one) => {
+        respond(one, 200, String(one.bytes));
+      },
+    });
+    const bed = start(app, app);
     const answer = new Client(bed, version).send({ ':method': 'POST' }, undefined, true);
-    pour(bed, answer, size);
-    bed.loop.until(() => answer.settled && Object.keys(results(bed)).length > 0, 20_000);
-    expect([answer.body, results(bed)]).toEqual([String(size), { '2xx': 1 }]);
+    const piece = Buffer.alloc(128 << 10);
+    const count = (4 * MIRROR_BUFFER_BYTES) / piece.length;
+    for (let sent = 1; sent <= count; sent++) {
+      let at = 0;
+      bed.loop.until(() => {
+        at += answer.exchange?.sendData(piece, at, piece.length, sent === count) ?? 0;
+        return at === piece.length;
+      });
+      bed.loop.until(() => seen.length === 2 && seen.every(({ bytes }) => bytes === sent * piece.length));
+    }
+    bed.loop.until(() => answer.settled && results(bed)['2xx'] === 1);
+    expect(answer.body).toBe(String(4 * MIRROR_BUFFER_BYTES));
   });
 
   it('outlives a client that has asked and gone', () => {
@@ -341,7 +353,7 @@ describe('a mirror that never reads', () => {
     };
     const without = upload(false);
     const withOne = upload(true);
-    expect(withOne.milliseconds).toBeLessThan(2 * without.milliseconds + 200);
+    expect(withOne.milliseconds).toBeLessThan(3 * without.milliseconds + 1_000);
     // What waits is in small buffers; those that connections write into are besides.
     expect(withOne.lent).toBeLessThan(without.lent + (2 * MIRROR_BUFFER_BYTES) / SMALL_BUFFER_BYTES);
   });

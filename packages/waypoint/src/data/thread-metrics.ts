@@ -7,12 +7,15 @@ import { RequestMetrics } from '@ambit/telemetry/request-metrics';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
+import { MIRROR_SERIES } from '../limits.ts';
 import type { MirrorResult } from './mirror-result.ts';
 
 /** What one data thread counts. */
 export class ThreadMetrics {
   readonly requests: RequestMetrics = new RequestMetrics();
   readonly #metrics = new Metrics();
+  /** Clusters whose copies are counted by name. */
+  readonly #mirrors = new Set<string>();
   readonly #now: () => number;
 
   /** `now` in monotonic milliseconds; counters of workloads that are gone expire by it. */
@@ -33,7 +36,9 @@ export class ThreadMetrics {
 
   /** A copy of a request to a cluster is over. */
   mirrored(cluster: string, result: MirrorResult): void {
-    this.#metrics.number(MIRRORED_REQUESTS, cluster, result).value += 1;
+    const counted = this.#mirrors.has(cluster) || this.#mirrors.size < MIRROR_SERIES;
+    if (counted) this.#mirrors.add(cluster);
+    this.#metrics.number(MIRRORED_REQUESTS, counted ? cluster : 'unknown', result).value += 1;
   }
 
   workloadRemoved(uid: string): void {
