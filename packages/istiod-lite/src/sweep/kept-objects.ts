@@ -1,5 +1,5 @@
 import { messageOf } from '@ambit/core/errors';
-import type { KubeClient } from '@ambit/kube/client';
+import { type KubeClient, KubeError } from '@ambit/kube/client';
 import { CUSTOM_RESOURCE_DEFINITIONS, type KubeObject, type Resource } from '@ambit/kube/resource';
 
 /** Groups whose objects users write for the mesh. */
@@ -17,7 +17,7 @@ interface Definition extends KubeObject {
     readonly group: string;
     readonly scope: string;
     readonly names: { readonly plural: string; readonly kind: string };
-    readonly versions: readonly { readonly name: string; readonly storage: boolean }[];
+    readonly versions: readonly { readonly name: string; readonly served?: boolean; readonly storage: boolean }[];
   };
 }
 
@@ -37,8 +37,8 @@ export async function keptObjects(
     }
     const objects: string[] = [];
     for (const definition of definitions) {
-      const { items: found } = await client.list(resourceOf(definition));
-      if (found.length > 0) objects.push(`${found.length} ${definition.spec.names.kind}`);
+      const found = await countOf(definition, client);
+      if (found > 0) objects.push(`${found} ${definition.spec.names.kind}`);
     }
     if (objects.length > 0) kept.push(`your objects: ${objects.join(', ')}`);
   } catch (error) {
@@ -50,8 +50,17 @@ export async function keptObjects(
   return kept;
 }
 
-function resourceOf({ spec }: Definition): Resource {
-  const version = spec.versions.find(({ storage }) => storage)?.name ?? '';
+/** None where the definition is on its way out, or serves no version. */
+async function countOf({ spec }: Definition, client: Pick<KubeClient, 'list'>): Promise<number> {
+  const served = spec.versions.filter((version) => version.served !== false);
+  const version = (served.find(({ storage }) => storage) ?? served[0])?.name;
+  if (version === undefined) return 0;
   const { plural, kind } = spec.names;
-  return { group: spec.group, version, plural, kind, namespaced: spec.scope === 'Namespaced' };
+  const resource: Resource = { group: spec.group, version, plural, kind, namespaced: spec.scope === 'Namespaced' };
+  try {
+    return (await client.list(resource)).items.length;
+  } catch (error) {
+    if (error instanceof KubeError && error.status === 404) return 0;
+    throw error;
+  }
 }

@@ -169,4 +169,23 @@ describe('the sweep after the end of a release', () => {
     ]);
     expect(problems).toEqual([]);
   });
+
+  it('does not fail for definitions that are on their way out, or that do not serve what they store', async () => {
+    const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const group = 'networking.istio.io';
+    const definition = (plural: string, kind: string, versions: readonly object[]): void =>
+      put(
+        `${crds}/${plural}.${group}`,
+        {},
+        { spec: { group, scope: 'Namespaced', names: { plural, kind }, versions } },
+      );
+    definition('missing', 'Sidecar', [{ name: 'v1', served: true, storage: true }]);
+    definition('gateways', 'Gateway', [
+      { name: 'v1alpha3', served: false, storage: true },
+      { name: 'v1', served: true, storage: false },
+    ]);
+    put(`/apis/${group}/v1/namespaces/shop/gateways/edge`);
+    expect(await keptObjects(client, 'mesh', report)).toContain('your objects: 1 Gateway');
+    expect(problems).toEqual([]);
+  });
 });
