@@ -136,6 +136,16 @@ export class OwnCluster implements Cluster {
     await stopProgram(this.#place, name, how, this.#options.clock);
   }
 
+  /** Does something while a program of the control plane is stopped. It runs again afterwards, whatever happens: others need it. */
+  async without<T>(name: string, meanwhile: () => Promise<T>): Promise<T> {
+    await this.stopProgram(name);
+    try {
+      return await meanwhile();
+    } finally {
+      await this.startProgram(name);
+    }
+  }
+
   /** The end of a program's log, for a failure's message; `name` as in `kubelet-a`, `kube-apiserver`. */
   log(name: string, bytes = 4_000): string {
     const file = join(this.#place.state, 'log', `${name}.log`);

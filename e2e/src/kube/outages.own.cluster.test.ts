@@ -31,9 +31,7 @@ describe('whoever follows objects', () => {
   }
 
   async function restartApiServer(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    await cluster.stopProgram('kube-apiserver');
-    await meanwhile();
-    await cluster.startProgram('kube-apiserver');
+    await cluster.without('kube-apiserver', meanwhile);
     await eventually(() => kubectl('get', 'configmaps'), 60_000);
   }
 
