@@ -181,6 +181,8 @@ export class ClusterWriters implements Drainable {
       log.warn({ reason: messageOf(error) }, 'the self-signed root cannot be looked at or renewed; trying again');
     }
     if (!this.leading) return;
+    // Who led twice in a while looks once all the same.
+    this.#rootCheck?.cancel();
     this.#rootCheck = clock.setTimeout(() => void this.#renewRoot(), ROOT_CHECK_MS, { background: true });
   }
 }
