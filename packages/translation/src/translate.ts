@@ -30,6 +30,7 @@ import { GatewayRoutes } from './translate/waypoint/gateway-routes.ts';
 import { ServiceHosts } from './translate/waypoint/hosts.ts';
 import { ServedServices } from './translate/waypoint/served-service.ts';
 import { SourceWorkloads } from './translate/waypoint/source-workloads.ts';
+import { VirtualPermissions } from './translate/waypoint/virtual-permissions.ts';
 import { VirtualServices } from './translate/waypoint/virtual-services.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './translate/workload.ts';
 
@@ -128,19 +129,16 @@ export function translate(model: Model, settings: TranslationSettings, memory: M
 
   const hosts = new ServiceHosts(model, settings);
   const bindings = Map.groupBy([...bound, ...canaries], ({ service }) => service);
-  const gatewayRoutes = new GatewayRoutes({
-    model,
-    hasWaypoint: (service) => bindings.has(service),
-    isReachedAnyway: (parent, backend) =>
-      (bindings.get(parent) ?? []).every(({ waypoint }) =>
-        (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judged),
-      ),
-  });
+  const isReachedAnyway = (parent: Service, backend: Service): boolean =>
+    (bindings.get(parent) ?? []).every(({ waypoint }) =>
+      (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judged),
+    );
+  const gatewayRoutes = new GatewayRoutes({ model, hasWaypoint: (service) => bindings.has(service), isReachedAnyway });
   const sources = new SourceWorkloads(
     published.map(({ pod }) => pod),
     settings,
   );
-  const virtualServices = new VirtualServices(model, hosts, sources);
+  const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
   const destinationRules = new DestinationRules(model, settings, hosts);
   const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });
   const servedServices = new Map(

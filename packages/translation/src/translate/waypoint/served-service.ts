@@ -93,11 +93,12 @@ export class ServedServices {
   /** Routes of the Gateway API, else of VirtualServices, else the one to where the request was sent. */
   #routes({ service, port, clusters, waypointNamespace }: Place, set: RouteSet | undefined): HttpRouteInit[] {
     const { virtualServices } = this.#parts;
+    const listener = { service, port, clusters, waypointNamespace, what: 'requests' } as const;
     if (set !== undefined) {
-      virtualServices.lose({ service, port, clusters, what: 'requests' }, waypointNamespace);
+      virtualServices.lose(listener);
       return gatewayRoutes(set, port, clusters);
     }
-    const routes = virtualServices.httpRoutes({ service, port, clusters, what: 'requests' }, waypointNamespace);
+    const routes = virtualServices.httpRoutes(listener);
     return routes.length > 0 ? routes : [defaultRoute(own(service, port, clusters))];
   }
 
@@ -107,16 +108,16 @@ export class ServedServices {
     set: RouteSet | undefined,
   ): DestinationInit[] {
     const { virtualServices } = this.#parts;
-    const listener = { service, port, clusters, what: 'connections' } as const;
+    const listener = { service, port, clusters, waypointNamespace, what: 'connections' } as const;
     if (set?.what === 'connections') {
-      virtualServices.lose(listener, waypointNamespace);
+      virtualServices.lose(listener);
       // Otherwise its requests would have been theirs.
       if (protocolOf(port) === Protocol.AUTO) {
-        virtualServices.lose({ ...listener, what: 'requests' }, waypointNamespace);
+        virtualServices.lose({ ...listener, what: 'requests' });
       }
       return weighted(set.backends, clusters);
     }
-    return virtualServices.tcpDestinations(listener, waypointNamespace) ?? [own(service, port, clusters)];
+    return virtualServices.tcpDestinations(listener) ?? [own(service, port, clusters)];
   }
 }
 

@@ -12,7 +12,11 @@ export interface ActingRoute {
   readonly name: string;
   /** The object that has written the destinations. */
   readonly from: VirtualService;
+  /** But for those that it has taken over from the object that delegates: mirrors. */
+  readonly inherited: ReadonlySet<Destination>;
 }
+
+const NONE: ReadonlySet<Destination> = new Set();
 
 /** What became of the delegations of an object. */
 export interface Delegation {
@@ -53,7 +57,7 @@ export class VirtualDelegates {
     for (const [index, written] of (object.spec.http ?? []).entries()) {
       const route = this.#withHosts(written, object);
       if (route.delegate === undefined) {
-        routes.push({ route, name: `${name}/${route.name ?? index}`, from: object });
+        routes.push({ route, name: `${name}/${route.name ?? index}`, from: object, inherited: NONE });
         continue;
       }
       const delegate = this.#find(route, object);
@@ -61,6 +65,8 @@ export class VirtualDelegates {
         missing.push({ ...delegate, message: `spec.http[${index}].delegate: ${delegate.message}` });
         continue;
       }
+      const mirrors = (route.mirrors ?? []).map(({ destination }) => destination);
+      const inherited = new Set(route.mirror === undefined ? mirrors : [route.mirror, ...mirrors]);
       for (const [position, inner] of (delegate.spec.http ?? []).entries()) {
         const merged = mergeRoutes(route, this.#withHosts(inner, delegate));
         if (merged === undefined) {
@@ -68,7 +74,12 @@ export class VirtualDelegates {
           const message = `${asked} matches more than spec.http[${index}] of ${name} lets through, so it is left out`;
           conflicts.push({ delegate, message });
         } else {
-          routes.push({ route: merged, name: `${name}/${merged.name ?? `${index}-${position}`}`, from: delegate });
+          routes.push({
+            route: merged,
+            name: `${name}/${merged.name ?? `${index}-${position}`}`,
+            from: delegate,
+            inherited,
+          });
         }
       }
     }

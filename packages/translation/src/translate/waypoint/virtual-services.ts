@@ -15,6 +15,7 @@ import { overLimit } from './virtual-limits.ts';
 import { virtualFieldsNotHonoured } from './virtual-fields.ts';
 import { actsOnMesh } from './virtual-gateways.ts';
 import { emptyOutcome, listed, noteUse, outcomeConditions, type VirtualOutcome } from './virtual-outcome.ts';
+import type { VirtualPermissions } from './virtual-permissions.ts';
 import { virtualRemarks } from './virtual-remarks.ts';
 import { virtualRoutes } from './virtual-routes.ts';
 import { type Listener, targetOf } from './virtual-targets.ts';
@@ -28,6 +29,7 @@ import { objectionsTo } from './waypoint-objections.ts';
 export class VirtualServices {
   readonly #hosts: ServiceHosts;
   readonly #sources: SourceWorkloads;
+  readonly #permissions: VirtualPermissions;
   readonly #objects: readonly VirtualService[];
   readonly #refused = new Map<VirtualService, string>();
   readonly #outcomes = new Map<VirtualService, VirtualOutcome>();
@@ -35,9 +37,10 @@ export class VirtualServices {
   readonly #delegations = new Map<VirtualService, Delegation>();
   readonly #byHost = new HostIndex<VirtualService>();
 
-  constructor(model: Model, hosts: ServiceHosts, sources: SourceWorkloads) {
+  constructor(model: Model, hosts: ServiceHosts, sources: SourceWorkloads, permissions: VirtualPermissions) {
     this.#hosts = hosts;
     this.#sources = sources;
+    this.#permissions = permissions;
     this.#objects = [...model.virtualServices.values()].sort((a, b) => compareAge(a.metadata, b.metadata));
     for (const object of this.#objects) {
       const refusal = refusalOf(object, model.virtualServices, sources);
@@ -52,10 +55,11 @@ export class VirtualServices {
   }
 
   /** The routes for requests to a port, in order; none: no object routes them. */
-  httpRoutes(listener: Listener, waypointNamespace: string): HttpRouteInit[] {
-    return this.#objectsFor(listener.service, waypointNamespace).flatMap((object) =>
-      (this.#delegations.get(object)?.routes ?? []).flatMap(({ route, name, from }) => {
-        const clusterOf = (destination: Destination): string => this.#clusterOf(destination, listener, from);
+  httpRoutes(listener: Listener): HttpRouteInit[] {
+    return this.#objectsFor(listener.service, listener.waypointNamespace).flatMap((object) =>
+      (this.#delegations.get(object)?.routes ?? []).flatMap(({ route, name, from, inherited }) => {
+        const clusterOf = (destination: Destination): string =>
+          this.#clusterOf(destination, listener, inherited.has(destination) ? object : from);
         const routes = virtualRoutes(route, name, { port: listener.port.port, sources: this.#sources, clusterOf });
         if (routes.length > 0) for (const each of [object, from]) noteUse(this.#outcomeOf(each), object, each);
         return routes;
@@ -64,9 +68,9 @@ export class VirtualServices {
   }
 
   /** Where connections to a port go; undefined: no object routes them. */
-  tcpDestinations(listener: Listener, waypointNamespace: string): DestinationInit[] | undefined {
+  tcpDestinations(listener: Listener): DestinationInit[] | undefined {
     const hostname = this.#hosts.hostOf(listener.service);
-    for (const object of this.#objectsFor(listener.service, waypointNamespace)) {
+    for (const object of this.#objectsFor(listener.service, listener.waypointNamespace)) {
       const route = connectionRoute(object, listener, hostname);
       if (route === undefined) continue;
       noteUse(this.#outcomeOf(object), object, object);
@@ -82,7 +86,7 @@ export class VirtualServices {
   }
 
   /** Notes that route objects of the Gateway API decide on a port. */
-  lose({ service, port, what }: Listener, waypointNamespace: string): void {
+  lose({ service, port, what, waypointNamespace }: Listener): void {
     const [kinds, traffic] =
       what === 'requests' ? ['a route of the Gateway API', 'requests'] : ['a TCPRoute or TLSRoute', 'connections'];
     for (const object of this.#objectsFor(service, waypointNamespace)) {
@@ -126,7 +130,9 @@ export class VirtualServices {
 
   /** `from`: who has written the destination, and is told when it leads nowhere. */
   #clusterOf(destination: Destination, listener: Listener, from: VirtualService): string {
-    const target = targetOf(destination, listener, this.#hosts);
+    const target = targetOf(destination, listener, this.#hosts, (service) => {
+      return this.#permissions.permits(from, service, listener);
+    });
     if ('cluster' in target) return target.cluster;
     this.#outcomeOf(from).references.set(target.message, target);
     return '';

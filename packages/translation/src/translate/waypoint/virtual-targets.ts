@@ -11,6 +11,7 @@ export interface Listener {
   readonly service: Service;
   readonly port: ServicePort;
   readonly clusters: ClusterSet;
+  readonly waypointNamespace: string;
   /** What is routed: requests, or connections whose bytes are not looked at. */
   readonly what: 'connections' | 'requests';
 }
@@ -20,9 +21,15 @@ export function targetOf(
   { host: name, port, subset = '' }: Destination,
   { clusters, port: dialled, what }: Listener,
   hosts: ServiceHosts,
+  isPermitted: (service: Service) => boolean,
 ): { readonly cluster: string } | { readonly reason: string; readonly message: string } {
   const service = hosts.get(name);
   if (service === undefined) return { reason: 'BackendNotFound', message: `no Service is called ${name}` };
+  if (!isPermitted(service)) {
+    const { namespace } = service.metadata;
+    const message = `no ReferenceGrant in ${namespace} permits to send to ${name} what carries the waypoint's identity`;
+    return { reason: 'RefNotPermitted', message };
+  }
   const ports = tcpPorts(service);
   // Without a number: the only port there is, else the one that was dialled.
   const number = port?.number ?? (ports.length === 1 ? ports[0]?.port : dialled.port);
