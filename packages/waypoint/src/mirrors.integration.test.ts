@@ -290,9 +290,9 @@ describe('a mirror', () => {
   ])('that does not answer a request %s content is given up when the time of the route is over', (_, body) => {
     const seen: Seen[] = [];
     const shadow = application('HTTP/1.1', { onComplete: (one) => void seen.push(one) });
-    const bed = start(answering('HTTP/1.1', 200, ''), shadow, { action: { timeoutMs: 100 } });
+    const bed = start(answering('HTTP/1.1', 200, ''), shadow, { action: { timeoutMs: 400 } });
     expect(ask(bed, new Client(bed, 'HTTP/1.1'), { ':method': 'PUT' }, body).status).toBe(200);
-    bed.loop.until(() => results(bed)['timeout'] === 1 && seen[0]?.reset !== undefined);
+    bed.loop.until(() => results(bed)['timeout'] === 1 && seen.every(({ reset }) => reset !== undefined));
   });
 
   it('that answers without end is heard only so far', () => {
