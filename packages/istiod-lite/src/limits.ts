@@ -52,7 +52,10 @@ export const POD_WAIT_MS = 2_000;
 /** Requests that may wait for their pods at the same time; further ones are refused at once. */
 export const MAX_WAITING_REQUESTS = 1_000;
 
-/** Certificates a node may ask for at once, and per second from then on: a full node (250 pods) starting, twice over. */
+/**
+ * Certificates a node's proxy may ask for at once, and per second from then on: a full node (250 pods) starting, twice over.
+ * A pod that asks for itself has as many of its own.
+ */
 export const CERTIFICATES_PER_NODE_BURST = 500;
 export const CERTIFICATES_PER_NODE_PER_SECOND = 50;
 

@@ -19,6 +19,7 @@ import { readCertificateRequest } from './certificate-request.ts';
 import {
   authorizeIdentity,
   impersonatedIdentity,
+  isTrustedNodeAccount,
   type NodeAuthorizationSettings,
   type PodDirectory,
 } from './node-authorization.ts';
@@ -56,13 +57,13 @@ const FAILED = { code: status.UNAVAILABLE, details: 'the certificate could not b
  */
 export class CertificateIssuer {
   readonly #parts: IssuerParts;
-  readonly #perNode: RateLimit;
+  readonly #rate: RateLimit;
   readonly #refusals: RefusalLog;
 
   constructor(parts: IssuerParts) {
     this.#parts = parts;
     this.#refusals = new RefusalLog('no certificate is issued', parts);
-    this.#perNode = new RateLimit(
+    this.#rate = new RateLimit(
       { burst: CERTIFICATES_PER_NODE_BURST, perSecond: CERTIFICATES_PER_NODE_PER_SECOND },
       parts.clock,
     );
@@ -88,8 +89,9 @@ export class CertificateIssuer {
   ): Promise<IstioCertificateResponse> {
     this.#parts.counters.count('citadel_server_csr_count');
     const caller = await this.#parts.authenticator.authenticate(bearerToken(metadata), address);
-    if (!this.#perNode.take(caller.nodeName)) {
-      throw new AmbitError('AMBIT_TOO_MANY_CERTIFICATES', `node ${caller.nodeName} asks for too many certificates`, {
+    const asker = this.#askerOf(caller);
+    if (!this.#rate.take(asker)) {
+      throw new AmbitError('AMBIT_TOO_MANY_CERTIFICATES', `${asker} asks for too many certificates`, {
         source: 'peer',
       });
     }
@@ -101,6 +103,13 @@ export class CertificateIssuer {
         this.#parts.authenticator.countRefusal(address);
       throw error;
     }
+  }
+
+  /** Whose rate a call counts in: a pod that asks for itself must not use up what its node's proxy needs for all others. */
+  #askerOf(caller: Caller): string {
+    const { namespace, podName, podUid, nodeName } = caller;
+    if (isTrustedNodeAccount(caller, this.#parts.settings)) return `node ${nodeName}`;
+    return `pod ${namespace}/${podName} (${podUid})`;
   }
 
   async #issue(request: IstioCertificateRequest, caller: Caller): Promise<IssuedCertificate> {
