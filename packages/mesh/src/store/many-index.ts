@@ -14,8 +14,8 @@ export class ManyIndex<Value extends object> {
     if (Array.isArray(present)) {
       const left = present.filter((other) => other !== value);
       const [last] = left;
-      if (left.length === 1 && last !== undefined) this.#byKey.set(key, last);
-      else this.#byKey.set(key, left);
+      if (last === undefined) this.#byKey.delete(key);
+      else this.#byKey.set(key, left.length === 1 ? last : left);
     } else if (present === value) {
       this.#byKey.delete(key);
     }
