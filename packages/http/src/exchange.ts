@@ -35,7 +35,11 @@ export interface ExchangeReceiver {
   onData(bytes: Buffer, start: number, end: number, endStream: boolean): void;
   /** Trailers, at least one field; they end the peer's side. */
   onTrailers(fields: FieldList): void;
-  /** The exchange is over. The last call. Not called after the owner's own `reset`. */
+  /**
+   * The exchange is over. The last call. Not called after the owner's own `reset`, nor to who asked when the answer is complete
+   * and no other protocol is spoken: a server that wants no more of the question resets it then (RFC 9113 8.1), or ends the
+   * connection, and nothing of the answer may be lost by that.
+   */
   onReset(reset: ExchangeReset): void;
   /** `reserveData` or `sendData` took less than all before, and may take more now. */
   onWritable(): void;

@@ -216,7 +216,7 @@ export abstract class Http1Connection<Exchange extends Http1Exchange>
     this.exchange = undefined;
     if (exchange === undefined || exchange.closed) return;
     exchange.closed = true;
-    exchange.receiver?.onReset(reset);
+    if (!exchange.answered) exchange.receiver?.onReset(reset);
   }
 
   #tellEnd(error: AmbitError | undefined, cut: boolean): void {

@@ -48,6 +48,11 @@ export abstract class Http1Exchange implements HttpExchange {
     this.sink = owner.writer.output.sink;
   }
 
+  /** The question is ours, and its answer is complete. */
+  get answered(): boolean {
+    return false;
+  }
+
   get reservedAt(): number {
     return this.#owner.writer.reservedAt;
   }
@@ -166,5 +171,9 @@ export class Http1ClientExchange extends Http1Exchange implements ClientExchange
     this.upgrade = upgrade;
     this.reusedConnection = reusedConnection;
     this.headSent = true;
+  }
+
+  override get answered(): boolean {
+    return this.remoteEnded && !this.switched;
   }
 }

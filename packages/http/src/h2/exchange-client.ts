@@ -96,6 +96,10 @@ export class Http2ClientConnection extends Http2ExchangeConnection<Http2ClientEx
     if (this.active === 0 && !this.ended && !this.draining) this.endInOrder();
   }
 
+  protected override concerns(stream: Http2Stream<Http2ClientExchange>): boolean {
+    return !stream.remoteEnded;
+  }
+
   #retire(): void {
     if (this.#retired) return;
     this.#retired = true;

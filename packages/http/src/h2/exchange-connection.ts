@@ -88,7 +88,7 @@ export abstract class Http2ExchangeConnection<Exchange extends Http2Exchange<Exc
   }
 
   onReset(stream: Http2Stream<Exchange>, errorCode: number, byPeer: boolean): void {
-    stream.owner?.receiver?.onReset(streamReset(errorCode, byPeer));
+    if (this.concerns(stream)) stream.owner?.receiver?.onReset(streamReset(errorCode, byPeer));
   }
 
   onWritable(stream: Http2Stream<Exchange>): void {
@@ -108,6 +108,11 @@ export abstract class Http2ExchangeConnection<Exchange extends Http2Exchange<Exc
     this.tellEnd(error, false);
   }
 
+  /** Whether the end of a stream is of interest to its receiver. */
+  protected concerns(_stream: Http2Stream<Exchange>): boolean {
+    return true;
+  }
+
   protected endInOrder(): void {
     this.http.close(ErrorCode.noError);
     this.tellEnd(undefined, false);
@@ -122,7 +127,7 @@ export abstract class Http2ExchangeConnection<Exchange extends Http2Exchange<Exc
   #loseStreams(detail: string): void {
     for (const stream of this.http.streams.values()) {
       stream.closed = true;
-      stream.owner?.receiver?.onReset(connectionLost(detail));
+      if (this.concerns(stream)) stream.owner?.receiver?.onReset(connectionLost(detail));
     }
   }
 }
