@@ -2,7 +2,7 @@
 //   main.js COUNTS [FLAG...]
 // COUNTS: file for what passed and failed. With further flags of the suite it is a part of the suite, and no report is left.
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ import { provide } from '../cluster/parts/store.ts';
 import { placeOf } from '../cluster/place.ts';
 import { Bench } from '../mesh/bench.ts';
 import { installMesh, isMeshInstalled, removeMesh } from '../mesh/chart.ts';
-import { CONFORMANCE_PARTS, conformanceFiles } from './parts.ts';
+import { CONFORMANCE_PARTS, conformanceFiles, suiteVersion } from './parts.ts';
 import { describeRun } from './run-description.ts';
 import { makeSharedWaypoint, removeSharedWaypoint } from './shared-waypoint.ts';
 import { suiteFlags } from './suite-flags.ts';
@@ -68,14 +68,19 @@ async function run(words: readonly string[]): Promise<Count> {
   if (!wasInstalled) await installMesh(cluster);
   try {
     await makeSharedWaypoint(bench);
-    mkdirSync(REPORTS, { recursive: true });
+    const folder = join(REPORTS, suiteVersion());
+    mkdirSync(folder, { recursive: true });
     const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
-    const report = words.length > 0 ? undefined : { file: join(REPORTS, 'ambient-report.yaml'), version };
+    const report = words.length > 0 ? undefined : { file: join(folder, 'ambient-report.yaml'), version };
+    if (report !== undefined) rmSync(report.file, { force: true });
     const flags = suiteFlags(words, report);
     const log = join(place.root, `conformance-${place.name}.log`);
     console.log(`All that the suite writes: ${log}`);
     const count = await runSuite(cluster, [suite, ...flags], log);
-    if (report !== undefined) writeFileSync(join(REPORTS, 'ambient-run.txt'), await describeRun(cluster, flags));
+    // A suite that is cut short leaves no report.
+    if (report !== undefined && existsSync(report.file)) {
+      writeFileSync(join(folder, 'ambient-run.txt'), await describeRun(cluster, flags));
+    }
     return count;
   } finally {
     await removeSharedWaypoint(bench);

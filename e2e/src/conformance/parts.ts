@@ -1,8 +1,9 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { goBuild, goPart } from '../cluster/parts/go-part.ts';
 import { type ImagePlan, packImage } from '../cluster/parts/image-archive.ts';
 import type { Part } from '../cluster/parts/part.ts';
+import { sourceFile } from '../cluster/parts/store.ts';
 
 /** What the suite's module asks for; fetched as a module where Go is older. */
 const TOOLCHAIN = 'go1.27.0';
@@ -32,6 +33,14 @@ const echoImage: Part = {
     await packImage(bench, root, ECHO);
   },
 };
+
+/** Version of the suite, as `v1.7.0`. */
+export function suiteVersion(): string {
+  const modules = readFileSync(sourceFile('gateway-api-conformance', 'go.mod'), 'utf8');
+  const version = /\bsigs\.k8s\.io\/gateway-api\/conformance (v\S+)/.exec(modules)?.[1];
+  if (version === undefined) throw new Error('go.mod of the conformance suite names no version of it');
+  return version;
+}
 
 export const CONFORMANCE_PARTS: readonly Part[] = [suite, echoImage];
 
