@@ -191,6 +191,18 @@ describe('DeltaClient', () => {
     expect(disconnections()[5]?.retryInMs).toBe(10);
   });
 
+  it('ends a stream in order also when something comes behind its own farewell', async () => {
+    start({ resyncMs: 1_000 });
+    const first = await stream(0);
+    first.send('1');
+    await first.answer('1');
+    first.call.prependListener('end', () => first.send('2'));
+    clock.advance(1_000);
+    await stream(1);
+    expect(disconnections()).toMatchObject([{ error: undefined, retryInMs: 0 }]);
+    expect(updates).toHaveLength(1);
+  });
+
   it('gives up on a server that accepts the stream and never says anything', async () => {
     start();
     const first = await stream(0);

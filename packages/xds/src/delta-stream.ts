@@ -33,6 +33,7 @@ export class DeltaStream {
   #heartbeatMs: number | undefined;
   #answering = false;
   #ending = false;
+  #halfClosed = false;
   #cut: AmbitError | undefined;
 
   constructor(options: DeltaStreamOptions) {
@@ -98,6 +99,8 @@ export class DeltaStream {
     call: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>,
     response: DeltaDiscoveryResponse,
   ): Promise<void> {
+    // Nothing can be said to what comes after the farewell; it comes again with the next stream.
+    if (this.#halfClosed) return;
     this.#watch?.cancel();
     this.#answering = true;
     const answer = await this.#options.onResponse(response);
@@ -111,6 +114,7 @@ export class DeltaStream {
 
   #halfClose(): void {
     if (this.#call === undefined) return;
+    this.#halfClosed = true;
     this.#call.end();
     this.#expect(CONNECT_TIMEOUT_MS, 'no end of the stream');
   }
