@@ -41,6 +41,18 @@ describe('ResourceCache', () => {
     expect(changes).toEqual([['a', 'b'], ['b'], ['a']]);
   });
 
+  it('holds what a list says that it was given before, also when something has changed it since', () => {
+    const cache = new ResourceCache([FIRST]);
+    const changes = recorded(cache);
+    const list = [resource('a', '1')];
+    cache.replace(new Map([[FIRST, list]]));
+    cache.replace(new Map([[FIRST, list]]));
+    cache.update([{ typeUrl: FIRST, upserts: [resource('a', '2'), resource('b', '1')], removals: [] }]);
+    cache.replace(new Map([[FIRST, list]]));
+    expect(changes).toEqual([['a'], ['a', 'b'], ['b', 'a']]);
+    expect(Array.from(cache.resources(FIRST), ({ name }) => name)).toEqual(['a']);
+  });
+
   it('tells of several types at once', () => {
     const cache = new ResourceCache([FIRST, SECOND]);
     const changes = recorded(cache);

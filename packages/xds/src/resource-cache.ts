@@ -36,6 +36,8 @@ export interface CachedResource {
 export type ChangedNames = ReadonlyMap<string, ReadonlySet<string>>;
 
 interface TypeCache {
+  /** What `replace` was given last for the type, if nothing else has changed it since. */
+  last: Iterable<ResourceInput> | undefined;
   readonly resources: Map<string, CachedResource>;
   readonly nameOfAlias: Map<string, string>;
 }
@@ -52,7 +54,9 @@ export class ResourceCache {
 
   constructor(typeUrls: readonly string[]) {
     this.typeUrls = typeUrls;
-    this.#types = new Map(typeUrls.map((typeUrl) => [typeUrl, { resources: new Map(), nameOfAlias: new Map() }]));
+    this.#types = new Map(
+      typeUrls.map((typeUrl) => [typeUrl, { last: undefined, resources: new Map(), nameOfAlias: new Map() }]),
+    );
   }
 
   /** How many changes there have been. */
@@ -69,6 +73,7 @@ export class ResourceCache {
     const sequence = this.#sequence + 1;
     for (const { typeUrl, upserts, removals } of updates) {
       const cache = this.#typeCache(typeUrl);
+      cache.last = undefined;
       const names = changed.get(typeUrl) ?? new Set();
       for (const name of removals) if (remove(cache, name)) names.add(name);
       for (const input of upserts) if (put(cache, typeUrl, input, { sequence, changedAt })) names.add(input.name);
@@ -79,10 +84,14 @@ export class ResourceCache {
     for (const listener of this.#listeners) listener(changed);
   }
 
-  /** Makes the cache hold exactly these resources of the given types, as one change. */
+  /**
+   * Makes the cache hold exactly these resources of the given types, as one change. What a type is given must not be changed
+   * later: the same list again means that the type has not changed.
+   */
   replace(snapshot: ReadonlyMap<string, Iterable<ResourceInput>>, changedAt?: number): void {
+    const other = [...snapshot].filter(([typeUrl, inputs]) => this.#typeCache(typeUrl).last !== inputs);
     this.update(
-      Array.from(snapshot, ([typeUrl, inputs]) => {
+      other.map(([typeUrl, inputs]) => {
         const upserts = [...inputs];
         const kept = new Set(upserts.map(({ name }) => name));
         const removals = Array.from(this.#typeCache(typeUrl).resources.keys()).filter((name) => !kept.has(name));
@@ -90,6 +99,7 @@ export class ResourceCache {
       }),
       changedAt,
     );
+    for (const [typeUrl, inputs] of other) this.#typeCache(typeUrl).last = inputs;
   }
 
   get(typeUrl: string, name: string): CachedResource | undefined {

@@ -4,7 +4,7 @@ import type { Logger } from '@ambit/core/log';
 import { formatProblem, type ManifestProblem, type Position } from '@ambit/translation/manifest/problem';
 import { type BuiltModel, buildModel, type Model } from '@ambit/translation/model';
 import type { Pod } from '@ambit/translation/objects';
-import { translate, type Translation } from '@ambit/translation/translate';
+import { type Translation, Translator } from '@ambit/translation/translate';
 import { type Condition, isComplaint, subjectOf } from '@ambit/translation/translate/condition';
 import type { TranslationSettings } from '@ambit/translation/translate/settings';
 import type { PodDirectory } from '../ca/node-authorization.ts';
@@ -40,6 +40,7 @@ export interface MeshStateParts {
  */
 export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
   readonly #parts: MeshStateParts;
+  readonly #translator: Translator;
   #model: Model | undefined;
   #translation: Translation | undefined;
   #problems: readonly ManifestProblem[] = [];
@@ -51,6 +52,7 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
 
   constructor(parts: MeshStateParts) {
     this.#parts = parts;
+    this.#translator = new Translator(parts.settings);
     this.#told = new ToldLines(parts.log);
   }
 
@@ -88,7 +90,7 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
   #apply(configuration: Configuration): void {
     const built = buildModel(configuration.sources);
     const { readyWaypoints } = this.#parts;
-    const translation = translate(built.model, this.#parts.settings, { waypointsOnceReady: readyWaypoints.names });
+    const translation = this.#translator.translate(built.model, { waypointsOnceReady: readyWaypoints.names });
     readyWaypoints.note(translation.waypoints);
     // What cannot be served must not be shown as in force, nor decide who gets a certificate.
     const { refusals, changedAt } = configuration;

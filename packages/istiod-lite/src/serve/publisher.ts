@@ -4,7 +4,7 @@ import { SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
 import type { Translation } from '@ambit/translation/translate';
 import type { ResourceCache, ResourceInput } from '@ambit/xds/resource-cache';
 import { SERVED_SERVICE_LEAD_MS, SERVED_SERVICE_LINGER_MS } from '../limits.ts';
-import { resourcesOf } from './resources.ts';
+import { ResourceEncoder } from './resources.ts';
 
 type Resources = ReadonlyMap<string, readonly ResourceInput[]>;
 
@@ -16,6 +16,7 @@ type Resources = ReadonlyMap<string, readonly ResourceInput[]>;
 export class Publisher implements Drainable {
   readonly #cache: ResourceCache;
   readonly #clock: Clock;
+  readonly #encoder = new ResourceEncoder();
   #newest: Resources | undefined;
   /** When the oldest change became known that is not with everybody yet. */
   #changedAt: number | undefined;
@@ -32,7 +33,7 @@ export class Publisher implements Drainable {
   publish(translation: Translation, changedAt: number): void {
     const before = this.#newest;
     this.#changedAt ??= changedAt;
-    this.#newest = resourcesOf(translation);
+    this.#newest = this.#encoder.encode(translation);
     const services = servicesOf(this.#newest);
     const kept = new Set(services.map(({ name }) => name));
     for (const { name } of services) this.#stopLingering(name);
@@ -67,7 +68,8 @@ export class Publisher implements Drainable {
   #replace(): void {
     if (this.#newest === undefined) return;
     const lingering = Array.from(this.#lingering.values(), ({ input }) => input);
-    const services = [...servicesOf(this.#newest), ...lingering];
+    const newest = servicesOf(this.#newest);
+    const services = lingering.length === 0 ? newest : [...newest, ...lingering];
     this.#cache.replace(new Map([...this.#newest, [SERVED_SERVICE_TYPE_URL, services]]), this.#changedAt);
     this.#changedAt = undefined;
   }

@@ -12,22 +12,42 @@ import type { ResourceInput } from '@ambit/xds/resource-cache';
  */
 export const SERVED_TYPES: readonly string[] = [AUTHORIZATION_TYPE_URL, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE_URL];
 
-/** A translation as resources of the served types, encoded. */
-export function resourcesOf(translation: Translation): ReadonlyMap<string, readonly ResourceInput[]> {
-  const authorizations = [...translation.authorizations].map(([name, value]): ResourceInput => {
-    return { name, bytes: toBinary(AuthorizationSchema, value) };
-  });
-  const services = [...translation.servedServices].map(([name, value]): ResourceInput => {
-    return { name, bytes: toBinary(ServedServiceSchema, value) };
-  });
-  const addresses = [...translation.addresses].map(([name, value]): ResourceInput => {
-    return { name, aliases: aliasesOf(value), bytes: toBinary(AddressSchema, value) };
-  });
-  return new Map([
-    [AUTHORIZATION_TYPE_URL, authorizations],
-    [SERVED_SERVICE_TYPE_URL, services],
-    [ADDRESS_TYPE_URL, addresses],
-  ]);
+type Encoded = ReadonlyMap<string, readonly ResourceInput[]>;
+
+/** Encodes translations. What a translation has in common with the last one, as whole maps, is not encoded again. */
+export class ResourceEncoder {
+  readonly #known = new WeakMap<ReadonlyMap<string, unknown>, readonly ResourceInput[]>();
+
+  /** A translation as resources of the served types; the same list for the same map. */
+  encode({ authorizations, servedServices, addresses }: Translation): Encoded {
+    return new Map([
+      [
+        AUTHORIZATION_TYPE_URL,
+        this.#listOf(authorizations, (name, value) => ({ name, bytes: toBinary(AuthorizationSchema, value) })),
+      ],
+      [
+        SERVED_SERVICE_TYPE_URL,
+        this.#listOf(servedServices, (name, value) => ({ name, bytes: toBinary(ServedServiceSchema, value) })),
+      ],
+      [
+        ADDRESS_TYPE_URL,
+        this.#listOf(addresses, (name, value) => {
+          return { name, aliases: aliasesOf(value), bytes: toBinary(AddressSchema, value) };
+        }),
+      ],
+    ]);
+  }
+
+  #listOf<Value>(
+    values: ReadonlyMap<string, Value>,
+    encode: (name: string, value: Value) => ResourceInput,
+  ): readonly ResourceInput[] {
+    const known = this.#known.get(values);
+    if (known !== undefined) return known;
+    const list = Array.from(values, ([name, value]) => encode(name, value));
+    this.#known.set(values, list);
+    return list;
+  }
 }
 
 /** `network/ip` of what can be found by its address. */

@@ -1,10 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { PortListSchema } from '@ambit/proto/workload';
 import { selects, valueOf } from '../labels.ts';
-import type { Model } from '../model.ts';
 import { type EndpointSlice, objectName, type Pod, type Service } from '../objects.ts';
 import { type Condition, conditionOf } from './condition.ts';
 import { isPublished, serviceKey, tcpPorts } from './service.ts';
+import type { MeshModel } from './mesh-model.ts';
 import type { TranslationSettings } from './settings.ts';
 
 /** Ports per `namespace/hostname`: what a workload serves. */
@@ -16,7 +16,7 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
 /** Which Services a pod or a bare endpoint serves, and on which of its ports. */
 export class Membership {
   readonly #settings: TranslationSettings;
-  readonly #model: Model;
+  readonly #model: MeshModel;
   /** By namespace and the first label that they select, so that a pod is held against few of them. */
   readonly #selecting = new Map<string, Service[]>();
   /** Slices that name a pod, of Services without selector, by `namespace/pod`. */
@@ -24,7 +24,7 @@ export class Membership {
   /** Ports that a Service points to by a name which a pod does not have: `service key, port` to the pods. */
   readonly #missing = new Map<Service, Map<string, string[]>>();
 
-  constructor(model: Model, settings: TranslationSettings) {
+  constructor(model: MeshModel, settings: TranslationSettings) {
     this.#model = model;
     this.#settings = settings;
     for (const service of model.services.values()) {

@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { HBONE_PORT } from '@ambit/mesh/ports';
 import { type GatewayAddress, GatewayAddressSchema } from '@ambit/proto/workload';
-import type { Model } from '../../model.ts';
 import type { Namespace, Pod, Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
+import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { WAYPOINT_CLASSES } from './deployed-names.ts';
 import { failureModeConditions, failureModeOf } from './failure-mode.ts';
@@ -49,7 +49,7 @@ interface Obstacle {
 }
 
 export interface WaypointsParts {
-  readonly model: Model;
+  readonly model: MeshModel;
   readonly settings: TranslationSettings;
   readonly gateways: WaypointGateways;
   readonly judged: JudgedTargets;

@@ -2,10 +2,10 @@ import { HBONE_PORT } from '@ambit/mesh/ports';
 import { isServingPod } from '../../enrolment.ts';
 import type { Gateway, GatewayListener } from '../../gateway-objects.ts';
 import { selectorHolds, valueOf } from '../../labels.ts';
-import type { Model } from '../../model.ts';
 import { objectName, type Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import { revisionOf } from '../revision.ts';
+import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from './deployed-names.ts';
 import { replicasOf } from './replicas.ts';
@@ -47,12 +47,12 @@ export interface WaypointFacts {
 
 /** The Gateways of a model that are waypoints. */
 export class WaypointGateways {
-  readonly #model: Model;
+  readonly #model: MeshModel;
   readonly #inCluster: boolean;
   readonly #revision: string;
   readonly #waypoints = new Map<string, Waypoint>();
 
-  constructor(model: Model, { inCluster, revision }: Pick<TranslationSettings, 'inCluster' | 'revision'>) {
+  constructor(model: MeshModel, { inCluster, revision }: Pick<TranslationSettings, 'inCluster' | 'revision'>) {
     this.#model = model;
     this.#inCluster = inCluster;
     this.#revision = revision;

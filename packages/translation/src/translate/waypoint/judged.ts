@@ -1,8 +1,8 @@
 import { valueOf } from '../../labels.ts';
-import type { Model } from '../../model.ts';
 import type { AuthorizationPolicy, RequestAuthentication } from '../../objects.ts';
 import { targetsOf } from '../authorization-policy.ts';
 import { asksForTokens } from '../request-authentication.ts';
+import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
 
 /** What policies with targets wait for at a waypoint. Policies that only watch (AUDIT, dry run) judge nothing. */
@@ -10,7 +10,7 @@ export class JudgedTargets {
   /** `namespace/Kind/name`; classes without namespace. */
   readonly #targets = new Set<string>();
 
-  constructor(model: Model, settings: TranslationSettings) {
+  constructor(model: MeshModel, settings: TranslationSettings) {
     for (const policy of model.authorizationPolicies.values()) if (judges(policy)) this.#add(policy, settings);
     for (const policy of model.requestAuthentications.values()) if (asksForTokens(policy)) this.#add(policy, settings);
   }

@@ -1,0 +1,29 @@
+import type { Model } from '../model.ts';
+
+type MeshObjects =
+  | 'authorizationPolicies'
+  | 'endpointSlices'
+  | 'gatewayClasses'
+  | 'gateways'
+  | 'namespaces'
+  | 'nodes'
+  | 'peerAuthentications'
+  | 'pods'
+  | 'requestAuthentications'
+  | 'services';
+
+/** What node proxies are told is made of these objects alone: no route changes it. */
+export type MeshModel = Pick<Model, MeshObjects>;
+
+export const MESH_OBJECTS: readonly MeshObjects[] = [
+  'authorizationPolicies',
+  'endpointSlices',
+  'gatewayClasses',
+  'gateways',
+  'namespaces',
+  'nodes',
+  'peerAuthentications',
+  'pods',
+  'requestAuthentications',
+  'services',
+];

@@ -1,0 +1,50 @@
+import type { ServedService } from '@ambit/proto/waypoint';
+import type { Model } from '../../model.ts';
+import type { Service } from '../../objects.ts';
+import type { Condition } from '../condition.ts';
+import type { MeshTranslation } from '../mesh.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { sortedByName } from '../sorted-by-name.ts';
+import { DestinationRules } from './destination-rules.ts';
+import { GatewayRoutes } from './gateway-routes.ts';
+import { ServiceHosts } from './hosts.ts';
+import { ServedServices } from './served-service.ts';
+import { SourceWorkloads } from './source-workloads.ts';
+import { VirtualPermissions } from './virtual-permissions.ts';
+import { VirtualServices } from './virtual-services.ts';
+
+/** What a model means for waypoints, beyond what node proxies are told. */
+export interface RoutesTranslation {
+  /** In order of names. */
+  readonly servedServices: ReadonlyMap<string, ServedService>;
+  readonly conditions: readonly Condition[];
+}
+
+export function translateRoutes(
+  model: Model,
+  settings: TranslationSettings,
+  { bound, publishedPods, servicePods }: MeshTranslation,
+): RoutesTranslation {
+  const hosts = new ServiceHosts(model, settings);
+  const bindings = Map.groupBy(bound, ({ service }) => service);
+  const isReachedAnyway = (parent: Service, backend: Service): boolean =>
+    (bindings.get(parent) ?? []).every(({ waypoint }) =>
+      (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judged),
+    );
+  const gatewayRoutes = new GatewayRoutes({ model, hasWaypoint: (service) => bindings.has(service), isReachedAnyway });
+  const sources = new SourceWorkloads(publishedPods, settings);
+  const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
+  const destinationRules = new DestinationRules(model, settings, hosts);
+  const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });
+  const servedServices = new Map(
+    bound.map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
+      served.nameOf(waypoint, service),
+      served.convert(waypoint, service, isJudged),
+    ]),
+  );
+
+  return {
+    servedServices: sortedByName(servedServices),
+    conditions: [...gatewayRoutes.conditions(), ...virtualServices.conditions(), ...destinationRules.conditions()],
+  };
+}
