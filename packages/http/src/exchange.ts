@@ -189,9 +189,15 @@ export interface HttpConnectionHandler {
 export interface ServerConnection extends HttpConnection {
   /** Nothing is under way: neither an exchange nor a part of a head. For idle timeouts. */
   readonly idle: boolean;
-  /** HTTP/1: a head has begun and is incomplete. For slow-head timeouts; false with HTTP/2. */
+  /**
+   * HTTP/1: a head has begun and is incomplete, or an answered request has a rest that nobody wants and that is still to come.
+   * For timeouts of slow clients; false with HTTP/2.
+   */
   readonly inHead: boolean;
-  /** Answers a head that took too long with 408 and ends the connection. Only while `inHead`, or when `idle`; else nothing happens. */
+  /**
+   * Answers a head that took too long with 408 and ends the connection, with an unwanted rest without a word. Only while
+   * `inHead`, or when `idle`; else nothing happens.
+   */
   timeOutHead(): void;
   /** The answer to `onPipelined`. */
   proceed(): void;

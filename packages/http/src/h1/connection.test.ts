@@ -201,6 +201,18 @@ describe('a server', () => {
     }
   });
 
+  it('does not wait for ever for the rest of a request that is answered', () => {
+    const server = new Server();
+    server.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc');
+    expect(server.connection.inHead).toBe(false);
+    server.exchanges[0]?.respond([':status', '413'], true);
+    server.exchanges[0]?.reset(ErrorCode.noError);
+    expect([server.log, server.connection.inHead]).toEqual([['request / with content'], true]);
+    server.connection.timeOutHead();
+    expect(server.log).toEqual(['request / with content', 'end']);
+    expect(server.sent).not.toContain('408');
+  });
+
   it('times out heads, drains, and ends with its peer', () => {
     const slow = new Server();
     slow.send('GET / HT');

@@ -51,7 +51,12 @@ export class Http1ServerConnection
   }
 
   get inHead(): boolean {
-    return this.reader.inHead;
+    return this.reader.inHead || this.#discards;
+  }
+
+  /** Only the rest of an answered request is awaited, to be skipped. */
+  get #discards(): boolean {
+    return this.exchange?.closed === true;
   }
 
   get #pipelinedLength(): number {
@@ -119,6 +124,7 @@ export class Http1ServerConnection
   }
 
   timeOutHead(): void {
+    if (this.#discards) return this.finish(undefined, false);
     if (this.isOver() || this.exchange !== undefined) return;
     if (this.reader.inHead) this.onMalformed(new Http1Error('head-timeout', 'a head that took too long', 408));
     else if (this.idle) this.finish(undefined, false);
