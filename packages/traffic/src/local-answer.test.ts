@@ -8,6 +8,7 @@ import {
   INVALID_BACKEND,
   isGrpcRequest,
   type LocalAnswer,
+  MATCH_TOO_COSTLY,
   NO_DESTINATION,
   NO_HEALTHY_UPSTREAM,
   noDestinationAnswer,
@@ -29,6 +30,7 @@ function field(answer: LocalAnswer, name: string, request = GRPC): string | unde
 describe('a local answer', () => {
   it.each<[LocalAnswer, number, string, string, string]>([
     [ROUTE_NOT_FOUND, 404, 'NR', 'route_not_found', '12'],
+    [MATCH_TOO_COSTLY, 431, 'DPE', 'route_match_too_costly', '2'],
     [NO_DESTINATION, 500, 'NC', 'no_destination', '2'],
     [INVALID_BACKEND, 500, 'NC', 'invalid_backend', '2'],
     [CLUSTER_NOT_FOUND, 503, 'NC', 'cluster_not_found', '14'],

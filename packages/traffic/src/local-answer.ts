@@ -42,6 +42,14 @@ export function localAnswer(
 
 export const ROUTE_NOT_FOUND: LocalAnswer = localAnswer(404, 'NR', 'route_not_found', 'no route matches this request');
 
+/** The request is too long for the expressions of the routes (`MAX_MATCH_STEPS`): which of them it matches is not known. */
+export const MATCH_TOO_COSTLY: LocalAnswer = localAnswer(
+  431,
+  'DPE',
+  'route_match_too_costly',
+  'the request is too long for the expressions of its routes',
+);
+
 /** The route's destinations are none, or all weigh nothing. */
 export const NO_DESTINATION: LocalAnswer = localAnswer(500, 'NC', 'no_destination', 'the route leads nowhere');
 

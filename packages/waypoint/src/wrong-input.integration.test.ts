@@ -113,6 +113,39 @@ describe('requests of HTTP/2 that are malformed', () => {
   });
 });
 
+describe.each(['HTTP/1.1', 'HTTP/2'] as const)(
+  'a request of %s that is too long for the expressions of routes',
+  (version) => {
+    it('gets 431, and not the route behind', () => {
+      const seen: Seen[] = [];
+      const costly = { kind: 'regex', text: '/(([ab]*a[ab]{100}){4})c', ignoreCase: false } as const;
+      const bed = start({
+        protocol: version === 'HTTP/2' ? 'http2' : 'http1',
+        routes: [
+          { name: 'guard', matches: [{ path: costly }], action: { kind: 'direct-response', status: 403, body: '' } },
+          { name: 'rest', matches: [], action: FORWARD },
+        ],
+        endpoints: {
+          'cart-1': application(version, {
+            onComplete: (one) => {
+              seen.push(one);
+              respond(one, 200, '');
+            },
+          }),
+        },
+      });
+      const client = new Client(bed, version);
+      const long = client.send({ ':path': `/${'ab'.repeat(6_000)}` });
+      bed.loop.until(() => long.settled);
+      expect([long.status, seen.length]).toEqual([431, 0]);
+      expect(bed.lines().at(-1)).toContain(' route_match_too_costly ');
+      const next = new Client(bed, version).send({ ':path': '/ab' });
+      bed.loop.until(() => next.settled);
+      expect(next.status).toBe(200);
+    });
+  },
+);
+
 describe.each(['HTTP/1.1', 'HTTP/2'] as const)('paths in %s', (version) => {
   it.each([
     ['/./admin', 403, undefined],

@@ -53,6 +53,17 @@ describe('an origin', () => {
   });
 });
 
+describe('an origin that is too long for its expressions', () => {
+  const allowOrigins = [{ kind: 'regex', text: '([ab]{0,160}){2}[cd]', ignoreCase: false }] as const;
+  const long = 'ab'.repeat(8_000);
+
+  it('gets no permission, and its preflight request is not for the backend', () => {
+    expect(permitted({ allowOrigins }, long)).toEqual([':status', '200', 'vary', 'origin']);
+    expect(preflightOf({ allowOrigins }, long)).toMatchObject({ status: 200, fields: [] });
+    expect(preflightOf({ allowOrigins }, 'ab')).toBeUndefined();
+  });
+});
+
 describe('a preflight request', () => {
   it.each<[string, Partial<Cors>, string[], string[]]>([
     ['gets its origin back', {}, [], []],

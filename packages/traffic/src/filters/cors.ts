@@ -36,7 +36,10 @@ export class CompiledCors {
     const origin = facts.header('origin');
     const method = facts.header('access-control-request-method');
     if (origin === undefined || method === undefined || method.length === 0) return undefined;
-    if (!this.#allows(origin)) return this.#forwardsUnmatched ? undefined : WITHOUT_PERMISSION;
+    if (!this.#allows(origin, facts)) {
+      // An origin too long for its expressions is not known to be another one.
+      return this.#forwardsUnmatched && !facts.tooCostly ? undefined : WITHOUT_PERMISSION;
+    }
     const fields = ['access-control-allow-origin', origin];
     if (this.#credentials) fields.push('access-control-allow-credentials', 'true');
     push(fields, 'access-control-allow-methods', this.#methods === ANY ? method : this.#methods);
@@ -49,7 +52,7 @@ export class CompiledCors {
   /** Says in the head of an answer what its origin may do with it, and to caches that others may hear otherwise. */
   permit(facts: RequestFacts, head: string[]): void {
     const origin = facts.header('origin');
-    if (origin !== undefined && this.#allows(origin)) {
+    if (origin !== undefined && this.#allows(origin, facts)) {
       set(head, 'access-control-allow-origin', origin);
       if (this.#credentials) set(head, 'access-control-allow-credentials', 'true');
       if (this.#exposed.length > 0) set(head, 'access-control-expose-headers', this.#exposed);
@@ -57,10 +60,10 @@ export class CompiledCors {
     if (!varies(head)) head.push('vary', 'origin');
   }
 
-  #allows(origin: string): boolean {
+  #allows(origin: string, facts: RequestFacts): boolean {
     if (origin.length === 0) return false;
     if (this.#anyOrigin) return true;
-    for (const matcher of this.#origins) if (matcher.matchesAnyCase(origin)) return true;
+    for (const matcher of this.#origins) if (matcher.matchesAnyCase(origin, facts)) return true;
     return false;
   }
 }

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_MATCH_STEPS } from '../limits.ts';
 import type { HttpMatch, NamedMatch, StringMatch } from '../model/served-service.ts';
 import type { FieldList } from '../request/field-list.ts';
-import { factsOf, fieldsOf, forwardTo, type MatchInit, portWith, V1 } from '../test-service.ts';
+import { factsOf, fieldsOf, forwardTo, type MatchInit, portWith, seededRandom, V1 } from '../test-service.ts';
 import { findRoute } from './find-route.ts';
+import { re2 } from './re2.ts';
 import { RequestMatcher } from './request-matcher.ts';
 
 type Kind = 'exact' | 'pathPrefix' | 'prefix' | 'regex';
@@ -121,6 +123,62 @@ describe('of several routes', () => {
   it('one without matches takes everything, and none is no route', () => {
     expect(findRoute(portWith([forwardTo(V1)]), factsOf('/x'))?.name).toBe(V1);
     expect(findRoute(portWith([]), factsOf('/x'))).toBeUndefined();
+  });
+});
+
+describe('a request that is too long for what expressions cost', () => {
+  // About the costliest that a resource may bring.
+  const COSTLY = '([ab]{0,160}){2}[cd]';
+  const long = 'ab'.repeat(8_000);
+  const cheap = (match: MatchInit) => forwardTo(V1, [match], 'cheap');
+  const [path, anywhere] = [text('prefix', '/'), forwardTo(V1, [], 'anywhere')];
+
+  it.each<[string, MatchInit, Request]>([
+    ['path', { path: text('regex', `/${COSTLY}`) }, [`/${long}`]],
+    ['method', { method: text('regex', COSTLY) }, ['/', [], long]],
+    ['authority', { authority: text('regex', COSTLY) }, ['/', [], 'GET', long]],
+    ['header', { headers: [{ name: 'a', value: text('regex', COSTLY) }] }, ['/', [`a: ${long}`]]],
+    [
+      'header that must not be',
+      { withoutHeaders: [{ name: 'a', value: text('regex', COSTLY) }] },
+      ['/', [`a: ${long}`]],
+    ],
+    ['query parameter', { queryParameters: [{ name: 'a', value: text('regex', COSTLY) }] }, [`/?a=${long}`]],
+  ])('gets no route, none behind either: %s', (_case, match, request) => {
+    const facts = factsOf(...request);
+    expect(findRoute(portWith([forwardTo(V1, [match]), cheap({ path }), anywhere]), facts)).toBeUndefined();
+    expect(facts.tooCostly).toBe(true);
+  });
+
+  it('gets one that stands before, and one without expressions', () => {
+    const routes = [cheap({ path }), forwardTo(V1, [{ path: text('regex', COSTLY) }])];
+    expect(findRoute(portWith(routes), factsOf(`/${long}`))?.name).toBe('cheap');
+    const other = { method: text('exact', 'PUT'), path: text('exact', `/${long}`) };
+    expect(findRoute(portWith([forwardTo(V1, [other]), anywhere]), factsOf(`/${long}`))?.name).toBe('anywhere');
+  });
+
+  it('counts all expressions that were asked, to the octet', () => {
+    const [regex, count] = ['[a-z]*x', 32];
+    const instructions = re2().compile(regex).programSize();
+    const octets = Math.floor(MAX_MATCH_STEPS / instructions / count);
+    const headers = Array.from({ length: count }, () => ({ headers: [{ name: 'a', value: text('regex', regex) }] }));
+    const port = portWith([...headers.map((match) => forwardTo(V1, [match])), anywhere]);
+    const found = (length: number) => findRoute(port, factsOf('/', [`a: ${'a'.repeat(length)}`]))?.name;
+    expect(found(octets)).toBe('anywhere');
+    expect(found(octets + 1)).toBeUndefined();
+  });
+
+  it('is answered in time', () => {
+    const random = seededRandom(1);
+    const mixed = (length: number) => Array.from({ length }, () => (random() < 0.5 ? 'a' : 'b')).join('');
+    const port = portWith([forwardTo(V1, [{ path: text('regex', '/(([ab]*a[ab]{100}){4})c') }])]);
+    const before = process.cpuUsage();
+    for (let request = 0; request < 10; request++) {
+      for (const length of [4_900, 16_000, 16_000, 16_000]) findRoute(port, factsOf(`/${mixed(length)}`));
+    }
+    const { user, system } = process.cpuUsage(before);
+    // Without a bound 5 s and more.
+    expect((user + system) / 1_000).toBeLessThan(2_000);
   });
 });
 

@@ -32,24 +32,29 @@ export class RequestMatcher {
     this.#queryParameters = match.queryParameters.map(namedMatcher);
   }
 
+  /** Of no use once `facts.tooCostly`. */
   matches(facts: RequestFacts): boolean {
     const path = this.#path;
-    if (path !== undefined && !path.matches(path.foldsCase ? facts.lowerPath : facts.path)) return false;
-    if (this.#method !== undefined && !this.#method.matchesAnyCase(facts.method)) return false;
+    if (path !== undefined && !path.matches(path.foldsCase ? facts.lowerPath : facts.path, facts)) return false;
+    if (this.#method !== undefined && !this.#method.matchesAnyCase(facts.method, facts)) return false;
     const authority = this.#authority;
-    if (authority !== undefined && !authority.matches(authority.foldsCase ? facts.lowerAuthority : facts.authority)) {
+    if (
+      authority !== undefined &&
+      !authority.matches(authority.foldsCase ? facts.lowerAuthority : facts.authority, facts)
+    ) {
       return false;
     }
-    if (this.#scheme !== undefined && !this.#scheme.matchesAnyCase(facts.scheme)) return false;
-    for (const { name, value } of this.#headers) if (!hasValue(facts.header(name), value)) return false;
-    for (const { name, value } of this.#withoutHeaders) if (hasValue(facts.header(name), value)) return false;
-    for (const { name, value } of this.#queryParameters) if (!hasValue(facts.queryParameter(name), value)) return false;
+    if (this.#scheme !== undefined && !this.#scheme.matchesAnyCase(facts.scheme, facts)) return false;
+    for (const { name, value } of this.#headers) if (!hasValue(facts.header(name), value, facts)) return false;
+    for (const { name, value } of this.#withoutHeaders) if (hasValue(facts.header(name), value, facts)) return false;
+    for (const { name, value } of this.#queryParameters)
+      if (!hasValue(facts.queryParameter(name), value, facts)) return false;
     return true;
   }
 }
 
-function hasValue(value: string | undefined, matcher: StringMatcher): boolean {
-  return value !== undefined && matcher.matchesAnyCase(value);
+function hasValue(value: string | undefined, matcher: StringMatcher, facts: RequestFacts): boolean {
+  return value !== undefined && matcher.matchesAnyCase(value, facts);
 }
 
 function matcherOf(match: StringMatch | null): StringMatcher | undefined {

@@ -1,5 +1,6 @@
 import type { RE2JS } from 're2js';
 import type { StringMatch } from '../model/served-service.ts';
+import type { RequestFacts } from '../request/request-facts.ts';
 import { fromOctets, toOctets } from './octets.ts';
 import { re2 } from './re2.ts';
 
@@ -13,6 +14,8 @@ export class StringMatcher {
   /** True when `matches` must be given the value in lower case. */
   readonly foldsCase: boolean;
   readonly #regex: RE2JS | undefined;
+  /** Steps for each octet of a value. */
+  readonly #instructions: number;
 
   constructor({ kind, text, ignoreCase }: StringMatch) {
     const octets = toOctets(text);
@@ -20,10 +23,14 @@ export class StringMatcher {
     this.foldsCase = ignoreCase;
     this.#text = ignoreCase ? octets.toLowerCase() : octets;
     this.#regex = kind === 'regex' ? re2().compile(text) : undefined;
+    this.#instructions = this.#regex?.programSize() ?? 0;
   }
 
-  /** Whether `value` matches; it must be in lower case when `foldsCase`. */
-  matches(value: string): boolean {
+  /**
+   * Whether `value` of the request matches; it must be in lower case when `foldsCase`. An expression that would cost more than
+   * the request may is not asked, and the answer is of no use: `facts.tooCostly`.
+   */
+  matches(value: string, facts: RequestFacts): boolean {
     const text = this.#text;
     switch (this.kind) {
       case 'exact':
@@ -33,14 +40,16 @@ export class StringMatcher {
       case 'path-prefix':
         return value.startsWith(text) && (value.length === text.length || value.charCodeAt(text.length) === SLASH);
       case 'regex':
-        return this.#regex?.testExact(fromOctets(value)) === true;
+        if (!facts.spend(value.length * this.#instructions)) return false;
+        // Not `testExact`: its tables of states cost ten times as much when input makes them grow, and 8 MiB for each expression.
+        return this.#regex?.matcher(fromOctets(value)).matches() === true;
       case 'present':
         return true;
     }
   }
 
   /** The same for a value as it was sent. */
-  matchesAnyCase(value: string): boolean {
-    return this.matches(this.foldsCase ? value.toLowerCase() : value);
+  matchesAnyCase(value: string, facts: RequestFacts): boolean {
+    return this.matches(this.foldsCase ? value.toLowerCase() : value, facts);
   }
 }

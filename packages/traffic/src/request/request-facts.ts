@@ -1,3 +1,4 @@
+import { MAX_MATCH_STEPS } from '../limits.ts';
 import { type FieldList, fieldValue } from './field-list.ts';
 import { isPlainPath, normalizePath, type PathRefusal } from './path.ts';
 import { parseQuery } from './query.ts';
@@ -21,6 +22,8 @@ export class RequestFacts {
   #lowerPath: string | undefined;
   #lowerAuthority: string | undefined;
   #parameters: readonly string[] | undefined;
+  /** What expressions may still cost; below 0 once one would have cost more. */
+  #matchSteps: number;
 
   private constructor(
     fields: FieldList,
@@ -41,6 +44,7 @@ export class RequestFacts {
     this.#lowerPath = undefined;
     this.#lowerAuthority = undefined;
     this.#parameters = undefined;
+    this.#matchSteps = MAX_MATCH_STEPS;
   }
 
   /** The facts of a request's head, or why its path cannot be judged (then it must be answered with 400). */
@@ -92,6 +96,17 @@ export class RequestFacts {
   header(name: string): string | undefined {
     if (name === ':path') return this.forwardedPath;
     return fieldValue(this.fields, name);
+  }
+
+  /** An expression was not asked about the request, because it would have cost too much. */
+  get tooCostly(): boolean {
+    return this.#matchSteps < 0;
+  }
+
+  /** Whether an expression may cost that many octets times instructions; once one may not, none may (`MAX_MATCH_STEPS`). */
+  spend(steps: number): boolean {
+    if (this.#matchSteps >= 0) this.#matchSteps -= steps;
+    return this.#matchSteps >= 0;
   }
 
   /** The first query parameter of that name, undecoded; undefined when there is none. */

@@ -8,6 +8,7 @@ import {
   CLUSTER_NOT_FOUND,
   isGrpcRequest,
   type LocalAnswer,
+  MATCH_TOO_COSTLY,
   noDestinationAnswer,
   refusedPathAnswer,
   refusedRewriteAnswer,
@@ -68,7 +69,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     const route = findRoute(routes, facts);
     this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
-      this.answer(ROUTE_NOT_FOUND);
+      this.answer(facts.tooCostly ? MATCH_TOO_COSTLY : ROUTE_NOT_FOUND);
       return;
     }
     this.#toClient.route = route;
