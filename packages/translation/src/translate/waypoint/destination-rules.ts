@@ -8,7 +8,8 @@ import type { TranslationSettings } from '../settings.ts';
 import { isExported } from './exported.ts';
 import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
-import { notHonoured, notHonouredMessage } from './not-honoured.ts';
+import { destinationFieldsNotHonoured } from './destination-fields.ts';
+import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 import { listed } from './virtual-outcome.ts';
 
@@ -31,6 +32,8 @@ export class DestinationRules {
   readonly #hosts: ServiceHosts;
   readonly #rules: readonly DestinationRule[];
   readonly #refused = new Map<DestinationRule, string>();
+  /** Fields without which a rule is in force. */
+  readonly #without = new Map<DestinationRule, readonly string[]>();
   readonly #used = new Set<DestinationRule>();
   /** What of a rule another one of the same host decides, a sentence each. */
   readonly #hidden = new Map<DestinationRule, Set<string>>();
@@ -41,9 +44,13 @@ export class DestinationRules {
     this.#hosts = hosts;
     this.#rules = [...model.destinationRules.values()].sort((a, b) => compareAge(a.metadata, b.metadata));
     for (const rule of this.#rules) {
-      const fields = fieldsNotHonoured(rule);
-      if (fields.length > 0) this.#refused.set(rule, notHonouredMessage(fields));
-      else this.#byHost.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
+      const { decisive, others } = destinationFieldsNotHonoured(rule);
+      if (decisive.length > 0) {
+        this.#refused.set(rule, notHonouredMessage([...decisive, ...others]));
+        continue;
+      }
+      if (others.length > 0) this.#without.set(rule, others);
+      this.#byHost.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
     }
   }
 
@@ -65,10 +72,15 @@ export class DestinationRules {
     return this.#rules.map((rule) => {
       const refusal = this.#refused.get(rule);
       if (refusal !== undefined) return conditionOf(rule, 'WaypointAccepted', 'False', 'UnsupportedValue', refusal);
-      const hidden = this.#hidden.get(rule);
-      if (hidden !== undefined) return conditionOf(rule, 'WaypointAccepted', 'True', 'Conflicted', listed([...hidden]));
-      if (this.#used.has(rule))
-        return conditionOf(rule, 'WaypointAccepted', 'True', 'Accepted', 'enforced by waypoints');
+      const hidden = [...(this.#hidden.get(rule) ?? [])];
+      const without = this.#without.get(rule);
+      if (hidden.length > 0 || this.#used.has(rule)) {
+        const missing = without === undefined ? [] : [`${without.join(', ')}: not honoured, the rest is`];
+        const reason = hidden.length > 0 ? 'Conflicted' : missing.length > 0 ? 'PartiallyInvalid' : 'Accepted';
+        const said = [...hidden, ...missing];
+        const message = said.length === 0 ? 'enforced by waypoints' : listed(said);
+        return conditionOf(rule, 'WaypointAccepted', 'True', reason, message);
+      }
       const host = this.#hosts.resolve(rule.spec.host, rule.metadata.namespace);
       return this.#hosts.matching(host).length === 0
         ? conditionOf(rule, 'WaypointAccepted', 'False', 'TargetNotFound', `no Service is called ${host}`)
@@ -156,40 +168,4 @@ function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy | u
 function loadBalancerOf(simple: string | undefined): LoadBalancer {
   if (simple === 'ROUND_ROBIN') return LoadBalancer.ROUND_ROBIN;
   return simple === 'RANDOM' ? LoadBalancer.RANDOM : LoadBalancer.LEAST_REQUEST;
-}
-
-function fieldsNotHonoured({ spec }: DestinationRule): string[] {
-  return [
-    ...notHonoured(spec, ['host', 'trafficPolicy', 'subsets', 'exportTo'], 'spec'),
-    ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy'),
-    ...(spec.subsets ?? []).flatMap((subset, index) => [
-      ...notHonoured(subset, ['name', 'labels', 'trafficPolicy'], `spec.subsets[${index}]`),
-      ...policyFields(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`),
-    ]),
-  ];
-}
-
-function policyFields(policy: TrafficPolicy | undefined, path: string): string[] {
-  return [
-    ...portPolicyFields(policy, ['portLevelSettings'], path),
-    ...(policy?.portLevelSettings ?? []).flatMap((settings, index) =>
-      portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`),
-    ),
-  ];
-}
-
-function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[], path: string): string[] {
-  const { loadBalancer, connectionPool, tls } = policy ?? {};
-  const mode = tls?.mode ?? 'DISABLE';
-  return [
-    ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'tls'], path),
-    ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
-    ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
-    ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
-    ...notHonoured(connectionPool?.http, ['h2UpgradePolicy', 'useClientProtocol'], `${path}.connectionPool.http`),
-    ...notHonoured(connectionPool?.tcp, ['connectTimeout'], `${path}.connectionPool.tcp`),
-    // Inside the mesh, mutual TLS is not the application's: neither of these changes anything.
-    ...(['DISABLE', 'ISTIO_MUTUAL'].includes(mode) ? [] : [`${path}.tls.mode ${mode}`]),
-    ...notHonoured(tls, ['mode'], `${path}.tls`),
-  ];
 }

@@ -1,0 +1,57 @@
+import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
+import { notHonoured } from './not-honoured.ts';
+
+/** Paths of the fields of a DestinationRule that are set and not honoured. */
+export interface DestinationFields {
+  /** What decides to whom, as whom or in the clear connections are made: without it the rule has no effect at all. */
+  readonly decisive: readonly string[];
+  /** Limits and preferences; the rest of the rule, its subsets above all, is in force without them. */
+  readonly others: readonly string[];
+}
+
+const DECISIVE = ['proxyProtocol', 'tunnel', 'workloadSelector'];
+
+export function destinationFieldsNotHonoured({ spec }: DestinationRule): DestinationFields {
+  const paths = [
+    ...notHonoured(spec, ['host', 'trafficPolicy', 'subsets', 'exportTo'], 'spec'),
+    ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy'),
+    ...(spec.subsets ?? []).flatMap((subset, index) => [
+      ...notHonoured(subset, ['name', 'labels', 'trafficPolicy'], `spec.subsets[${index}]`),
+      ...policyFields(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`),
+    ]),
+  ];
+  return {
+    decisive: paths.filter((path) => isDecisive(path)),
+    others: paths.filter((path) => !isDecisive(path)),
+  };
+}
+
+function isDecisive(path: string): boolean {
+  const names = path.split('.');
+  return names.includes('tls') || path.endsWith(' PASSTHROUGH') || DECISIVE.includes(names.at(-1) ?? '');
+}
+
+function policyFields(policy: TrafficPolicy | undefined, path: string): string[] {
+  return [
+    ...portPolicyFields(policy, ['portLevelSettings'], path),
+    ...(policy?.portLevelSettings ?? []).flatMap((settings, index) =>
+      portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`),
+    ),
+  ];
+}
+
+function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[], path: string): string[] {
+  const { loadBalancer, connectionPool, tls } = policy ?? {};
+  const mode = tls?.mode ?? 'DISABLE';
+  return [
+    ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'tls'], path),
+    ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
+    ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
+    ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
+    ...notHonoured(connectionPool?.http, ['h2UpgradePolicy', 'useClientProtocol'], `${path}.connectionPool.http`),
+    ...notHonoured(connectionPool?.tcp, ['connectTimeout'], `${path}.connectionPool.tcp`),
+    // Inside the mesh, mutual TLS is not the application's: neither of these changes anything.
+    ...(['DISABLE', 'ISTIO_MUTUAL'].includes(mode) ? [] : [`${path}.tls.mode ${mode}`]),
+    ...notHonoured(tls, ['mode'], `${path}.tls`),
+  ];
+}
