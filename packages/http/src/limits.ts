@@ -28,6 +28,15 @@ export const SERVER_HEADER_LIST_BYTES: number = 64 << 10;
 /** Header list a client takes; responses of tunnels are short. Bytes as above. */
 export const CLIENT_HEADER_LIST_BYTES: number = 16 << 10;
 
+/** Header list of an answer that a client of requests takes, bytes as above: what HTTP/1 takes too (`H1_HEAD_BYTES`). */
+export const EXCHANGE_HEADER_LIST_BYTES: number = 64 << 10;
+
+/**
+ * Header block in octets as sent, whatever it holds. Up to here a block whose list is too large is decoded and dropped, and its
+ * stream alone ends; beyond it the connection does.
+ */
+export const MAX_HEADER_BLOCK_BYTES: number = 256 << 10;
+
 /** Dynamic table of HPACK, bytes, both ways: the protocol's default, enough for what repeats between requests of one peer. */
 export const HEADER_TABLE_BYTES = 4096;
 

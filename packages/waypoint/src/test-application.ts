@@ -222,7 +222,12 @@ export interface Seen {
 /** An application that speaks HTTP and does with each request what `onRequest` says, when its head came, and `onComplete`. */
 export function application(
   version: 'HTTP/1.1' | 'HTTP/2',
-  hooks: { readonly onRequest?: (seen: Seen) => void; readonly onComplete?: (seen: Seen) => void },
+  hooks: {
+    readonly onRequest?: (seen: Seen) => void;
+    readonly onComplete?: (seen: Seen) => void;
+    /** HTTP/2: sends heads and trailers of any size, whatever the client says that it takes. */
+    readonly heedless?: boolean;
+  },
 ): EndpointBehaviour {
   return (tunnel, { name, server: _server }) => {
     let endpoint: DuplexEndpoint | undefined = undefined as DuplexEndpoint | undefined;
@@ -256,6 +261,9 @@ export function application(
           },
           onWritable: () => undefined,
         };
+        if (hooks.heedless === true && http instanceof Http2ServerConnection) {
+          http.http.peer.maxHeaderListSize = Number.POSITIVE_INFINITY;
+        }
         hooks.onRequest?.(seen);
         if (endStream) hooks.onComplete?.(seen);
       },

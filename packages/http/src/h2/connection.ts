@@ -1,5 +1,5 @@
 import { HpackError } from '../hpack/errors.ts';
-import { MIN_DATA_ROOM_BYTES } from '../limits.ts';
+import { MAX_HEADER_BLOCK_BYTES, MIN_DATA_ROOM_BYTES } from '../limits.ts';
 import { type Http2Options, type ResolvedOptions, resolveOptions, settingsFrame } from './connection-options.ts';
 import { Http2ConnectionError } from './errors.ts';
 import {
@@ -84,7 +84,7 @@ export class Http2Connection<Owner> {
       expectPreface: server,
       maxFrameSize: resolved.maxFrameSize,
       // Padding and priority come on top of the block.
-      maxHeaderFrameSize: resolved.maxHeaderListSize + 261,
+      maxHeaderFrameSize: MAX_HEADER_BLOCK_BYTES + 261,
     });
   }
 

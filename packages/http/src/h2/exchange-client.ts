@@ -1,5 +1,9 @@
 import type { ClientConnection, ClientConnectionHandler, ClientExchange, ResponseReceiver } from '../exchange.ts';
-import { EXCHANGE_CONNECTION_WINDOW_BYTES, EXCHANGE_STREAM_WINDOW_BYTES } from '../limits.ts';
+import {
+  EXCHANGE_CONNECTION_WINDOW_BYTES,
+  EXCHANGE_HEADER_LIST_BYTES,
+  EXCHANGE_STREAM_WINDOW_BYTES,
+} from '../limits.ts';
 import type { Http2Connection } from './connection.ts';
 import type { Http2Options } from './connection-options.ts';
 import { Http2Exchange } from './exchange.ts';
@@ -13,6 +17,7 @@ const DEFAULTS = {
   role: 'client',
   streamWindow: EXCHANGE_STREAM_WINDOW_BYTES,
   connectionWindow: EXCHANGE_CONNECTION_WINDOW_BYTES,
+  maxHeaderListSize: EXCHANGE_HEADER_LIST_BYTES,
 } as const;
 
 export class Http2ClientExchange extends Http2Exchange<Http2ClientExchange> implements ClientExchange {

@@ -72,8 +72,14 @@ export function streamReset(errorCode: number, byPeer: boolean): ExchangeReset {
     cause: byPeer ? 'peer' : 'malformed',
     errorCode,
     unprocessed: byPeer && errorCode === ErrorCode.refusedStream,
-    detail: `${byPeer ? 'the peer reset the stream' : 'the stream broke a rule'} (${errorCodeName(errorCode)})`,
+    detail: `${whatHappened(errorCode, byPeer)} (${errorCodeName(errorCode)})`,
   };
+}
+
+function whatHappened(errorCode: number, byPeer: boolean): string {
+  if (byPeer) return 'the peer reset the stream';
+  if (errorCode === ErrorCode.enhanceYourCalm) return 'a head or trailers of the peer are too large, or too many';
+  return 'the stream broke a rule';
 }
 
 export function connectionLost(detail: string): ExchangeReset {

@@ -1,5 +1,5 @@
 import { HpackDecoder } from '../../hpack/decoder.ts';
-import { MAX_INTERIM_RESPONSES } from '../../limits.ts';
+import { MAX_HEADER_BLOCK_BYTES, MAX_INTERIM_RESPONSES } from '../../limits.ts';
 import type { ResolvedOptions } from '../connection-options.ts';
 import { Http2ConnectionError } from '../errors.ts';
 import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, readUint31, readUint32 } from '../frames.ts';
@@ -63,7 +63,7 @@ export class ReceiveSide<Owner> implements FrameConsumer {
     this.#sendSide = sendSide;
     this.#floods = floods;
     this.#connection = connection;
-    this.#block = new HeaderBlock(options.maxHeaderListSize);
+    this.#block = new HeaderBlock(MAX_HEADER_BLOCK_BYTES);
     this.#window = Math.max(DEFAULT_WINDOW_BYTES, options.connectionWindow);
   }
 
