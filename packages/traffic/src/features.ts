@@ -16,4 +16,5 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'subsets',
   'tcp-routes',
   'timeouts',
+  'workloads',
 ]);

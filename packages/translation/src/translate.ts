@@ -23,7 +23,10 @@ export interface Translation {
   readonly addresses: ReadonlyMap<string, Address>;
   /** By `namespace/name`. */
   readonly authorizations: ReadonlyMap<string, Authorization>;
-  /** By `<waypoint namespace>/<waypoint name>/<service namespace>/<hostname>`: for the waypoint of that name alone. */
+  /**
+   * By `<waypoint namespace>/<waypoint name>/<service namespace>/<hostname>`, those of workloads by
+   * `<waypoint namespace>/<waypoint name>/<uid>`: for the waypoint of that name alone.
+   */
   readonly servedServices: ReadonlyMap<string, ServedService>;
   /** The Gateways that are waypoints, refused ones too, by `namespace/name`. */
   readonly waypoints: ReadonlyMap<string, WaypointFacts>;

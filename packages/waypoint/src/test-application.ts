@@ -154,9 +154,9 @@ export class Client {
   readonly http: ClientConnection;
   over = false;
 
-  /** `principal`: as whom it comes; default as `TestWaypoint` says. */
-  constructor(waypoint: TestWaypoint, version: 'HTTP/1.1' | 'HTTP/2', principal?: string) {
-    const endpoint = waypoint.open(new Raw(), undefined, principal);
+  /** `principal`: as whom it comes, `authority`: what it dials; default as `TestWaypoint` says. */
+  constructor(waypoint: TestWaypoint, version: 'HTTP/1.1' | 'HTTP/2', principal?: string, authority?: string) {
+    const endpoint = waypoint.open(new Raw(), authority, principal);
     const handler = {
       onAvailable: () => undefined,
       onRetired: () => undefined,

@@ -265,6 +265,12 @@ export class TestWaypoint {
     this.#plane.handle({ kind: 'services', changed: [model], removed: [], ticket: 0 });
   }
 
+  /** The pod of an endpoint asks for this waypoint, which is told of it; ports that are not listed: `auto`. */
+  serveWorkload(name: string, ports: Readonly<Record<number, Protocol>> = {}): void {
+    this.tellWorkloads(boundWorkload(this.endpoint(name)));
+    this.serve(workloadModel(this.endpoint(name).uid, { 0: 'auto', ...ports }));
+  }
+
   /** The controller says that these may answer for the service too. */
   acceptIdentities(subjectAltNames: readonly string[]): void {
     change(this.thread.store, { services: [{ ...this.#service, subjectAltNames }] });
@@ -286,6 +292,7 @@ export class TestWaypoint {
       waypointName: 'waypoint',
       namespace: 'shop',
       hostname: HOSTNAME,
+      workloadUid: '',
       ports: [
         {
           port: 80,
@@ -299,6 +306,7 @@ export class TestWaypoint {
         name: clusterName(subset),
         namespace: 'shop',
         hostname: HOSTNAME,
+        workloadUid: '',
         port: 80,
         protocol,
         subset,
@@ -389,6 +397,53 @@ export class TestWaypoint {
     this.loop.pass(10);
     this.reactor.dispose();
   }
+}
+
+/** The pod of an endpoint, at its own addresses behind the waypoint; still one of the service. */
+export function boundWorkload({ name, ip }: TestEndpoint, fields: Partial<Workload> = {}): Workload {
+  return workload(name, {
+    addresses: [ip],
+    identity: requireSpiffeId('spiffe://cluster.local/ns/shop/sa/cart'),
+    services: new Map([[`shop/${HOSTNAME}`, []]]),
+    waypoint: { destination: { kind: 'hostname', namespace: 'shop', hostname: 'waypoint' }, hbonePort: 15008 },
+    ...fields,
+  });
+}
+
+/** A workload as the controller writes it down. */
+function workloadModel(uid: string, ports: Readonly<Record<number, Protocol>>): ServedService {
+  const entries = Object.entries(ports).map(([port, protocol]) => ({ port: Number(port), protocol }));
+  const clusterOf = (port: number): string => `workload|${port}||${uid}`;
+  return {
+    resourceName: `shop/waypoint/${uid}`,
+    waypointNamespace: 'shop',
+    waypointName: 'waypoint',
+    namespace: 'shop',
+    hostname: '',
+    workloadUid: uid,
+    ports: entries.map(({ port, protocol }) => {
+      const destinations = [{ cluster: clusterOf(port) }];
+      return {
+        port,
+        protocol,
+        routes: protocol === 'tcp' ? [] : [routeOf({ action: { kind: 'forward', destinations } })],
+        tcpDestinations: protocol === 'tcp' || protocol === 'auto' ? destinations.map(destinationOf) : [],
+        consumers: [],
+      };
+    }),
+    clusters: entries.map(({ port, protocol }) => ({
+      name: clusterOf(port),
+      namespace: 'shop',
+      hostname: '',
+      workloadUid: uid,
+      port,
+      protocol,
+      subset: '',
+      subsetWorkloadUids: [],
+      loadBalancing: 'least-request',
+      connectTimeoutMs: 2_000,
+    })),
+  };
 }
 
 function appProtocolOf(protocol: Protocol): AppProtocol {

@@ -14,6 +14,7 @@ import { liveCut } from './policy/live-cut.ts';
 import { reasonHeader } from './policy/reason-header.ts';
 import { strict } from './policy/strict.ts';
 import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
+import { dialledPod } from './waypoint/dialled-pod.ts';
 import { failClosed } from './waypoint/fail-closed.ts';
 import { grpc } from './waypoint/grpc.ts';
 import { abTest, headerTier } from './waypoint/patterns/audience.ts';
@@ -69,6 +70,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   waypointComesAndGoes,
   waypointKilled,
   failClosed,
+  dialledPod,
   applicationRolled,
   controllerAway,
   proxyReplaced,

@@ -19,9 +19,9 @@ export const POD_PLANS: Readonly<Record<BenchPodName, PodPlan>> = {
   ...WAYPOINT_PODS,
 };
 
-/** The namespace that is labelled and unlabelled, as a manifest. */
-export function movingNamespace(labelled: boolean): string {
-  return namespace('check-moving', labelled);
+/** The namespace that is labelled and unlabelled, as a manifest; `further`: labels beside that of the mesh. */
+export function movingNamespace(labelled: boolean, further: Readonly<Record<string, string>> = {}): string {
+  return namespace('check-moving', labelled, further);
 }
 
 /** Namespaces, service accounts, pods and services of the checks, without the namespace `check-moving`. */
@@ -37,12 +37,13 @@ export function checkManifests(): string {
   ].join('---\n');
 }
 
-function namespace(name: string, labelled: boolean): string {
-  const labels = labelled ? '\n  labels:\n    istio.io/dataplane-mode: ambient' : '';
+function namespace(name: string, labelled: boolean, further: Readonly<Record<string, string>> = {}): string {
+  const labels = { ...(labelled ? { 'istio.io/dataplane-mode': 'ambient' } : {}), ...further };
   return `apiVersion: v1
 kind: Namespace
 metadata:
-  name: ${name}${labels}
+  name: ${name}
+  labels: ${JSON.stringify(labels)}
 `;
 }
 

@@ -5,20 +5,33 @@ import type { Cluster, LoadBalancing, Protocol } from './served-service.ts';
 export const PROTOCOLS: readonly Protocol[] = ['auto', 'tcp', 'http1', 'http2'];
 const LOAD_BALANCINGS: readonly LoadBalancing[] = ['least-request', 'round-robin', 'random'];
 
-export function readClusters(messages: readonly Message[], problems: Problems): Cluster[] {
+/** `workloadUid`: of the resource, whose clusters lead to it alone; empty for a service, whose clusters lead to services. */
+export function readClusters(messages: readonly Message[], workloadUid: string, problems: Problems): Cluster[] {
   problems.refuseRepeated(
     'clusters',
     messages.map(({ name }) => name),
     'name',
   );
-  return messages.map((message, index) => readCluster(message, `clusters[${index}]`, problems));
+  return messages.map((message, index) => readCluster(message, `clusters[${index}]`, workloadUid, problems));
 }
 
-function readCluster(message: Message, field: string, problems: Problems): Cluster {
-  for (const name of ['name', 'namespace', 'hostname'] as const) {
+function readCluster(message: Message, field: string, workloadUid: string, problems: Problems): Cluster {
+  for (const name of ['name', 'namespace'] as const) {
     if (message[name].length === 0) problems.add(`${field}.${name}`, 'is empty');
   }
-  problems.checkPort(message.port, `${field}.port`);
+  if (message.workloadUid !== workloadUid) {
+    const wanted = workloadUid === '' ? 'the resource is of a service' : `the resource is of ${workloadUid}`;
+    problems.add(`${field}.workload_uid`, `${JSON.stringify(message.workloadUid)}, but ${wanted}`);
+  }
+  if (workloadUid === '') {
+    if (message.hostname.length === 0) problems.add(`${field}.hostname`, 'is empty');
+    problems.checkPort(message.port, `${field}.port`);
+  } else {
+    for (const name of ['hostname', 'subset'] as const) {
+      if (message[name].length > 0) problems.add(`${field}.${name}`, 'is set, but a workload has none');
+    }
+    if (message.port !== 0) problems.checkPort(message.port, `${field}.port`);
+  }
   if (message.subset.length === 0 && message.subsetWorkloadUids.length > 0) {
     problems.add(`${field}.subset_workload_uids`, 'is set without a subset, so it would not be looked at');
   }
@@ -29,6 +42,7 @@ function readCluster(message: Message, field: string, problems: Problems): Clust
     name: message.name,
     namespace: message.namespace,
     hostname: message.hostname.toLowerCase(),
+    workloadUid: message.workloadUid,
     port: message.port,
     protocol: problems.enumName(PROTOCOLS, message.protocol, `${field}.protocol`) ?? 'auto',
     subset: message.subset,

@@ -5,13 +5,13 @@ import { readTcpDestinations } from './read-destinations.ts';
 import { readRoute } from './read-route.ts';
 import type { ConsumerRoutes, Protocol, ServedPort } from './served-service.ts';
 
+/** `message.port` is checked by the caller, who knows whether it may be 0. */
 export function readPort(
   message: Message,
   field: string,
   clusters: ReadonlySet<string>,
   problems: Problems,
 ): ServedPort {
-  problems.checkPort(message.port, `${field}.port`);
   const protocol = problems.enumName(PROTOCOLS, message.protocol, `${field}.protocol`);
   problems.refuseRepeated(
     `${field}.consumers`,

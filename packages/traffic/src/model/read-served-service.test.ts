@@ -132,6 +132,32 @@ describe('a resource', () => {
   });
 });
 
+const WORKLOAD = 'cluster//Pod/shop/cart-1';
+const WORKLOAD_CLUSTER = {
+  name: `workload|0||${WORKLOAD}`,
+  namespace: 'shop',
+  workloadUid: WORKLOAD,
+  connectTimeoutMs: 10_000,
+};
+const workloadOf = (fields: ServiceInit = {}): ServiceInit => ({
+  ...{ waypointNamespace: 'shop', waypointName: 'waypoint', namespace: 'shop', workloadUid: WORKLOAD },
+  ports: [{ port: 0, protocol: Protocol.AUTO, routes: [forwardTo(WORKLOAD_CLUSTER.name)] }],
+  clusters: [WORKLOAD_CLUSTER],
+  ...fields,
+});
+
+describe('a resource of a workload', () => {
+  it('is called by it, and may have a port for all others', () => {
+    expect(read(workloadOf({ requiredFeatures: ['http-routes', 'workloads'] }))).toMatchObject({
+      resourceName: `shop/waypoint/${WORKLOAD}`,
+      workloadUid: WORKLOAD,
+      hostname: '',
+      ports: [{ port: 0 }],
+      clusters: [{ workloadUid: WORKLOAD, port: 0 }],
+    });
+  });
+});
+
 const withRoute = (route: RouteInit): ServiceInit =>
   cartService({ ports: [{ port: 80, protocol: Protocol.HTTP1, routes: [route] }] });
 const withMatch = (match: MatchInit): ServiceInit => withRoute(forwardTo(V1, [match]));
@@ -147,7 +173,27 @@ const direct = (status: number, body = ''): ServiceInit =>
 
 describe('a resource is refused when', () => {
   it.each<[string, ServiceInit, string]>([
-    ['it has no hostname', cartService({ hostname: '' }), 'hostname: is empty'],
+    [
+      'it has neither hostname nor workload',
+      cartService({ hostname: '' }),
+      'hostname: is empty, and so is workload_uid',
+    ],
+    ['it has both', cartService({ workloadUid: 'x' }), 'workload_uid: is set beside a hostname'],
+    [
+      'a cluster of a workload leads to a service',
+      cartService({ hostname: '', workloadUid: 'x' }),
+      'clusters[0].workload_uid: "", but the resource is of x',
+    ],
+    [
+      'a cluster of a service leads to a workload',
+      withCluster({ workloadUid: 'x', hostname: '' }),
+      'clusters[0].workload_uid: "x", but the resource is of a service',
+    ],
+    [
+      'a cluster of a workload has a subset',
+      workloadOf({ clusters: [{ ...WORKLOAD_CLUSTER, subset: 'v1' }] }),
+      'clusters[0].subset: is set, but a workload has none',
+    ],
     ['it names no waypoint', cartService({ waypointName: '' }), 'waypoint_name: is empty'],
     ['a port is 0', cartService({ ports: [{ port: 0 }] }), 'ports[0].port: 0 is not a port'],
     ['a port is too large', cartService({ ports: [{ port: 65_536 }] }), 'ports[0].port: 65536 is not a port'],

@@ -8,7 +8,7 @@ import { readClusters } from './read-cluster.ts';
 import { readPort } from './read-port.ts';
 import type { ServedService } from './served-service.ts';
 
-const NAMES = ['waypointNamespace', 'waypointName', 'namespace', 'hostname'] as const;
+const NAMES = ['waypointNamespace', 'waypointName', 'namespace'] as const;
 
 /**
  * Reads a resource. All of it is checked and nothing is half taken: it throws `AMBIT_WAYPOINT_FEATURE` when the resource
@@ -17,7 +17,9 @@ const NAMES = ['waypointNamespace', 'waypointName', 'namespace', 'hostname'] as 
  */
 export function readServedService(bytes: Uint8Array): ServedService {
   const message = decode(bytes);
-  const resourceName = [message.waypointNamespace, message.waypointName, message.namespace, message.hostname].join('/');
+  const { workloadUid } = message;
+  const named = workloadUid === '' ? [message.namespace, message.hostname] : [workloadUid];
+  const resourceName = [message.waypointNamespace, message.waypointName, ...named].join('/');
   const unknown = message.requiredFeatures.filter((feature) => !FEATURES.has(feature));
   if (unknown.length > 0) {
     throw new AmbitError(
@@ -31,7 +33,11 @@ export function readServedService(bytes: Uint8Array): ServedService {
   for (const name of NAMES) {
     if (message[name].length === 0) problems.add(snakeCase(name), 'is empty');
   }
-  const clusters = readClusters(message.clusters, problems);
+  if (message.hostname === '' && workloadUid === '') problems.add('hostname', 'is empty, and so is workload_uid');
+  if (message.hostname !== '' && workloadUid !== '') {
+    problems.add('workload_uid', 'is set beside a hostname; is it a service or a workload?');
+  }
+  const clusters = readClusters(message.clusters, workloadUid, problems);
   const clusterNames = new Set(clusters.map(({ name }) => name));
   const service: ServedService = {
     resourceName,
@@ -39,7 +45,12 @@ export function readServedService(bytes: Uint8Array): ServedService {
     waypointName: message.waypointName,
     namespace: message.namespace,
     hostname: message.hostname.toLowerCase(),
-    ports: message.ports.map((port, index) => readPort(port, `ports[${index}]`, clusterNames, problems)),
+    workloadUid,
+    ports: message.ports.map((port, index) => {
+      const field = `ports[${index}]`;
+      if (port.port !== 0 || workloadUid === '') problems.checkPort(port.port, `${field}.port`);
+      return readPort(port, field, clusterNames, problems);
+    }),
     clusters,
   };
   problems.refuseRepeated(

@@ -1,4 +1,4 @@
-// One service that a waypoint serves, read from `ambit.waypoint.ServedService` with everything checked. Plain data: it goes
+// One service or workload that a waypoint serves, read from `ambit.waypoint.ServedService` with everything checked. Plain data: it goes
 // through JSON unchanged, and every field is there in every object. What may be absent is null.
 
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
@@ -9,18 +9,24 @@ export type Protocol = 'auto' | 'http1' | 'http2' | 'tcp';
 export type LoadBalancing = 'least-request' | 'random' | 'round-robin';
 
 export interface ServedService {
-  /** `<waypoint namespace>/<waypoint name>/<namespace>/<hostname>`, as the xDS resource is named. */
+  /**
+   * `<waypoint namespace>/<waypoint name>/<namespace>/<hostname>`, as the xDS resource is named; of a workload
+   * `<waypoint namespace>/<waypoint name>/<uid>`.
+   */
   readonly resourceName: string;
   readonly waypointNamespace: string;
   readonly waypointName: string;
   readonly namespace: string;
+  /** Empty for a workload. */
   readonly hostname: string;
+  /** Of the workload that is served at its own addresses; empty for a service. */
+  readonly workloadUid: string;
   readonly ports: readonly ServedPort[];
   readonly clusters: readonly Cluster[];
 }
 
 export interface ServedPort {
-  /** Of the service, as the client dialled it. */
+  /** As the client dialled it. 0, of a workload: every port that is not listed. */
   readonly port: number;
   readonly protocol: Protocol;
   /** In order of evaluation. Empty for `tcp`. */
@@ -161,12 +167,15 @@ export interface RetryPolicy {
   readonly ignorePreviousEndpoints: boolean;
 }
 
-/** Endpoints of one port of a service. */
+/** Endpoints of one port of a service, or the workload of the resource, as its client dialled it. */
 export interface Cluster {
-  /** `outbound|<port>|<subset>|<hostname>` */
+  /** `outbound|<port>|<subset>|<hostname>`, of a workload `workload|<port>||<uid>` */
   readonly name: string;
   readonly namespace: string;
+  /** Empty for a workload. */
   readonly hostname: string;
+  /** Empty for endpoints of a service. */
+  readonly workloadUid: string;
   readonly port: number;
   /** What its endpoints speak. */
   readonly protocol: Protocol;

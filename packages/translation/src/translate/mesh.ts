@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { parseIp } from '@ambit/core/address';
 import type { Authorization } from '@ambit/proto/authorization';
+import type { ServedService } from '@ambit/proto/waypoint';
 import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
 import { valueOf } from '../labels.ts';
 import { type Endpoint, type EndpointSlice, objectName, type Pod, type Service } from '../objects.ts';
@@ -16,9 +17,10 @@ import { ServicePods } from './service-pods.ts';
 import { ReadyServices } from './serving.ts';
 import type { TranslationSettings } from './settings.ts';
 import { sortedByName } from './sorted-by-name.ts';
-import { type WaypointBinding, Waypoints } from './waypoint/binding.ts';
+import { type PodBinding, Waypoints } from './waypoint/binding.ts';
 import { type Waypoint, type WaypointFacts, WaypointGateways } from './waypoint/gateways.ts';
 import { JudgedTargets } from './waypoint/judged.ts';
+import { ServedWorkloads } from './waypoint/served-workload.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './workload.ts';
 
 /** A Service and a waypoint that serves it. `judged`: policies wait there. */
@@ -36,6 +38,8 @@ export interface MeshTranslation {
   readonly conditions: readonly Condition[];
   /** Those of canaries last. */
   readonly bound: readonly Bound[];
+  /** What waypoints have to know of the Pods that are bound to them, by name of the resource: no route changes it. */
+  readonly servedWorkloads: ReadonlyMap<string, ServedService>;
   readonly publishedPods: readonly Pod[];
   readonly servicePods: ServicePods;
 }
@@ -79,10 +83,10 @@ export function translateMesh(
   }
 
   const ready = new ReadyServices();
-  const published: { pod: Pod; services: ServicePorts; keys: string[]; binding: WaypointBinding | undefined }[] = [];
+  const published: { pod: Pod; services: ServicePorts; keys: string[]; binding: PodBinding | undefined }[] = [];
   for (const pod of model.pods.values()) {
     const binding = waypoints.ofPod(pod);
-    if (binding !== undefined) conditions.push(binding.condition);
+    if (binding?.condition !== undefined) conditions.push(binding.condition);
     if (!isPublishedPod(pod)) continue;
     const services = membership.ofPod(pod);
     const keys = Object.keys(services);
@@ -92,8 +96,14 @@ export function translateMesh(
   const bare = [...model.endpointSlices.values()].flatMap((slice) => bareEndpoints(slice, membership));
   for (const { endpoint, services } of bare) ready.addEndpoint(endpoint, Object.keys(services));
 
+  const workloads = new ServedWorkloads(model, settings);
+  const servedWorkloads = new Map<string, ServedService>();
   for (const { pod, services, keys, binding } of published) {
     servicePods.add(pod, keys);
+    if (binding?.waypoint !== undefined) {
+      const resource = workloads.convert(binding.waypoint, pod, services, binding.judged);
+      servedWorkloads.set(workloads.nameOf(binding.waypoint, pod), resource);
+    }
     const workload = convertPod(pod, {
       settings,
       network,
@@ -136,6 +146,7 @@ export function translateMesh(
       ...membership.conditions(),
     ],
     bound: [...bound, ...canaries],
+    servedWorkloads,
     publishedPods: published.map(({ pod }) => pod),
     servicePods,
   };

@@ -110,7 +110,7 @@ export function serviceAccountOf({ spec }: Pod): string {
 }
 
 /** Whether a pod is a waypoint's, which speaks HBONE itself. */
-function isWaypointPod({ metadata }: Pod): boolean {
+export function isWaypointPod({ metadata }: Pod): boolean {
   const gateway = valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? '';
   return gateway !== '' && WAYPOINT_CLASSES.includes(valueOf(metadata.labels, GATEWAY_CLASS_LABEL) ?? '');
 }

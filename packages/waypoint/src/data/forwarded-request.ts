@@ -1,3 +1,4 @@
+import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import type { FieldList } from '@ambit/http/h2/message-fields';
@@ -51,6 +52,8 @@ export interface ForwardedParts {
   readonly head: FieldList;
   readonly action: Extract<CompiledAction, { kind: 'forward' }>;
   readonly cluster: UpstreamCluster;
+  /** By the client. */
+  readonly dialled: SocketAddress;
 }
 
 /** A request on its way: tried at one endpoint after another as its route allows, until one answers. */
@@ -229,7 +232,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   #try(): void {
     const attempts = this.#attempts;
-    const chosen = this.#parts.cluster.choose(attempts.tried);
+    const { cluster, dialled } = this.#parts;
+    const chosen = cluster.choose(attempts.tried, dialled);
     if (chosen === 'unknown') {
       this.#forwarder.answer(CLUSTER_NOT_FOUND);
       return;

@@ -1,3 +1,4 @@
+import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, HttpVersion } from '@ambit/http/exchange';
 import type { FieldList } from '@ambit/http/h2/message-fields';
@@ -21,6 +22,8 @@ export interface Original {
   readonly version: HttpVersion;
   /** From the end of the request to the end of the copy's answer, milliseconds. */
   readonly timeoutMs: number;
+  /** By the client. */
+  readonly dialled: SocketAddress;
 }
 
 /**
@@ -51,7 +54,7 @@ export class MirroredRequest implements AttemptOwner {
   }
 
   begin(): void {
-    const chosen = this.#cluster.choose(NOT_TRIED);
+    const chosen = this.#cluster.choose(NOT_TRIED, this.#original.dialled);
     if (chosen === 'unknown' || chosen === undefined) {
       this.#over = true;
       this.#onOver('no_endpoint');

@@ -1,3 +1,4 @@
+import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { CompiledDestinations } from '@ambit/traffic/compiled-service';
@@ -25,15 +26,18 @@ export interface OpaqueFailure {
 export class OpaqueDial {
   readonly #tried: string[] = [];
   readonly #cluster: UpstreamCluster | undefined;
+  readonly #dialled: SocketAddress;
   #done: ((result: OpaqueFailure | OpaqueUpstream) => void) | undefined;
 
-  /** `done` is called once, possibly from within, unless `cancel` came first. */
+  /** `dialled`: by the client. `done` is called once, possibly from within, unless `cancel` came first. */
   constructor(
     thread: DataThreadContext,
     live: LiveService,
     destinations: CompiledDestinations,
+    dialled: SocketAddress,
     done: (result: OpaqueFailure | OpaqueUpstream) => void,
   ) {
+    this.#dialled = dialled;
     this.#done = done;
     const cluster = drawDestination(destinations, thread.choice.random)?.cluster;
     this.#cluster = cluster === undefined ? undefined : live.clusters.get(cluster);
@@ -50,7 +54,7 @@ export class OpaqueDial {
   }
 
   #try(cluster: UpstreamCluster, before: AmbitError | undefined): void {
-    const chosen = cluster.choose(this.#tried);
+    const chosen = cluster.choose(this.#tried, this.#dialled);
     if (chosen === 'unknown' || chosen === undefined || this.#tried.includes(chosen.slot.uid)) {
       const { name } = cluster.compiled;
       const error =
@@ -60,7 +64,10 @@ export class OpaqueDial {
       return;
     }
     this.#tried.push(chosen.slot.uid);
-    chosen.upstream.dial(cluster.compiled.model.connectTimeoutMs, (dialled) => {
+    const { connectTimeoutMs, workloadUid } = cluster.compiled.model;
+    chosen.upstream.dial(connectTimeoutMs, (dialled) => {
+      // A client that dials all the ports of a workload must not leave something of each behind.
+      if (workloadUid !== '') chosen.upstream.checkUse();
       if (dialled instanceof AmbitError) {
         cluster.unreachable(chosen, dialled);
         if (this.#done === undefined) return;

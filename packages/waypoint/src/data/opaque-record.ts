@@ -56,7 +56,7 @@ export class OpaqueRecord {
     const { metrics } = this.#thread;
     const [flag] = flags.split(',');
     const series = metrics.traffic.flagged(
-      this.#seriesTo(undefined, cluster?.service ?? this.#client.service),
+      this.#seriesTo(cluster?.workload, cluster?.service ?? this.#client.service),
       flag as Exclude<ResponseFlags, `${string},${string}`>,
     );
     series.opened += 1;

@@ -16,6 +16,7 @@ import { ServedRequest } from './served-request.ts';
 import { RequestRecord } from './request-record.ts';
 import type { LoggedDownstream } from '@ambit/telemetry/http-log-record';
 import type { Party } from '@ambit/telemetry/traffic-metrics';
+import { portOf } from './served-services.ts';
 import { HttpTransport } from './transport.ts';
 
 /** Who is at the other end of a tunnel, and what was dialled. */
@@ -25,13 +26,15 @@ export interface ServedClient {
   readonly address: SocketAddress;
   /** By its address; undefined when the mesh does not know it. */
   readonly workload: Workload | undefined;
-  /** The virtual address and port that the client dialled. */
+  /** The virtual address of a service, or the address of a workload, and the port that the client dialled. */
   readonly dialled: SocketAddress;
   /** `dialled` as text. */
   readonly authority: string;
   readonly routes: ClientRoutes;
-  /** The service at that address, as it was when the connection began. */
-  readonly service: Service;
+  /** What is served there: the key of the service or the uid of the workload. */
+  readonly served: string;
+  /** The service at that address, as it was when the connection began; undefined when it is a workload's. */
+  readonly service: Service | undefined;
 }
 
 /** A client's HTTP connection inside its tunnel. */
@@ -101,8 +104,9 @@ export class ServedConnection implements ServerConnectionHandler {
 
   onRequest(exchange: ServerExchange, fields: FieldList, endStream: boolean): void {
     this.#requests += 1;
-    const live = this.thread.services.find(this.client.service.key);
-    const port = live?.compiled.ports.get(this.client.dialled.port);
+    const { served, dialled } = this.client;
+    const live = this.thread.services.find(served);
+    const port = live === undefined ? undefined : portOf(live, dialled.port);
     const record = new RequestRecord(this.thread, this, exchange.version, fields);
     const request = new ServedRequest(this, exchange, endStream, record);
     if (live === undefined || port === undefined) request.answer(SERVICE_NOT_SERVED);

@@ -222,6 +222,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       head,
       action,
       cluster,
+      dialled: this.#connection.client.dialled,
     });
     this.#forwarded.begin();
   }
@@ -244,6 +245,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       headOnly: this.#body === undefined,
       version: this.#down.version,
       timeoutMs: timeoutMs > 0 ? timeoutMs : MIRROR_TIMEOUT_MS,
+      dialled: this.#connection.client.dialled,
     };
     this.#mirrors = RequestMirrors.begin(this.#connection.thread, mirrors, live, original, this.#body);
   }

@@ -1,27 +1,33 @@
-import { compileService, type CompiledCluster, type CompiledService } from '@ambit/traffic/compiled-service';
+import {
+  compileService,
+  type CompiledCluster,
+  type CompiledPort,
+  type CompiledService,
+} from '@ambit/traffic/compiled-service';
 import type { ServedService } from '@ambit/traffic/model/served-service';
 import { UpstreamCluster, type Upstreams } from './upstreams.ts';
 
-/** A service that this waypoint serves, as this thread uses it. */
+/** A service or a workload that this waypoint serves, as this thread uses it. */
 export interface LiveService {
   readonly compiled: CompiledService;
   readonly clusters: ReadonlyMap<CompiledCluster, UpstreamCluster>;
 }
 
-/** The services that this waypoint serves. A request keeps the version that it began with. */
+/** The services and workloads that this waypoint serves. A request keeps the version that it began with. */
 export class ServedServices {
   readonly #upstreams: Upstreams;
   /** By the name of the resource. */
   readonly #byName = new Map<string, LiveService>();
-  /** By `namespace/hostname`. */
+  /** By `namespace/hostname` or the uid of a workload, which has more slashes. */
   readonly #byKey = new Map<string, LiveService>();
 
   constructor(upstreams: Upstreams) {
     this.#upstreams = upstreams;
   }
 
-  find(serviceKey: string): LiveService | undefined {
-    return this.#byKey.get(serviceKey);
+  /** What is served under the key of a service or the uid of a workload. */
+  find(key: string): LiveService | undefined {
+    return this.#byKey.get(key);
   }
 
   /** Puts a new version into force. */
@@ -35,15 +41,24 @@ export class ServedServices {
       clusters.set(cluster, new UpstreamCluster(cluster, this.#upstreams, previous.get(cluster.name)));
     const live: LiveService = { compiled, clusters };
     this.#byName.set(model.resourceName, live);
-    this.#byKey.set(`${model.namespace}/${model.hostname}`, live);
+    this.#byKey.set(keyOf(model), live);
   }
 
   remove(name: string): void {
     const live = this.#byName.get(name);
     if (live === undefined) return;
     this.#byName.delete(name);
-    const { namespace, hostname } = live.compiled.model;
-    const key = `${namespace}/${hostname}`;
+    const key = keyOf(live.compiled.model);
     if (this.#byKey.get(key) === live) this.#byKey.delete(key);
   }
+}
+
+/** Its rules for connections to a port as the client dialled it. */
+export function portOf({ compiled: { ports } }: LiveService, dialled: number): CompiledPort | undefined {
+  // A service has no port 0, so what it does not list is not served.
+  return ports.get(dialled) ?? ports.get(0);
+}
+
+function keyOf({ workloadUid, namespace, hostname }: ServedService): string {
+  return workloadUid === '' ? `${namespace}/${hostname}` : workloadUid;
 }

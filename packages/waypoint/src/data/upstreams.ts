@@ -2,13 +2,14 @@ import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import { identitiesKey } from '@ambit/hbone/pool-key';
 import type { Client } from '@ambit/mesh/client';
-import { chooseAddress } from '@ambit/mesh/endpoint/endpoint';
+import { chooseAddress, workloadIdentities } from '@ambit/mesh/endpoint/endpoint';
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
 import type { Service } from '@ambit/mesh/service';
+import type { Workload } from '@ambit/mesh/workload';
 import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { ClusterEndpoints } from '@ambit/traffic/load-balancing/cluster-endpoints';
-import type { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
+import { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
 import { RetryBudget } from '@ambit/traffic/retry/retry-budget';
 import type { Dialler } from './dialler.ts';
 import { MirrorBudget } from './mirror-budget.ts';
@@ -41,13 +42,22 @@ export class UpstreamCluster {
     this.#serviceKey = `${compiled.model.namespace}/${compiled.model.hostname}`;
   }
 
-  /** The service behind it; undefined while the controller has not told of it. */
+  /** The workload that it is; undefined when it is endpoints of a service, or the controller has not told of the workload. */
+  get workload(): Workload | undefined {
+    return this.#upstreams.store.workloads.byUid(this.compiled.model.workloadUid)?.model;
+  }
+
+  /** The service behind it; undefined of a workload, and while the controller has not told of it. */
   get service(): Service | undefined {
     return this.#upstreams.store.services.byKey(this.#serviceKey)?.model;
   }
 
-  /** Draws an endpoint; `'unknown'` when the service is not known, undefined when it has no usable one. */
-  choose(tried: readonly string[]): ChosenEndpoint | 'unknown' | undefined {
+  /**
+   * Draws an endpoint; `'unknown'` when the service or workload is not known, undefined when it has no usable one. `dialled`: by
+   * the client, which is where a workload is reached and nowhere else.
+   */
+  choose(tried: readonly string[], dialled: SocketAddress): ChosenEndpoint | 'unknown' | undefined {
+    if (this.compiled.model.workloadUid !== '') return this.#dialled(tried, dialled);
     const { store, client, choice } = this.#upstreams;
     const { service } = this;
     if (service === undefined) return 'unknown';
@@ -70,8 +80,21 @@ export class UpstreamCluster {
   unreachable({ slot }: ChosenEndpoint, error: AmbitError | undefined): void {
     // It was never asked.
     if (error?.code === 'AMBIT_DESCRIPTORS') return;
+    // Clients dial any port of a workload: where nobody listens says nothing about it as an endpoint of services.
+    if (this.compiled.model.workloadUid !== '') return;
     const { quarantine, now } = this.#upstreams.choice;
     quarantine.failed(slot.uid, now());
+  }
+
+  /** Whoever dials a workload wants it and none other, ready or not. */
+  #dialled(tried: readonly string[], dialled: SocketAddress): ChosenEndpoint | 'unknown' | undefined {
+    const { workload } = this;
+    if (workload === undefined) return 'unknown';
+    const { uid, addresses, network, invalid } = workload;
+    const isThere = network === this.#upstreams.store.network && addresses.includes(dialled.ip);
+    if (!isThere || invalid !== undefined || tried.includes(uid)) return undefined;
+    const slot = new EndpointSlot({ workload, port: dialled.port, identities: workloadIdentities(workload) });
+    return { slot, upstream: this.#upstreams.endpoint(slot, dialled) };
   }
 }
 

@@ -32,13 +32,15 @@ export const WAYPOINT_PODS: Readonly<Record<WaypointPodName, PodPlan>> = {
   'till-v2': { ...TILL, node: 'b', version: 'v2' },
 };
 
-/** A Gateway of a waypoint in the namespace of the checks. */
-export function gateway(name: string, replicas: number): string {
+/** A Gateway of a waypoint in the namespace of the checks; `purpose`: what it is for. */
+export function gateway(name: string, replicas: number, purpose = 'service'): string {
   return `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata:
   name: ${name}
   namespace: ${L7_NAMESPACE}
+  labels:
+    istio.io/waypoint-for: ${purpose}
   annotations:
     ambit.io/replicas: "${replicas}"
 spec:

@@ -97,3 +97,55 @@ describe('a Service that asks for a waypoint', () => {
     });
   });
 });
+
+const EVERY = GATEWAY.replace(
+  'name: w, namespace: shop',
+  'name: w, namespace: shop, labels: {istio.io/waypoint-for: all}',
+);
+const BY_NAMESPACE =
+  '{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio.io/use-waypoint: w}, annotations: {ambit.io/waypoint-failure-mode: MODE}}}';
+const [IN_NAMESPACE, IN_CLOSED] = ['', 'closed'].map((mode) => BY_NAMESPACE.replace('MODE', `"${mode}"`));
+
+function pod(labels: string): string {
+  return `{apiVersion: v1, kind: Pod, metadata: {name: web-1, namespace: shop, labels: {${labels}}}, spec: {containers: [{name: c, image: c}]}, status: {podIP: 10.0.0.1}}`;
+}
+
+describe('a Pod', () => {
+  const ASKING = pod('istio.io/use-waypoint: w');
+  const PLAIN = pod('');
+
+  it.each<[string, 'pods' | 'waypoint', readonly number[] | undefined, readonly string[], Memory?]>([
+    ['asks, and the waypoint is ready', 'waypoint', [0], [ASKING, EVERY, FRONT, READY_POD]],
+    ['asks, and the waypoint was never ready', 'pods', [0], [ASKING, EVERY, FRONT]],
+    ['asks, and the waypoint is ready no more', 'waypoint', [0], [ASKING, EVERY, FRONT], ONCE_READY],
+    ['asks, and the waypoint is gone', 'pods', undefined, [ASKING], ONCE_READY],
+    ['asks, and a policy waits that nobody can judge', 'waypoint', [], [ASKING, EVERY, FRONT, ON_GATEWAY]],
+    ['asks a waypoint for Services', 'pods', undefined, [ASKING, GATEWAY, FRONT, READY_POD]],
+    ['asks a waypoint for Services, judged', 'waypoint', undefined, [ASKING, GATEWAY, FRONT, READY_POD, ON_GATEWAY]],
+    ['is in a namespace that asks', 'waypoint', [0], [PLAIN, IN_NAMESPACE ?? '', EVERY, FRONT, READY_POD]],
+    ['is in a namespace that asked', 'waypoint', [0], [PLAIN, IN_NAMESPACE ?? '', EVERY, FRONT], ONCE_READY],
+    [
+      'is in a namespace that asks a waypoint for Services, judged and never to be passed by',
+      'pods',
+      undefined,
+      [PLAIN, IN_CLOSED ?? '', GATEWAY, FRONT, READY_POD, ON_GATEWAY],
+    ],
+    ['is in a closed namespace whose waypoint is gone', 'waypoint', undefined, [PLAIN, IN_CLOSED ?? '']],
+    ['opts out', 'pods', undefined, [pod('istio.io/use-waypoint: none'), IN_NAMESPACE ?? '', EVERY, FRONT, READY_POD]],
+  ])('that %s is reached through: %s, with the ports %j', (_name, leadsTo, ports, objects, memory) => {
+    const decoded = decodeManifests('shop.yaml', objects.join('\n---\n'));
+    expect(decoded.problems).toEqual([]);
+    const { addresses, servedServices } = translate(
+      buildModel([{ role: 'manifest', decoded }]).model,
+      DEFAULT_SETTINGS,
+      ...(memory === undefined ? [] : ([memory] as const)),
+    );
+    const type = addresses.get('Kubernetes//Pod/shop/web-1')?.type;
+    const waypoint = type?.case === 'workload' ? type.value.waypoint : undefined;
+    expect(waypoint === undefined ? 'pods' : 'waypoint').toBe(leadsTo);
+    const served = servedServices.get('shop/w/Kubernetes//Pod/shop/web-1');
+    expect(served?.ports.map(({ port }) => port)).toEqual(ports);
+    // A waypoint that knows nothing of workloads must not take a part of it.
+    if (served !== undefined) expect(served.requiredFeatures).toContain('workloads');
+  });
+});

@@ -5,6 +5,7 @@ import type { Namespace, Pod, Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { isWaypointPod } from '../workload.ts';
 import { WAYPOINT_CLASSES } from './deployed-names.ts';
 import { failureModeConditions, failureModeOf } from './failure-mode.ts';
 import type { Waypoint, WaypointGateways } from './gateways.ts';
@@ -40,6 +41,9 @@ export interface Canary {
 }
 
 type FirstBinding = Omit<WaypointBinding, 'canary'>;
+
+/** The same of a Pod; without condition when it follows from its namespace, of which there is one. */
+export type PodBinding = Omit<FirstBinding, 'condition'> & { readonly condition: Condition | undefined };
 
 /** Why an object that asks for a waypoint does not get to it. `attached`: the waypoint would serve it. */
 interface Obstacle {
@@ -81,14 +85,25 @@ export class Waypoints {
     return canary === undefined ? { ...bound, canary: undefined } : this.#withCanary(service, bound, waypoint, canary);
   }
 
-  /** The binding of a Pod by its own label; that of a namespace is for its Services. */
-  ofPod(pod: Pod): WaypointBinding | undefined {
-    const waypoint = waypointReferenceOf(pod);
-    if (waypoint === undefined || waypoint === 'none') return undefined;
-    return { ...this.#bind(pod, waypoint), canary: undefined };
+  /**
+   * The binding of a Pod, for those who dial its own address: by its own label, or that of its namespace when that waypoint
+   * serves workloads. Of one that is not there nobody knows, so it counts.
+   */
+  ofPod(pod: Pod): PodBinding | undefined {
+    if (isWaypointPod(pod)) return undefined;
+    const own = waypointReferenceOf(pod);
+    if (own === 'none') return undefined;
+    if (own !== undefined) return this.#bind(pod, own);
+    const { namespace } = pod.metadata;
+    const around = this.#parts.model.namespaces.get(namespace);
+    const waypoint = waypointReferenceOf(around, namespace);
+    if (around === undefined || waypoint === undefined || waypoint === 'none' || sharesAddress(pod)) return undefined;
+    const purpose = this.#parts.gateways.get(`${waypoint.namespace}/${waypoint.name}`)?.purpose;
+    if (purpose !== undefined && !servesWorkloads(purpose)) return undefined;
+    return { ...this.#bind(around, waypoint), condition: undefined };
   }
 
-  /** Says of every labelled namespace what becomes of its Services. */
+  /** Says of every labelled namespace what becomes of its Services and Pods. */
   conditions(): Condition[] {
     const { namespaces } = this.#parts.model;
     const bound = [...namespaces.values()].flatMap((namespace) => {
@@ -217,15 +232,21 @@ export class Waypoints {
   }
 }
 
-/** Waypoints of other control planes may serve single pods, ours do not. */
-function unsupportedTraffic(
-  { kind }: Namespace | Pod | Service,
-  key: string,
-  { purpose, otherRevision }: Waypoint,
-): string | undefined {
-  if (kind === 'Pod' && otherRevision === undefined) return 'waypoints serve no single pods';
-  const wanted = kind === 'Pod' ? 'workload' : 'service';
-  return purpose === wanted || purpose === 'all' ? undefined : `waypoint ${key} is for ${purpose}`;
+function unsupportedTraffic(object: Namespace | Pod | Service, key: string, { purpose }: Waypoint): string | undefined {
+  if (object.kind === 'Pod' && sharesAddress(object))
+    return 'a pod in the network of its node has no address of its own';
+  const isFor = { Service: purpose === 'service' || purpose === 'all', Pod: servesWorkloads(purpose) };
+  const fits = object.kind === 'Namespace' ? isFor.Service || isFor.Pod : isFor[object.kind];
+  return fits ? undefined : `waypoint ${key} is for ${purpose}`;
+}
+
+function servesWorkloads(purpose: string): boolean {
+  return purpose === 'workload' || purpose === 'all';
+}
+
+/** Whether a pod's address is its node's, by which nobody tells it from others. */
+function sharesAddress({ spec }: Pod): boolean {
+  return spec.hostNetwork === true;
 }
 
 function namespaceOf({ kind, metadata }: Namespace | Pod | Service): string {

@@ -14,7 +14,7 @@ import { compareAge } from './precedence.ts';
 import { listed } from './virtual-outcome.ts';
 
 /** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
-const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
 /** How connections to one port of a Service, or a subset of it, are made. */
 export interface DestinationPolicy {

@@ -1,7 +1,7 @@
 import type { HttpRoute, ServedService } from '@ambit/proto/waypoint';
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
-export function requiredFeaturesOf({ ports, clusters }: ServedService): string[] {
+export function requiredFeaturesOf({ ports, clusters, workloadUid }: ServedService): string[] {
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
   return [
@@ -11,6 +11,7 @@ export function requiredFeaturesOf({ ports, clusters }: ServedService): string[]
         ['consumer-routes', consumers.length > 0],
         ['subsets', clusters.some(({ subset }) => subset !== '')],
         ['tcp-routes', clients.some(({ tcpDestinations }) => tcpDestinations.length > 0)],
+        ['workloads', workloadUid !== ''],
       ]),
     ]),
   ].sort();

@@ -23,7 +23,7 @@ export interface RoutesTranslation {
 export function translateRoutes(
   model: Model,
   settings: TranslationSettings,
-  { bound, publishedPods, servicePods }: MeshTranslation,
+  { bound, servedWorkloads, publishedPods, servicePods }: MeshTranslation,
 ): RoutesTranslation {
   const hosts = new ServiceHosts(model, settings);
   const bindings = Map.groupBy(bound, ({ service }) => service);
@@ -44,7 +44,7 @@ export function translateRoutes(
   );
 
   return {
-    servedServices: sortedByName(servedServices),
+    servedServices: sortedByName(new Map([...servedServices, ...servedWorkloads])),
     conditions: [...gatewayRoutes.conditions(), ...virtualServices.conditions(), ...destinationRules.conditions()],
   };
 }
