@@ -77,11 +77,13 @@ spec: {nodeSelector: {__proto__: polluted}, containers: [{name: c, image: c}]}
     ['a key that is a list', '{[a]: b}'],
     ['an object too large', `{apiVersion: v1, kind: ConfigMap, data: {a: "${'x'.repeat(1_600_000)}"}}`],
   ])('survives %s', (_name, text) => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     const { problems } = decodeManifests('a.yaml', text);
+    // Processor time: the machine may do other work.
+    const { user, system } = process.cpuUsage(before);
     expect(problems.length).toBeGreaterThan(0);
     expect(problems.length).toBeLessThanOrEqual(50);
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect((user + system) / 1_000).toBeLessThan(4_000);
   });
 
   it('never throws, and says one printable line per problem', () => {
