@@ -13,6 +13,8 @@ export type L7Measure =
   | 'p50_c1'
   | 'p50_r3200'
   | 'mem_conn'
+  | 'mem_stream'
+  | 'mem_back'
   | 'mem_idle_anon';
 
 const ratio = (limit: number): Goal => ({ of: 'ratio', limit });
@@ -61,6 +63,18 @@ export const L7_MEASURES: Readonly<Record<L7Measure, Measure>> = {
     better: 'lower',
     about: 'resident growth with 1,000 connections open',
     goal: ratio(0.5),
+  },
+  mem_stream: {
+    unit: 'KiB/stream',
+    better: 'lower',
+    about: 'resident growth with 10,000 calls open, 100 on each connection',
+    goal: { of: 'value', limit: 40 },
+  },
+  mem_back: {
+    unit: 'x',
+    better: 'lower',
+    about: 'resident a minute after those have ended, as a multiple of what it was before them',
+    goal: { of: 'value', limit: 1.1 },
   },
   mem_idle_anon: { unit: 'MiB', better: 'lower', about: 'anonymous memory after the start', goal: ratio(2) },
 };

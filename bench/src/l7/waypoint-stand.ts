@@ -11,7 +11,7 @@ import { PATH } from '../http-exchange.ts';
 import { bedFolder } from '../run/bed-folder.ts';
 import { Generator } from '../run/generator.ts';
 import { logSays, nodeProgram, pin, pinned, widenPorts } from '../run/programs.ts';
-import type { Stand } from '../run/stand.ts';
+import type { Held, Stand } from '../run/stand.ts';
 import {
   BACKENDS,
   CANARY,
@@ -57,6 +57,8 @@ export interface WaypointStand extends Stand {
    * that does not do what the other does would be worth nothing. Costs it some thousand requests.
    */
   prove(): Promise<void>;
+  /** Begins calls, so many on each of so many connections, and holds them open until `release`. */
+  holdStreams(connections: number, streams: number): Promise<Held>;
 }
 
 /** Generator, tunnel end, waypoint, tunnel end, servers; without a program the tunnel ends talk to each other. */
@@ -133,6 +135,7 @@ async function startChain(
     prove: () => withLastWords(async () => (proxy === undefined ? undefined : proveRoute(generator, proxy))),
     load: (shape, options) => generator.load(shape, shape === 'grpc' ? LOCAL.grpc : LOCAL.http, options),
     hold: (connections) => generator.hold(LOCAL.http, connections),
+    holdStreams: (connections, streams) => generator.holdStreams(LOCAL.grpc, connections, streams),
   };
 }
 

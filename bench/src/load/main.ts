@@ -1,7 +1,8 @@
 /**
  * `main.js SHAPE --target IP:PORT [options]`: the load generator, one loop on the main thread. Prints one line of JSON.
- * Shapes: `keep-alive` (--connections, --rate), `grpc` (--connections, --streams, --rate), `new` (--parallel), `bulk`, and `hold` (--connections), which prints
- * `{"held": N}` and keeps the connections until it is killed.
+ * Shapes: `keep-alive` (--connections, --rate), `grpc` (--connections, --streams, --rate), `new` (--parallel), `bulk`, `hold` (--connections) and
+ * `hold-streams` (--connections, --streams of each), which print `{"held": N}` and keep what they have opened until they are
+ * killed.
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import { raiseOpenFileLimit } from '@ambit/native/process';
 import { Reactor } from '@ambit/reactor/reactor';
 import { BulkLoad } from './bulk.ts';
 import { holdConnections } from './hold.ts';
+import { holdStreams } from './hold-streams.ts';
 import { openGrpc } from './grpc-connection.ts';
 import { openHttp1 } from './http1-connection.ts';
 import { NewConnectionLoad } from './new-connections.ts';
@@ -63,12 +65,19 @@ function run(): object {
       return new BulkLoad(reactor, common).run();
     case 'hold':
       holdConnections(reactor, { target, connections });
-      writeSync(1, `${JSON.stringify({ held: connections })}\n`);
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-      return {};
+      return keep(connections);
+    case 'hold-streams':
+      holdStreams(reactor, { target, connections, streams: Number(values.streams) });
+      return keep(connections * Number(values.streams));
     default:
       throw new AmbitError('AMBIT_BENCH_SHAPE', `unknown shape ${JSON.stringify(shape)}`);
   }
+}
+
+function keep(held: number): object {
+  writeSync(1, `${JSON.stringify({ held })}\n`);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  return {};
 }
 
 raiseOpenFileLimit();

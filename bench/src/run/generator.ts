@@ -4,7 +4,7 @@ import { AmbitError, messageOf } from '@ambit/core/errors';
 import type { BedPod } from '@ambit/local/bed/pod';
 import type { LoadReport } from '../load/window.ts';
 import { logSays, nodeProgram, pinned } from './programs.ts';
-import type { HeldConnections } from './stand.ts';
+import type { Held } from './stand.ts';
 
 /** How long the generator may take beyond its warm-up and window, in milliseconds. */
 const GRACE_MS = 45_000;
@@ -37,9 +37,17 @@ export class Generator {
     return JSON.parse(stdout) as LoadReport;
   }
 
-  async hold(target: SocketAddress, connections: number): Promise<HeldConnections> {
-    const rest = ['--target', formatSocketAddress(target), '--connections', String(connections)];
-    const holder = this.#pod.start(pinned(this.#cpu, nodeProgram('../load/main'), 'hold', ...rest));
+  hold(target: SocketAddress, connections: number): Promise<Held> {
+    return this.#hold('hold', target, ['--connections', String(connections)]);
+  }
+
+  holdStreams(target: SocketAddress, connections: number, streams: number): Promise<Held> {
+    return this.#hold('hold-streams', target, ['--connections', String(connections), '--streams', String(streams)]);
+  }
+
+  async #hold(shape: string, target: SocketAddress, words: readonly string[]): Promise<Held> {
+    const rest = ['--target', formatSocketAddress(target), ...words];
+    const holder = this.#pod.start(pinned(this.#cpu, nodeProgram('../load/main'), shape, ...rest));
     await logSays(holder, '"held"');
     return {
       release: async () => {

@@ -11,11 +11,12 @@ export interface Stand {
   /** Runs the generator to its end. Throws when it fails. */
   load(shape: string, options: Readonly<Record<string, string | number>>): Promise<LoadReport>;
   /** Opens connections and holds them until `release`. */
-  hold(connections: number): Promise<HeldConnections>;
+  hold(connections: number): Promise<Held>;
   close(): Promise<void>;
 }
 
-export interface HeldConnections {
+/** What is held open. */
+export interface Held {
   release(): Promise<void>;
 }
 
