@@ -1,30 +1,11 @@
-/**
- * Fields of which a message may have one only, because two readers would take different ones. Each has a bit. The framing
- * fields and Host are judged where they are read.
- */
-const SINGLE_FIELDS: ReadonlyMap<string, number> = new Map(
-  [
-    'authorization',
-    'content-location',
-    'content-range',
-    'content-type',
-    'expect',
-    'from',
-    'if-modified-since',
-    'if-range',
-    'if-unmodified-since',
-    'location',
-    'max-forwards',
-    'origin',
-    'proxy-authorization',
-    'range',
-    'referer',
-  ].map((name, bit) => [name, 1 << bit]),
-);
+import { SINGLE_FIELDS } from '@ambit/core/single-fields';
+
+/** Each has a bit. */
+const SINGLE_FIELD_BITS: ReadonlyMap<string, number> = new Map(SINGLE_FIELDS.map((name, bit) => [name, 1 << bit]));
 
 /** The bit of a field that may come once only; 0 for others. */
 export function singleFieldBit(name: string): number {
-  return SINGLE_FIELDS.get(name) ?? 0;
+  return SINGLE_FIELD_BITS.get(name) ?? 0;
 }
 
 /** Values that must not stay in memory for longer than their message. */

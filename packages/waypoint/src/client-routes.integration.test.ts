@@ -1,22 +1,10 @@
 import { workload } from '@ambit/mesh/test-model';
 import type { HttpMatch } from '@ambit/traffic/model/served-service';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Client, Raw, raw } from './test-application.ts';
 import type { TestRoute } from './test-routes.ts';
-import { clusterName, type EndpointBehaviour, type TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { clusterName, type EndpointBehaviour, type TestWaypoint } from './test-waypoint.ts';
 
 const principal = (namespace: string, serviceAccount = 'web') =>
   `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}`;

@@ -1,21 +1,9 @@
 import { requestSamples } from '@ambit/telemetry/request-snapshot';
 import type { Fault } from '@ambit/traffic/model/route-filters';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, respond, type Seen } from './test-application.ts';
-import { clusterName, type TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { clusterName, type TestWaypoint } from './test-waypoint.ts';
 
 function settled(bed: TestWaypoint, answer: Answer): Answer {
   bed.loop.until(() => answer.settled);

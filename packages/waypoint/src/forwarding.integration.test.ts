@@ -1,20 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
 import type { TestForward } from './test-routes.ts';
-import { clusterName, TestWaypoint, type TestServiceOptions, VIP } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { clusterName, VIP } from './test-waypoint.ts';
 
 const VERSIONS = ['HTTP/1.1', 'HTTP/2'] as const;
 const PAIRS = VERSIONS.flatMap((down) => VERSIONS.map((up) => ({ down, up })));

@@ -1,14 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { application, Client, respond, type Seen } from './test-application.ts';
-import { clusterName, TestWaypoint } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start as startWaypoint } from './test-start.ts';
+import { clusterName, type TestWaypoint } from './test-waypoint.ts';
 
 /** Fields of about this size in all. */
 function large(size: number): string[] {
@@ -17,7 +10,7 @@ function large(size: number): string[] {
 
 /** A waypoint in front of an endpoint that speaks HTTP/2, says whatever it likes and does with requests what `serve` says. */
 function start(serve: (seen: Seen, path: string) => void): TestWaypoint {
-  waypoint = new TestWaypoint({
+  return startWaypoint({
     protocol: 'http2',
     routes: [
       {
@@ -35,7 +28,6 @@ function start(serve: (seen: Seen, path: string) => void): TestWaypoint {
       }),
     },
   });
-  return waypoint;
 }
 
 describe('an endpoint that speaks HTTP/2', () => {

@@ -1,18 +1,10 @@
 import { SMALL_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { Mirror } from '@ambit/traffic/model/served-service';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MIRROR_BUFFER_BYTES, MIRROR_CLUSTER_BYTES, MIRROR_RESPONSE_BYTES, MIRRORS_PER_CLUSTER } from './limits.ts';
 import { type Answer, answering, application, Client, Raw, respond, type Seen } from './test-application.ts';
-import { clusterName, type EndpointBehaviour, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-afterEach(() => {
-  if (waypoint === undefined) return;
-  waypoint.dispose();
-  expect(waypoint.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { end, start as startWaypoint } from './test-start.ts';
+import { clusterName, type EndpointBehaviour, type TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
 
 const MILLION = 1_000_000;
 const VERSIONS = ['HTTP/1.1', 'HTTP/2'] as const;
@@ -24,13 +16,12 @@ function start(
   options: Omit<TestServiceOptions, 'endpoints'> = {},
   mirrors: readonly Mirror[] = [{ cluster: clusterName('shadow'), perMillion: MILLION }],
 ): TestWaypoint {
-  waypoint = new TestWaypoint({
+  return startWaypoint({
     endpoints: { 'cart-1': main, 'shadow-1': shadow },
     subsets: { main: ['cart-1'], shadow: ['shadow-1'] },
     ...options,
     action: { destinations: [{ cluster: clusterName('main') }], mirrors, ...options.action },
   });
-  return waypoint;
 }
 
 /** What came of copies so far, by result. */
@@ -345,10 +336,8 @@ describe('a mirror that never reads', () => {
       bed.loop.until(() => answer.settled, 20_000);
       const milliseconds = performance.now() - begun;
       expect(answer.body).toBe(String(size));
-      waypoint = undefined;
       if (shadow) expect(results(bed)).toEqual({ not_taken: 1 });
-      bed.dispose();
-      expect(bed.loop.errors).toEqual([]);
+      end(bed);
       return { milliseconds, lent };
     };
     const without = upload(false);

@@ -1,19 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answering, Client, Raw, raw } from './test-application.ts';
-import { type EndpointBehaviour, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import type { EndpointBehaviour } from './test-waypoint.ts';
 
 /** An application that greets at once and echoes. */
 function greeting(servers: Raw[] = []): EndpointBehaviour {

@@ -1,20 +1,7 @@
 import { ErrorCode } from '@ambit/http/h2/frames';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
-import { type TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
 
 /** Endpoints of a port of HTTP/1 are spoken to as the client speaks, those of HTTP/2 in HTTP/2. */
 const PAIRS = [

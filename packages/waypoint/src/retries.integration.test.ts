@@ -1,20 +1,8 @@
 import type { RetryCondition, RetryPolicy } from '@ambit/traffic/model/served-service';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answering, application, Client, type Answer, respond, type Seen } from './test-application.ts';
-import { type EndpointBehaviour, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import type { EndpointBehaviour, TestWaypoint } from './test-waypoint.ts';
 
 function retrying(conditions: readonly RetryCondition[], fields: Partial<RetryPolicy> = {}): RetryPolicy {
   return {

@@ -1,22 +1,10 @@
 import type { HeaderChanges, PathRewrite, Rewrite } from '@ambit/traffic/model/route-filters';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, raw, respond, type Seen } from './test-application.ts';
 import type { TestRoute } from './test-routes.ts';
-import { clusterName, type EndpointBehaviour, type TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { clusterName, type EndpointBehaviour, type TestServiceOptions, type TestWaypoint } from './test-waypoint.ts';
 
 function settled(bed: TestWaypoint, answer: Answer): Answer {
   bed.loop.until(() => answer.settled);

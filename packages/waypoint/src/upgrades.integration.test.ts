@@ -1,19 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
-import { clusterName, type EndpointBehaviour, type TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { clusterName, type EndpointBehaviour, type TestServiceOptions, type TestWaypoint } from './test-waypoint.ts';
 
 const ASK =
   'GET /chat HTTP/1.1\r\nHost: cart\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n' +

@@ -1,21 +1,9 @@
 import { AMBIGUOUS_CASES } from '@ambit/http/h1/test-corpus';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, requestFields, respond, type Seen } from './test-application.ts';
 import type { TestForward, TestRoute } from './test-routes.ts';
-import { clusterName, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { clusterName, type TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
 
 const FORWARD: TestForward = {
   kind: 'forward',

@@ -83,7 +83,7 @@ describe('a connection that is open in plaintext when its pod is enrolled', () =
     await eventually('it is reported', () => reports.length > 0);
     expect(reports.join('\n')).toMatch(
       new RegExp(
-        `AMBIT_PLAINTEXT_RESET pod ${server.uid} of node b: a plaintext connection from ${client.ip}:\\d+ older than the enrolment of the pod: reset, denied by policy`,
+        `AMBIT_PLAINTEXT_RESET pod ${server.uid} of node b: a plaintext connection from ${client.ip}:\\d+ older than the enrolment of the pod: reset, denied by PeerAuthentication shop/default,`,
       ),
     );
     const { proxy } = bed.node('b');

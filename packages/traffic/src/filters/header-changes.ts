@@ -1,27 +1,9 @@
+import { SINGLE_FIELDS } from '@ambit/core/single-fields';
 import { toOctets } from '../match/octets.ts';
 import type { HeaderChanges, HeaderField } from '../model/route-filters.ts';
 
-/**
- * Fields of which a message has one only, because two readers would take different ones: a further value is joined with a
- * comma, as Envoy does. Those that the codecs refuse twice.
- */
-const SINGULAR: ReadonlySet<string> = new Set([
-  'authorization',
-  'content-location',
-  'content-range',
-  'content-type',
-  'expect',
-  'from',
-  'if-modified-since',
-  'if-range',
-  'if-unmodified-since',
-  'location',
-  'max-forwards',
-  'origin',
-  'proxy-authorization',
-  'range',
-  'referer',
-]);
+/** A further value of these is joined with a comma, as Envoy does. */
+const SINGULAR: ReadonlySet<string> = new Set(SINGLE_FIELDS);
 
 /** Changes of a head, made ready. */
 export class CompiledHeaderChanges {
