@@ -1,29 +1,17 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answering, Client, Raw, raw } from './test-application.ts';
-import { boundWorkload, type EndpointBehaviour, TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
-
-let waypoint: TestWaypoint | undefined;
-
-function start(options: TestServiceOptions): TestWaypoint {
-  waypoint = new TestWaypoint(options);
-  return waypoint;
-}
-
-afterEach(() => {
-  waypoint?.dispose();
-  expect(waypoint?.loop.errors).toEqual([]);
-  waypoint = undefined;
-});
+import { start } from './test-start.ts';
+import { boundWorkload, type EndpointBehaviour, type TestWaypoint } from './test-waypoint.ts';
 
 const refusing: EndpointBehaviour = (tunnel) => {
   tunnel.refuse(503, []);
 };
 
-/** Greets, and says which CONNECT it was asked for. */
+/** Greets, and says by whom it was asked for which CONNECT: what policies at the pod judge. */
 const greeting: EndpointBehaviour = (tunnel) => {
   const server = new Raw();
   server.endpoint = tunnel.open([], server);
-  server.write(`hello at ${tunnel.authority}\r\n`);
+  server.write(`hello ${tunnel.peer.principal} at ${tunnel.authority}\r\n`);
 };
 
 const MESH = 'spiffe://cluster.local/ns/shop/sa';
@@ -63,7 +51,7 @@ describe('a client that dials the pod of a waypoint', () => {
     bed.serveWorkload('cart-2', { 6379: 'tcp' });
     const client = raw(bed, dialled(bed, 'cart-2', port));
     bed.loop.until(() => client.text.length > 0);
-    expect(client.text).toBe(`hello at ${dialled(bed, 'cart-2', port)}\r\n`);
+    expect(client.text).toBe(`hello ${MESH}/waypoint at ${dialled(bed, 'cart-2', port)}\r\n`);
     expect(bed.endpoint('cart-1').tunnels).toBe(0);
   });
 
