@@ -10,8 +10,9 @@ export type HttpVersion = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
 export interface ExchangeReset {
   /** - `peer`: the peer gave the exchange up (RST_STREAM; GOAWAY that passed it over).
    *  - `malformed`: the peer broke a rule; we gave it up.
+   *  - `too-large`: the trailers that we were to send are larger than the peer takes; we gave it up.
    *  - `connection`: the connection is over, by its end or by an error of either side. */
-  readonly cause: 'peer' | 'malformed' | 'connection';
+  readonly cause: 'peer' | 'malformed' | 'too-large' | 'connection';
   /** Code of HTTP/2 (RFC 9113 7); with HTTP/1 the nearest one. */
   readonly errorCode: number;
   /** The peer has certainly processed nothing of the request: it may be sent elsewhere, idempotent or not. */
@@ -92,6 +93,7 @@ export interface HttpExchange {
   /**
    * Ends our side with trailers. HTTP/1 drops them where the message has no place for them (declared length, HTTP/1.0).
    * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written; nothing was, and the exchange is to be `reset`.
+   * HTTP/2: trailers larger than the peer takes end the exchange; `onReset` comes from within, `too-large`.
    */
   sendTrailers(fields: FieldList): void;
   /** Gives back `size` octets of `onData`; also when the exchange is over by then. */
@@ -117,12 +119,13 @@ export interface ServerExchange extends HttpExchange {
    * each side ends for itself. With any other answer there is none, and `remoteEnded` becomes true. Undefined: none.
    */
   readonly upgrade: string | undefined;
-  /** Sends an interim response (1xx but 101). Dropped towards HTTP/1.0, and after `respond`. */
+  /** Sends an interim response (1xx but 101). Dropped towards HTTP/1.0, after `respond`, and when the peer takes none so large. */
   inform(fields: FieldList): void;
   /**
    * Sends the response head; once. `fields` begins with `:status`. HTTP/1 frames by `content-length` where given, else by
    * chunks (by the end of the connection towards HTTP/1.0); hop-by-hop fields are the connection's own matter.
-   * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written: nothing was, another answer may be given.
+   * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written, `AMBIT_HTTP_TOO_LARGE` (HTTP/2) when the peer has
+   * said that it takes no such head: nothing was, another answer may be given.
    */
   respond(fields: FieldList, endStream: boolean): void;
 }
@@ -233,7 +236,8 @@ export interface ClientConnection extends HttpConnection {
   readonly requests: number;
   /**
    * Sends a request head; `fields` as in `onRequest`, `:authority` required. Undefined when none may be sent (`available` 0).
-   * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written; nothing was, and the connection stays as it was.
+   * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written, `AMBIT_HTTP_TOO_LARGE` (HTTP/2) when the peer has
+   * said that it takes no such head; nothing was, and the connection stays as it was.
    */
   request(fields: FieldList, endStream: boolean, receiver: ResponseReceiver): ClientExchange | undefined;
 }

@@ -14,6 +14,7 @@ import type {
 } from './exchange.ts';
 import { Http1ClientConnection } from './h1/client-connection.ts';
 import { Http1ServerConnection } from './h1/server-connection.ts';
+import type { Http2Role } from './h2/connection-options.ts';
 import { Http2ClientConnection } from './h2/exchange-client.ts';
 import { Http2ServerConnection } from './h2/exchange-server.ts';
 import type { FieldList } from './h2/message-fields.ts';
@@ -68,11 +69,12 @@ export class Network {
     this.#deferred.push(run);
   }
 
-  /** Connects a client and a server of this version. */
+  /** Connects a client and a server of this version. `takes`: the header lists that they say they take (HTTP/2), octets. */
   link(
     version: Version,
     client: Partial<ClientConnectionHandler>,
     server: Pick<ServerConnectionHandler, 'onRequest'> & Partial<ServerConnectionHandler>,
+    takes: { readonly client?: number; readonly server?: number } = {},
   ): { client: ClientConnection; server: ServerConnection; ends: readonly [End, End] } {
     const near = new End(this.sinkSize);
     const far = new End(this.sinkSize);
@@ -99,11 +101,11 @@ export class Network {
     const opened =
       version === 'h1'
         ? new Http1ClientConnection(near.sink, clientHandler)
-        : new Http2ClientConnection(near.sink, clientHandler, clock);
+        : new Http2ClientConnection(near.sink, clientHandler, clock, optionsOf('client', takes.client));
     const accepted: ServerConnection =
       version === 'h1'
         ? new Http1ServerConnection(far.sink, serverHandler)
-        : new Http2ServerConnection(far.sink, serverHandler, clock);
+        : new Http2ServerConnection(far.sink, serverHandler, clock, optionsOf('server', takes.server));
     near.connection = opened;
     far.connection = accepted;
     opened.start();
@@ -154,6 +156,11 @@ export class Network {
     }
     return moved;
   }
+}
+
+/** Undefined: those that a connection has by itself. */
+function optionsOf<Role extends Http2Role>(role: Role, maxHeaderListSize: number | undefined) {
+  return maxHeaderListSize === undefined ? undefined : { role, maxHeaderListSize };
 }
 
 function handlerOf(

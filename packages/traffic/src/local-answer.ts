@@ -79,6 +79,14 @@ export const NO_HEALTHY_UPSTREAM: LocalAnswer = localAnswer(503, 'UH', 'no_healt
 /** A limit on connections or requests to the cluster was met. */
 export const OVERFLOW: LocalAnswer = localAnswer(503, 'UO', 'overflow', 'too much for the upstream');
 
+/** The endpoint has said that it takes no head, or trailers, as large as those of the request. */
+export const REQUEST_TOO_LARGE: LocalAnswer = localAnswer(
+  431,
+  'DPE',
+  'request_headers_too_large',
+  'the head of the request is larger than the upstream takes',
+);
+
 /** The time for the whole request is over. */
 export const RESPONSE_TIMEOUT: LocalAnswer = localAnswer(
   504,

@@ -9,6 +9,7 @@ import type {
 } from '@ambit/http/exchange';
 import { Http1ClientConnection } from '@ambit/http/h1/client-connection';
 import { Http1ServerConnection } from '@ambit/http/h1/server-connection';
+import type { Http2Role } from '@ambit/http/h2/connection-options';
 import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
 import { Http2ServerConnection } from '@ambit/http/h2/exchange-server';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
@@ -154,8 +155,17 @@ export class Client {
   readonly http: ClientConnection;
   over = false;
 
-  /** `principal`: as whom it comes, `authority`: what it dials; default as `TestWaypoint` says. */
-  constructor(waypoint: TestWaypoint, version: 'HTTP/1.1' | 'HTTP/2', principal?: string, authority?: string) {
+  /**
+   * `principal`: as whom it comes, `authority`: what it dials; default as `TestWaypoint` says. `takes`: the header list that it
+   * says it takes (HTTP/2), octets.
+   */
+  constructor(
+    waypoint: TestWaypoint,
+    version: 'HTTP/1.1' | 'HTTP/2',
+    principal?: string,
+    authority?: string,
+    takes?: number,
+  ) {
     const endpoint = waypoint.open(new Raw(), authority, principal);
     const handler = {
       onAvailable: () => undefined,
@@ -176,7 +186,7 @@ export class Client {
     };
     this.http =
       version === 'HTTP/2'
-        ? new Http2ClientConnection(endpoint.output, handler, waypoint.reactor)
+        ? new Http2ClientConnection(endpoint.output, handler, waypoint.reactor, optionsOf('client', takes))
         : new Http1ClientConnection(endpoint.output, handler);
     join(endpoint, this.http);
   }
@@ -200,6 +210,11 @@ export class Client {
     }
     return answer;
   }
+}
+
+/** Undefined: those that a connection has by itself. */
+function optionsOf<Role extends Http2Role>(role: Role, maxHeaderListSize: number | undefined) {
+  return maxHeaderListSize === undefined ? undefined : { role, maxHeaderListSize };
 }
 
 export function requestFields(fields: Readonly<Record<string, string>>): string[] {
@@ -227,6 +242,8 @@ export function application(
     readonly onComplete?: (seen: Seen) => void;
     /** HTTP/2: sends heads and trailers of any size, whatever the client says that it takes. */
     readonly heedless?: boolean;
+    /** HTTP/2: the header list that it says it takes, octets. */
+    readonly takes?: number;
   },
 ): EndpointBehaviour {
   return (tunnel, { name, server: _server }) => {
@@ -282,7 +299,7 @@ export function application(
     endpoint = opened;
     const http =
       version === 'HTTP/2'
-        ? new Http2ServerConnection(opened.output, handler, { now: Date.now() })
+        ? new Http2ServerConnection(opened.output, handler, { now: Date.now() }, optionsOf('server', hooks.takes))
         : new Http1ServerConnection(opened.output, handler);
     join(opened, http);
   };

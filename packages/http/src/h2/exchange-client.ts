@@ -6,7 +6,7 @@ import {
 } from '../limits.ts';
 import type { Http2Connection } from './connection.ts';
 import type { Http2Options } from './connection-options.ts';
-import { Http2Exchange } from './exchange.ts';
+import { Http2Exchange, requireFit } from './exchange.ts';
 import { Http2ExchangeConnection } from './exchange-connection.ts';
 import { type FieldList, fieldValue } from './message-fields.ts';
 import type { OutputSink } from './output-sink.ts';
@@ -63,6 +63,7 @@ export class Http2ClientConnection extends Http2ExchangeConnection<Http2ClientEx
 
   request(fields: FieldList, endStream: boolean, receiver: ResponseReceiver): Http2ClientExchange | undefined {
     if (this.available === 0) return undefined;
+    requireFit(fields, this.http.peer);
     const method = fieldValue(fields, ':method') === 'HEAD' ? 'HEAD' : undefined;
     const stream = this.http.request(fields, endStream, undefined, method);
     // Writing the head may have ended the connection.

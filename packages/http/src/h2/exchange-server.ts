@@ -2,7 +2,7 @@ import type { ExchangeReceiver, ServerConnection, ServerConnectionHandler, Serve
 import { EXCHANGE_CONNECTION_WINDOW_BYTES, EXCHANGE_STREAM_WINDOW_BYTES } from '../limits.ts';
 import type { Http2Connection } from './connection.ts';
 import type { Http2Options } from './connection-options.ts';
-import { Http2Exchange } from './exchange.ts';
+import { fits, Http2Exchange, requireFit } from './exchange.ts';
 import { Http2ExchangeConnection } from './exchange-connection.ts';
 import { ErrorCode } from './frames.ts';
 import { type FieldList, fieldValue } from './message-fields.ts';
@@ -33,10 +33,12 @@ export class Http2ServerExchange extends Http2Exchange<Http2ServerExchange> impl
   }
 
   inform(fields: FieldList): void {
-    this.http.inform(this.stream, fields);
+    if (fits(fields, this.http.peer)) this.http.inform(this.stream, fields);
   }
 
   respond(fields: FieldList, endStream: boolean): void {
+    if (this.closed || this.stream.headersSent) return;
+    requireFit(fields, this.http.peer);
     this.http.respond(this.stream, fields, endStream);
   }
 }

@@ -1,8 +1,10 @@
 import type { ExchangeReceiver, ExchangeReset, HttpExchange } from '../exchange.ts';
 import type { Http2Connection } from './connection.ts';
 import { ErrorCode, errorCodeName } from './frames.ts';
-import type { FieldList } from './message-fields.ts';
+import { TooLargeError } from '../unwritable.ts';
+import { type FieldList, fieldListSize } from './message-fields.ts';
 import type { OutputSink } from './output-sink.ts';
+import type { PeerSettings } from './peer-settings.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** An HTTP/2 stream as an exchange. `Self` is what the connection's streams carry as their owner. */
@@ -54,7 +56,8 @@ export abstract class Http2Exchange<Self> implements HttpExchange {
 
   sendTrailers(fields: FieldList): void {
     if (fields.length === 0) this.http.endStream(this.stream);
-    else this.http.sendTrailers(this.stream, fields);
+    else if (fits(fields, this.http.peer)) this.http.sendTrailers(this.stream, fields);
+    else this.#giveUp();
   }
 
   release(size: number): void {
@@ -64,7 +67,31 @@ export abstract class Http2Exchange<Self> implements HttpExchange {
   reset(errorCode: number): void {
     this.http.resetStream(this.stream, errorCode);
   }
+
+  #giveUp(): void {
+    if (this.closed || this.localEnded) return;
+    const { receiver } = this;
+    this.http.resetStream(this.stream, ErrorCode.internalError);
+    receiver?.onReset(TRAILERS_TOO_LARGE);
+  }
 }
+
+/** Whether the peer takes a list of this size; it has not said otherwise before its SETTINGS have come. */
+export function fits(fields: FieldList, { maxHeaderListSize }: PeerSettings): boolean {
+  return maxHeaderListSize === Number.POSITIVE_INFINITY || fieldListSize(fields) <= maxHeaderListSize;
+}
+
+/** @throws TooLargeError when the peer does not take a head of this size. */
+export function requireFit(fields: FieldList, peer: PeerSettings): void {
+  if (!fits(fields, peer)) throw new TooLargeError(fieldListSize(fields), peer.maxHeaderListSize);
+}
+
+const TRAILERS_TOO_LARGE: ExchangeReset = {
+  cause: 'too-large',
+  errorCode: ErrorCode.internalError,
+  unprocessed: false,
+  detail: 'the trailers are larger than the peer takes',
+};
 
 /** What an exchange hears of a stream's reset. */
 export function streamReset(errorCode: number, byPeer: boolean): ExchangeReset {

@@ -16,6 +16,8 @@ import { fieldValue } from './message-fields.ts';
 import type { Http2Stream } from './stream.ts';
 import { TestPeer } from './test-peer.ts';
 
+const LARGE = 'v'.repeat(100_000);
+
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
@@ -65,7 +67,7 @@ async function ourServer(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const session = connectHttp2(`http://127.0.0.1:${port(server)}`);
+  const session = connectHttp2(`http://127.0.0.1:${port(server)}`, { maxSendHeaderBlockLength: 1 << 20 });
   session.on('error', () => undefined);
   closers.push(
     () => session.destroy(),
@@ -78,6 +80,7 @@ async function ourClient(
   serve: (stream: ServerHttp2Stream, headers: Record<string, unknown>) => void,
 ): Promise<SocketPeer> {
   const server = createServer({
+    maxSendHeaderBlockLength: 1 << 20,
     settings: { maxConcurrentStreams: 150, initialWindowSize: 100_000, maxFrameSize: 20_000 },
   });
   server.on('stream', (stream: ServerHttp2Stream, headers) => {
@@ -175,6 +178,26 @@ describe('our server and the client of node:http2', () => {
     expect(peer?.events(3)).toEqual(['headers', `reset ${ErrorCode.internalError}`, 'closed']);
   });
 
+  it('a request with 100 KB of fields gets 431, those beside it are served', async () => {
+    const { session } = await ourServer((peer, event, stream) => {
+      if (event !== 'headers') return;
+      const name = fieldValue(peer.heads.get(stream.id) ?? [], 'x-name') ?? '';
+      peer.connection.respond(stream, [':status', '200', 'x-echo', name], true);
+    });
+    const answers = ['a', LARGE, 'b', 'a'].map(async (name) => {
+      const request = session.request({ ':path': '/', 'x-shared': 'shared', 'x-name': name });
+      request.on('error', () => undefined);
+      const [headers] = (await once(request, 'response')) as [Record<string, unknown>];
+      return [headers[':status'], headers['x-echo']];
+    });
+    expect(await Promise.all(answers)).toEqual([
+      [200, 'a'],
+      [431, undefined],
+      [200, 'b'],
+      [200, 'a'],
+    ]);
+  });
+
   it('a drained server finishes what it has and the client goes', async () => {
     const { session, peers } = await ourServer(() => undefined);
     const stream = session.request({ ':path': '/' });
@@ -245,6 +268,41 @@ describe('our client and the server of node:http2', () => {
       expect(fieldValue(peer.heads.get(id) ?? [], 'x-echo')).toBe(`n${index % 2}`);
       expect(peer.events(id)).toContain('trailers grpc-status=0');
     }
+    expect(peer.error).toBeUndefined();
+  });
+
+  it('gives up an answer with 100 KB of fields, or of trailers, and hears those beside it', async () => {
+    const peer = await ourClient((stream, headers) => {
+      const name = String(headers[':path']);
+      stream.respond(
+        { ':status': 200, 'x-shared': 'shared', 'x-name': name === '/head' ? LARGE : name },
+        { waitForTrailers: true },
+      );
+      stream.on('wantTrailers', () => {
+        stream.sendTrailers({ 'x-sum': name === '/trailers' ? LARGE : name });
+      });
+      stream.end();
+    });
+    const ids = ['/a', '/head', '/b', '/trailers', '/a'].map((path) => {
+      const fields = [':method', 'GET', ':scheme', 'http', ':authority', 'a', ':path', path];
+      return peer.connection.request(fields, true, undefined)?.id ?? 0;
+    });
+    peer.flush();
+    await peer.until(() => ids.every((id) => peer.events(id).includes('closed')));
+    expect(ids.map((id) => peer.events(id).at(-2))).toEqual([
+      'trailers x-sum=/a',
+      `broken ${ErrorCode.enhanceYourCalm}`,
+      'trailers x-sum=/b',
+      `broken ${ErrorCode.enhanceYourCalm}`,
+      'trailers x-sum=/a',
+    ]);
+    expect(ids.map((id) => fieldValue(peer.heads.get(id) ?? [], 'x-name'))).toEqual([
+      '/a',
+      undefined,
+      '/b',
+      '/trailers',
+      '/a',
+    ]);
     expect(peer.error).toBeUndefined();
   });
 

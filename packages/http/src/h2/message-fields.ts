@@ -33,6 +33,13 @@ export function fieldValue(fields: FieldList, name: string): string | undefined 
   return undefined;
 }
 
+/** Octets of a field list as RFC 9113 6.5.2 counts them: those of names and values, and 32 for each field. */
+export function fieldListSize(fields: FieldList): number {
+  let size = fields.length * 16;
+  for (const text of fields) size += text.length;
+  return size;
+}
+
 /** Judges a request's header section (RFC 9113 8.2.2, 8.3.1, 8.5) and fills `facts`. */
 export function checkRequest(fields: FieldList, facts: FieldFacts): void {
   clear(facts);

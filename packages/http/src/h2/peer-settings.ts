@@ -17,7 +17,7 @@ export class PeerSettings {
   maxConcurrentStreams: number = ASSUMED_PEER_STREAMS;
   initialWindowSize: number = DEFAULT_WINDOW_BYTES;
   maxFrameSize: number = DEFAULT_FRAME_BYTES;
-  /** Advisory. */
+  /** Advisory: exchanges heed it. */
   maxHeaderListSize: number = Number.POSITIVE_INFINITY;
   /** The first SETTINGS arrived. */
   known = false;

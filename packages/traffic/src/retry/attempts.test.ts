@@ -12,6 +12,7 @@ import {
   PER_TRY_TIMED_OUT,
   REFUSED_STREAM,
   REQUEST_TIMED_OUT,
+  TOO_LARGE,
 } from './attempt-outcome.ts';
 import { Attempts } from './attempts.ts';
 import { CompiledRetryPolicy } from './compiled-retry-policy.ts';
@@ -161,6 +162,7 @@ describe('a request that got no response is answered', () => {
     ['time', REQUEST_TIMED_OUT, answer(504, 'UT', 'response_timeout')],
     ['nobody there', NO_ENDPOINT, answer(503, 'UH', 'no_healthy_upstream')],
     ['a limit', OVERFLOWED, answer(503, 'UO', 'overflow')],
+    ['more than it takes', TOO_LARGE, answer(431, 'DPE', 'request_headers_too_large')],
   ])('%s', (_case, outcome, expected) => {
     const attempts = attemptsOf(policy({ conditions: [] }));
     attempts.begin('a');

@@ -14,6 +14,7 @@ const OUTCOMES = {
   'request timeout': { kind: 'request-timeout' },
   'no endpoint': { kind: 'no-endpoint' },
   overflow: { kind: 'overflow' },
+  'too large': { kind: 'too-large' },
   200: { kind: 'response', status: 200, grpcStatus: -1 },
   304: { kind: 'response', status: 304, grpcStatus: -1 },
   404: { kind: 'response', status: 404, grpcStatus: -1 },

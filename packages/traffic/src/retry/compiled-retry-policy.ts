@@ -58,6 +58,7 @@ export class CompiledRetryPolicy {
       case 'request-timeout':
       case 'no-endpoint':
       case 'overflow':
+      case 'too-large':
         return false;
     }
   }

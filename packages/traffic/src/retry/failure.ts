@@ -1,4 +1,11 @@
-import { type LocalAnswer, localAnswer, NO_HEALTHY_UPSTREAM, OVERFLOW, RESPONSE_TIMEOUT } from '../local-answer.ts';
+import {
+  type LocalAnswer,
+  localAnswer,
+  NO_HEALTHY_UPSTREAM,
+  OVERFLOW,
+  REQUEST_TOO_LARGE,
+  RESPONSE_TIMEOUT,
+} from '../local-answer.ts';
 import type { ResponseFlag, ResponseFlags } from '../response-flag.ts';
 import type { AttemptOutcome } from './attempt-outcome.ts';
 
@@ -63,6 +70,8 @@ export function failureAnswer(failure: AttemptFailure, gaveUp: GaveUp | undefine
       return NO_HEALTHY_UPSTREAM;
     case 'overflow':
       return OVERFLOW;
+    case 'too-large':
+      return REQUEST_TOO_LARGE;
     case 'connect-failed':
     case 'refused-stream':
     case 'reset':
@@ -83,7 +92,8 @@ export function cutFor(failure: AttemptFailure): {
   switch (failure.kind) {
     case 'request-timeout':
     case 'no-endpoint':
-    case 'overflow': {
+    case 'overflow':
+    case 'too-large': {
       const { flags, details } = failureAnswer(failure, undefined);
       return { kind: 'cut', flags, details };
     }
@@ -98,7 +108,9 @@ export function cutFor(failure: AttemptFailure): {
   }
 }
 
-function causeOf(failure: Exclude<AttemptFailure, { kind: 'no-endpoint' | 'overflow' | 'request-timeout' }>): Cause {
+function causeOf(
+  failure: Exclude<AttemptFailure, { kind: 'no-endpoint' | 'overflow' | 'request-timeout' | 'too-large' }>,
+): Cause {
   switch (failure.kind) {
     case 'connect-failed':
       return failure.reason === 'timeout' ? CONNECT_TIMEOUT : CONNECT_REFUSED;

@@ -9,6 +9,7 @@ import {
   CONNECT_TIMED_OUT,
   OVERFLOWED,
   REFUSED_STREAM,
+  TOO_LARGE,
 } from '@ambit/traffic/retry/attempt-outcome';
 import { DISCARDED_RESPONSE_BYTES } from '../limits.ts';
 import type { ConnectionSeeker, UpstreamVersion } from './upstream-endpoint.ts';
@@ -88,10 +89,11 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
     try {
       exchange = connection.request(owner.head(), owner.headOnly, this);
     } catch (thrown) {
-      // The codec says which field cannot be written; the connection stays as it was.
+      // The codec says what cannot be written; the connection stays as it was.
       const error = thrown instanceof AmbitError ? thrown : undefined;
       if (error === undefined) throw thrown;
-      this.#fail({ kind: 'reset', reason: 'protocol-error', requestSent: false }, error, false);
+      const tooLarge = error.code === 'AMBIT_HTTP_TOO_LARGE';
+      this.#fail(tooLarge ? TOO_LARGE : UNWRITABLE, error, false);
       return;
     }
     // Writing it broke the connection, and `onReset` has told so.
@@ -162,6 +164,8 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
   }
 }
 
+const UNWRITABLE = { kind: 'reset', reason: 'protocol-error', requestSent: false } as const;
+
 function outcomeOf({ cause, unprocessed }: ExchangeReset): AttemptOutcome {
   if (unprocessed) return REFUSED_STREAM;
   switch (cause) {
@@ -169,6 +173,8 @@ function outcomeOf({ cause, unprocessed }: ExchangeReset): AttemptOutcome {
       return { kind: 'reset', reason: 'remote-reset', requestSent: true };
     case 'malformed':
       return { kind: 'reset', reason: 'protocol-error', requestSent: true };
+    case 'too-large':
+      return TOO_LARGE;
     case 'connection':
       return { kind: 'reset', reason: 'connection-ended', requestSent: true };
   }

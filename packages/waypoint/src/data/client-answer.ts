@@ -1,3 +1,5 @@
+import { AmbitError } from '@ambit/core/errors';
+import { ErrorCode } from '@ambit/http/h2/frames';
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
@@ -50,10 +52,18 @@ export class ClientAnswer {
   own(answer: LocalAnswer, toHead: boolean): boolean {
     const message = answerMessage(answer, { grpc: this.grpc, head: toHead });
     this.#change(message.fields);
+    this.#begun = true;
+    try {
+      this.#down.respond(message.fields, message.body.length === 0);
+    } catch (thrown) {
+      if (!(thrown instanceof AmbitError)) throw thrown;
+      // There is nothing else to say: the client takes less than this.
+      this.#record.responding(0, answer.flags, answer.details);
+      this.#down.reset(ErrorCode.internalError);
+      return true;
+    }
     this.#record.responding(Number(message.fields[1]), answer.flags, answer.details);
     this.#noteGrpcStatus(message.fields);
-    this.#begun = true;
-    this.#down.respond(message.fields, message.body.length === 0);
     if (message.body.length === 0) return true;
     this.#rest = Buffer.from(message.body);
     return this.#sendRest(this.#rest);

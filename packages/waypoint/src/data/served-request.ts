@@ -102,10 +102,11 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#forwarded?.requestReceived();
   }
 
-  onReset(_reset: ExchangeReset): void {
+  onReset({ cause }: ExchangeReset): void {
     if (this.#over) return;
     this.#forwarded?.abandon();
-    this.#end('DC', 'downstream_remote_disconnect');
+    if (cause === 'too-large') this.#end('UPE', 'response_trailers_too_large');
+    else this.#end('DC', 'downstream_remote_disconnect');
   }
 
   onWritable(): void {

@@ -75,6 +75,7 @@ const ELSEWHERE = new Set([
   // A node proxy speaks no HTTP/1 and writes no requests.
   'AMBIT_HTTP1_CONNECTION',
   'AMBIT_HTTP1_MALFORMED',
+  'AMBIT_HTTP_TOO_LARGE',
   'AMBIT_HTTP_UNWRITABLE',
 ]);
 
