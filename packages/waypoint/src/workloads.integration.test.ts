@@ -111,6 +111,30 @@ describe('a client that dials the pod of a waypoint', () => {
     expect(second.status).toBe(503);
   });
 
+  it.each<[string, EndpointBehaviour, 'http1' | 'tcp']>([
+    ['bytes', greeting, 'tcp'],
+    ['bytes that it refuses', refusing, 'tcp'],
+    ['requests that it refuses', refusing, 'http1'],
+  ])('leaves nothing of a port behind that it dialled for %s', (_what, behaviour, protocol) => {
+    const bed = start({ endpoints: { 'cart-1': behaviour } });
+    bed.serveWorkload('cart-1', { 8080: protocol });
+    const port = { ip: bed.endpoint('cart-1').ip, port: 8080 };
+    const [cluster] = bed.thread.services.find(bed.endpoint('cart-1').uid)?.clusters.values() ?? [];
+    const kept = (): unknown => {
+      const chosen = cluster?.choose([], port);
+      return typeof chosen === 'object' ? chosen.upstream : undefined;
+    };
+    const before = kept();
+    expect(kept()).toBe(before);
+    if (protocol === 'tcp') {
+      bed.tryOpen(new Raw(), dialled(bed, 'cart-1', 8080));
+    } else {
+      const answer = new Client(bed, 'HTTP/1.1', undefined, dialled(bed, 'cart-1', 8080)).send({});
+      bed.loop.until(() => answer.settled);
+    }
+    expect(kept()).not.toBe(before);
+  });
+
   it('is refused on its open connection as soon as the waypoint serves the pod no more', () => {
     const bed = start({ endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') } });
     bed.serveWorkload('cart-1', { 8080: 'http1' });
