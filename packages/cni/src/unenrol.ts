@@ -6,12 +6,19 @@ import { apiServerOfKubeconfig, inClusterApiServer } from '@ambit/kube/api-serve
 import { KubeClient, KubeError } from '@ambit/kube/client';
 import { DAEMON_SETS, NODES, PODS } from '@ambit/kube/resource';
 import { UNENROL_POLL_MS } from './limits.ts';
-import { AGENT_SELECTOR, DAEMONSET_NAME, DRAIN_ANNOTATION, UNINSTALL_ANNOTATION } from './leave/mark.ts';
+import {
+  AGENT_SELECTOR,
+  DAEMONSET_NAME,
+  DRAIN_ANNOTATION,
+  UNINSTALL_ANNOTATION,
+  UNINSTALL_REVISION_ANNOTATION,
+} from './leave/mark.ts';
 import { enrolledPods, type ListedNode, type ListedPod, type Remains, remainsOf } from './leave/remains.ts';
 
 const VARIABLES = {
   namespace: text('POD_NAMESPACE', 'istio-system', 'namespace of the mesh'),
   mark: text('POD_UID', '', 'names this attempt'),
+  revision: text('RELEASE_REVISION', '', 'of the release that is uninstalled; a later one is meant to stay'),
   drain: duration('UNENROL_DRAIN', 60_000, 'for which open connections may go on'),
   timeout: duration('UNENROL_TIMEOUT', 240_000, 'after which it gives up'),
   kubeconfig: text('KUBECONFIG', '', 'file that names the API server; empty: that of the cluster'),
@@ -21,9 +28,13 @@ const MANY = 20;
 
 /** Marks the DaemonSet and waits until nothing of the mesh is left. Throws `AMBIT_CNI_UNENROL`. */
 async function run(client: KubeClient, clock: Clock): Promise<void> {
-  const { namespace, mark, drain, timeout } = options;
+  const { namespace, mark, revision, drain, timeout } = options;
   const listPods = async (): Promise<readonly ListedPod[]> => (await client.list<ListedPod>(PODS)).items;
-  const annotations = { [UNINSTALL_ANNOTATION]: mark, [DRAIN_ANNOTATION]: `${Math.ceil(drain / 1_000)}s` };
+  const annotations = {
+    [UNINSTALL_ANNOTATION]: mark,
+    [UNINSTALL_REVISION_ANNOTATION]: revision,
+    [DRAIN_ANNOTATION]: `${Math.ceil(drain / 1_000)}s`,
+  };
   try {
     await client.mergePatch(DAEMON_SETS, DAEMONSET_NAME, namespace, { metadata: { annotations } });
   } catch (error) {

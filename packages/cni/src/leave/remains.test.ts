@@ -58,6 +58,13 @@ describe('what the DaemonSet says', () => {
     annotations: { 'ambit.io/uninstall': 'try-1', ...(drain !== undefined && { 'ambit.io/uninstall-drain': drain }) },
   });
 
+  const revised = (meant: string, installed: string): object => ({
+    annotations: {
+      ...{ 'ambit.io/uninstall': 'try-1', 'ambit.io/uninstall-drain': '60s' },
+      ...{ 'ambit.io/uninstall-revision': meant, 'ambit.io/release-revision': installed },
+    },
+  });
+
   it.each([
     ['it is there', 'modified', {}, { kind: 'stays' }],
     ['it is deleted', 'deleted', {}, { kind: 'gone' }],
@@ -67,6 +74,9 @@ describe('what the DaemonSet says', () => {
     ['without a time', 'modified', marked(), { kind: 'leaves', mark: 'try-1', drain: 0 }],
     ['with nonsense', 'modified', marked('soon'), { kind: 'leaves', mark: 'try-1', drain: 0 }],
     ['marked and gone', 'deleted', marked('60s'), { kind: 'gone' }],
+    ['marked in this revision', 'added', revised('3', '3'), { kind: 'leaves', mark: 'try-1', drain: 60_000 }],
+    ['marked before it was rolled back or upgraded', 'added', revised('3', '4'), { kind: 'stays' }],
+    ['of a release without numbers', 'added', revised('3', 'four'), { kind: 'leaves', mark: 'try-1', drain: 60_000 }],
   ] as const)('%s', (_name, change, metadata, fate) => {
     expect(fateOf(change, set(metadata))).toEqual(fate);
   });
