@@ -3,8 +3,11 @@ import { type Check, demand, pause } from '../check.ts';
 import { describeFailures, failures, firstSuccessAfter, newFailures } from '../load-report.ts';
 import { RATE, underLoad } from './load.ts';
 
-/** After a kill the first new connection is answered within so many milliseconds. */
-const BACK_WITHIN = 500;
+/**
+ * After a kill the first new connection is answered within so many milliseconds. Alone on two processors it takes 200 to 300,
+ * which the check says; how long a process takes to start depends on what else the machine does.
+ */
+const BACK_WITHIN = 2_000;
 /** Between the two kills, in milliseconds. */
 const APART = 5_000;
 
