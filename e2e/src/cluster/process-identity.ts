@@ -7,13 +7,15 @@ export interface ProcessIdentity {
   readonly began: string;
 }
 
-/** Undefined when there is no such process, or only its remains that nobody collected yet. */
+/** Undefined when there is no such process, or only its remains that nobody collected yet (proc(5): state, num_threads). */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name, in parentheses, may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    const [state, threads] = [fields[0], Number(fields[17])];
+    // The first thread is gone before the others are, and with them the ports of the process.
+    if ((state === 'Z' || state === 'X') && threads <= 1) return undefined;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return { pid, began: `${fields[19] ?? ''}@${boot}` };
   } catch {
