@@ -29,20 +29,21 @@ async function measureStreams(stand: WaypointStand, restMs: number): Promise<{ m
   return { mem_stream: growth / 1024 / (STREAMS_OF_EACH * STREAM_CONNECTIONS), mem_back: resident() / before };
 }
 
-/** All shapes of a stand, in their order. Memory comes first, while the process is fresh. */
+/** All shapes of a stand, in their order. Memory of connections comes first, while the process is fresh. */
 export async function measureStand(
   stand: WaypointStand,
   windows: Windows,
 ): Promise<Partial<Record<L7Measure, number>>> {
   const withWaypoint = stand.proxies.length > 0;
   const memory = withWaypoint ? await measureMemory(stand, windows.durations.rest, () => stand.prove()) : {};
-  const streams = withWaypoint ? await measureStreams(stand, windows.durations.rest) : {};
   const c1 = await windows.take(stand, 'keep-alive', { connections: 1 });
   const r3200 = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS, rate: 3200 });
   const max = await windows.take(stand, 'keep-alive', { connections: CONNECTIONS });
   const grpcR3200 = await windows.take(stand, 'grpc', { streams: CONNECTIONS, rate: 3200 });
   const grpcMax = await windows.take(stand, 'grpc', { streams: CONNECTIONS });
   const fresh = await windows.take(stand, 'new', { parallel: NEW_PARALLEL, warmUp: connectionWarmUp(windows) });
+  // Last: what a peak leaves behind would be in every other figure.
+  const streams = withWaypoint ? await measureStreams(stand, windows.durations.rest) : {};
   return {
     ...memory,
     ...streams,

@@ -1,7 +1,10 @@
 import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import { Http2Connection } from '@ambit/http/h2/connection';
+import { errorCodeName } from '@ambit/http/h2/frames';
 import type { Http2Handler } from '@ambit/http/h2/handler';
+import type { FieldList } from '@ambit/http/h2/message-fields';
+import type { Http2Stream } from '@ambit/http/h2/stream';
 import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
@@ -19,6 +22,8 @@ export interface HoldStreamsOptions {
 /** How long opening all of them may take. */
 const OPENING_MS = 60_000;
 const TURN_MS = 50;
+/** Connections whose calls are being begun: a burst of all would meet the limit of requests that wait for an endpoint. */
+const PARALLEL = 4;
 
 /** A call that has no deadline. */
 const HEAD = [
@@ -34,22 +39,25 @@ export function holdStreams(reactor: Reactor, { target, connections, streams }: 
   let taken = 0;
   let failure: AmbitError | undefined;
   const fail = (error: AmbitError): void => {
-    failure = error;
+    // The first says why; others follow from it.
+    failure ??= error;
   };
-  for (let count = 0; count < connections; count++) {
-    connectTcp(
-      reactor,
-      { destination: target },
-      {
-        onConnected: (fd) => new HeldCalls(reactor, fd, streams, { onTaken: () => (taken += 1), onFailure: fail }),
-        onConnectFailed: fail,
-      },
-    );
-  }
+  let begun = 0;
   const deadline = monotonicNow() + OPENING_MS;
   while (taken < connections) {
     if (failure !== undefined) throw failure;
     if (monotonicNow() > deadline) throw new AmbitError('AMBIT_BENCH_HOLD', `${taken} connections were served in time`);
+    while (begun < connections && begun - taken < PARALLEL) {
+      begun += 1;
+      connectTcp(
+        reactor,
+        { destination: target },
+        {
+          onConnected: (fd) => new HeldCalls(reactor, fd, streams, { onTaken: () => (taken += 1), onFailure: fail }),
+          onConnectFailed: fail,
+        },
+      );
+    }
     reactor.runTurn(TURN_MS);
   }
 }
@@ -112,12 +120,12 @@ class HeldCalls implements ByteEndpointHandler, Http2Handler<undefined> {
     this.#fail('a connection was closed');
   }
 
-  onHeaders(): void {
-    this.#fail('a call was answered before its end');
+  onHeaders(_stream: Http2Stream<undefined>, fields: FieldList): void {
+    this.#fail(`a call was answered before its end: ${fields.join(' ')}`);
   }
 
-  onReset(): void {
-    this.#fail('a call was reset');
+  onReset(_stream: Http2Stream<undefined>, errorCode: number): void {
+    this.#fail(`a call was reset (${errorCodeName(errorCode)})`);
   }
 
   onGoAway(): void {
