@@ -95,24 +95,22 @@ const NAMED: readonly (readonly [string, Written, string, RegExp])[] = [
     /nobody/,
   ],
   [
-    'a VirtualService with a fault that waypoints do not know',
-    object(NETWORKING, 'VirtualService', 'wrong-fault', {
+    'a VirtualService with a field that waypoints do not know',
+    object(NETWORKING, 'VirtualService', 'wrong-retries', {
       hosts: [HOST],
-      http: [
-        { fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }, route: [{ destination: { host: HOST } }] },
-      ],
+      http: [{ retries: { attempts: 1, retryRemoteLocalities: true }, route: [{ destination: { host: HOST } }] }],
     }),
     'WaypointAccepted',
-    /spec\.http\[0\]\.fault/,
+    /spec\.http\[0\]\.retries\.retryRemoteLocalities/,
   ],
   [
-    'a DestinationRule with a way of balancing that waypoints do not know',
-    object(NETWORKING, 'DestinationRule', 'wrong-balance', {
+    'a DestinationRule that wants TLS of its own, which waypoints do not know',
+    object(NETWORKING, 'DestinationRule', 'wrong-tls', {
       host: HOST,
-      trafficPolicy: { loadBalancer: { consistentHash: { httpHeaderName: 'x-user' } } },
+      trafficPolicy: { tls: { mode: 'SIMPLE' } },
     }),
     'WaypointAccepted',
-    /spec\.trafficPolicy\.loadBalancer/,
+    /spec\.trafficPolicy\.tls\.mode SIMPLE/,
   ],
 ];
 
