@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { Client, Raw, raw } from './test-application.ts';
 import type { TestRoute } from './test-routes.ts';
 import { start } from './test-start.ts';
-import { clusterName, type EndpointBehaviour, type TestWaypoint } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import { clusterName, serviceModel } from './test-models.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 const principal = (namespace: string, serviceAccount = 'web') =>
   `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}`;
@@ -41,9 +43,9 @@ describe('routes of a namespace', () => {
     const client = new Client(bed, 'HTTP/2', principal('consumer'));
     expect(ask(bed, client)).toBe('everybody');
     const consumers = [{ namespace: 'consumer', routes: [answerOf('consumer')], tcpDestinations: [] }];
-    bed.serve(bed.model({ routes: [answerOf('everybody')], consumers }));
+    bed.serve(serviceModel({ routes: [answerOf('everybody')], consumers }));
     expect(ask(bed, client)).toBe('consumer');
-    bed.serve(bed.model({ routes: [answerOf('everybody')] }));
+    bed.serve(serviceModel({ routes: [answerOf('everybody')] }));
     expect(ask(bed, client)).toBe('everybody');
   });
 

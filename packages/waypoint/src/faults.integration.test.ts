@@ -3,7 +3,8 @@ import type { Fault } from '@ambit/traffic/model/route-filters';
 import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, respond, type Seen } from './test-application.ts';
 import { start } from './test-start.ts';
-import { clusterName, type TestWaypoint } from './test-waypoint.ts';
+import { clusterName } from './test-models.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 function settled(bed: TestWaypoint, answer: Answer): Answer {
   bed.loop.until(() => answer.settled);

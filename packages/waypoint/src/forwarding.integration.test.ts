@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
 import type { TestForward } from './test-routes.ts';
 import { start } from './test-start.ts';
-import { clusterName, VIP } from './test-waypoint.ts';
+import { clusterName, serviceModel } from './test-models.ts';
+import { VIP } from './test-waypoint.ts';
 
 const VERSIONS = ['HTTP/1.1', 'HTTP/2'] as const;
 const PAIRS = VERSIONS.flatMap((down) => VERSIONS.map((up) => ({ down, up })));
@@ -182,7 +183,7 @@ describe('a route', () => {
     const before = client.send({});
     bed.loop.until(() => before.settled);
     bed.serve(
-      bed.model({
+      serviceModel({
         subsets: { v1: ['cart-1'], v2: ['cart-2'] },
         action: { destinations: [{ cluster: clusterName('v2'), weight: 1 }] },
       }),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { application, Client, requestFields, respond, type Seen } from './test-application.ts';
 import { start as startWaypoint } from './test-start.ts';
-import { clusterName, type TestWaypoint } from './test-waypoint.ts';
+import { clusterName } from './test-models.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 /** Fields of about this size in all. */
 function large(size: number): string[] {

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { MIRROR_BUFFER_BYTES, MIRROR_CLUSTER_BYTES, MIRROR_RESPONSE_BYTES, MIRRORS_PER_CLUSTER } from './limits.ts';
 import { type Answer, answering, application, Client, Raw, respond, type Seen } from './test-application.ts';
 import { end, start as startWaypoint } from './test-start.ts';
-import { clusterName, type EndpointBehaviour, type TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import { clusterName } from './test-models.ts';
+import type { TestWaypoint, TestServiceOptions } from './test-waypoint.ts';
 
 const MILLION = 1_000_000;
 const VERSIONS = ['HTTP/1.1', 'HTTP/2'] as const;

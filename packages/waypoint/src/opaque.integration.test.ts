@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { answering, Client, Raw, raw } from './test-application.ts';
 import { start } from './test-start.ts';
-import type { EndpointBehaviour } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
 
 /** An application that greets at once and echoes. */
 function greeting(servers: Raw[] = []): EndpointBehaviour {

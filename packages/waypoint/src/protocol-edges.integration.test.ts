@@ -2,6 +2,7 @@ import { ErrorCode } from '@ambit/http/h2/frames';
 import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
 import { start } from './test-start.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 /** Endpoints of a port of HTTP/1 are spoken to as the client speaks, those of HTTP/2 in HTTP/2. */
 const PAIRS = [
@@ -16,6 +17,10 @@ function field({ fields }: Seen, name: string): string | undefined {
 }
 
 describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
+  /** A waypoint with one endpoint, whose application does with requests what `hooks` say. */
+  const serving = (hooks: Parameters<typeof application>[1]): TestWaypoint =>
+    start({ protocol, endpoints: { 'cart-1': application(up, hooks) } });
+
   it.each([
     ['HEAD with the length of what is left out', 'HEAD', 200, '1234'],
     ['HEAD without a length', 'HEAD', 200, undefined],
@@ -24,15 +29,10 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
     ['304 without a length', 'GET', 304, undefined],
     ['205', 'POST', 205, '0'],
   ])('%s has no content, and the connection goes on', (_, method, status, length) => {
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onComplete: ({ exchange }) => {
-            const fields = length === undefined ? [] : ['content-length', length];
-            exchange.respond([':status', String(status), ...fields], true);
-          },
-        }),
+    const bed = serving({
+      onComplete: ({ exchange }) => {
+        const fields = length === undefined ? [] : ['content-length', length];
+        exchange.respond([':status', String(status), ...fields], true);
       },
     });
     const client = new Client(bed, down);
@@ -46,17 +46,12 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
 
   it('what the client expects is asked of the endpoint, whose 100 it gets before it sends', () => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onRequest: (one) => {
-            seen.push(one);
-          },
-          onComplete: (one) => {
-            respond(one, 200, one.body);
-          },
-        }),
+    const bed = serving({
+      onRequest: (one) => {
+        seen.push(one);
+      },
+      onComplete: (one) => {
+        respond(one, 200, one.body);
       },
     });
     const answer = new Client(bed, down).send(
@@ -76,15 +71,10 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
 
   it('what the client expects may be refused, and it sends nothing', () => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onRequest: (one) => {
-            seen.push(one);
-            respond(one, 417, 'no');
-          },
-        }),
+    const bed = serving({
+      onRequest: (one) => {
+        seen.push(one);
+        respond(one, 417, 'no');
       },
     });
     const client = new Client(bed, down);
@@ -99,16 +89,11 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
 
   it('hints come before the answer, with their fields', () => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onComplete: (one) => {
-            one.exchange.inform([':status', '102']);
-            one.exchange.inform([':status', '103', 'link', '</a.css>; rel=preload']);
-            seen.push(one);
-          },
-        }),
+    const bed = serving({
+      onComplete: (one) => {
+        one.exchange.inform([':status', '102']);
+        one.exchange.inform([':status', '103', 'link', '</a.css>; rel=preload']);
+        seen.push(one);
       },
     });
     const answer = new Client(bed, down).send({});
@@ -122,20 +107,15 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
 
   it('an answer comes while the request is still sent, and both go on to their ends', () => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onRequest: (one) => {
-            seen.push(one);
-            one.exchange.respond([':status', '200'], false);
-            one.exchange.sendData(Buffer.from('begun '), 0, 6, false);
-          },
-          onComplete: ({ exchange, body }) => {
-            const rest = Buffer.from(body);
-            exchange.sendData(rest, 0, rest.length, true);
-          },
-        }),
+    const bed = serving({
+      onRequest: (one) => {
+        seen.push(one);
+        one.exchange.respond([':status', '200'], false);
+        one.exchange.sendData(Buffer.from('begun '), 0, 6, false);
+      },
+      onComplete: ({ exchange, body }) => {
+        const rest = Buffer.from(body);
+        exchange.sendData(rest, 0, rest.length, true);
       },
     });
     const answer = new Client(bed, down).send({ ':method': 'POST' }, 'one ', true);
@@ -147,15 +127,10 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
 
   it('a complete answer ends a request that is still sent', () => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onRequest: (one) => {
-            seen.push(one);
-            respond(one, 401, 'who');
-          },
-        }),
+    const bed = serving({
+      onRequest: (one) => {
+        seen.push(one);
+        respond(one, 401, 'who');
       },
     });
     const answer = new Client(bed, down).send({ ':method': 'POST' }, 'one ', true);
@@ -177,15 +152,10 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
     ['a query without a path', { ':path': '/?' }, ['GET', '/?']],
   ])('a request for %s goes as it is', (_, fields, expected) => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onComplete: (one) => {
-            seen.push(one);
-            respond(one, 200, '');
-          },
-        }),
+    const bed = serving({
+      onComplete: (one) => {
+        seen.push(one);
+        respond(one, 200, '');
       },
     });
     const answer = new Client(bed, down).send(fields);
@@ -197,16 +167,11 @@ describe.each(PAIRS)('from $down to $up', ({ down, up, protocol }) => {
 
   it('empty content is told as such', () => {
     const seen: Seen[] = [];
-    const bed = start({
-      protocol,
-      endpoints: {
-        'cart-1': application(up, {
-          onComplete: (one) => {
-            seen.push(one);
-            one.exchange.respond([':status', '200'], false);
-            one.exchange.endStream();
-          },
-        }),
+    const bed = serving({
+      onComplete: (one) => {
+        seen.push(one);
+        one.exchange.respond([':status', '200'], false);
+        one.exchange.endStream();
       },
     });
     const client = new Client(bed, down);

@@ -2,7 +2,8 @@ import type { RetryCondition, RetryPolicy } from '@ambit/traffic/model/served-se
 import { describe, expect, it } from 'vitest';
 import { answering, application, Client, type Answer, respond, type Seen } from './test-application.ts';
 import { start } from './test-start.ts';
-import type { EndpointBehaviour, TestWaypoint } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 function retrying(conditions: readonly RetryCondition[], fields: Partial<RetryPolicy> = {}): RetryPolicy {
   return {

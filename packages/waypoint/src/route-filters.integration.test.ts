@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, raw, respond, type Seen } from './test-application.ts';
 import type { TestRoute } from './test-routes.ts';
 import { start } from './test-start.ts';
-import { clusterName, type EndpointBehaviour, type TestServiceOptions, type TestWaypoint } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import { clusterName, serviceModel } from './test-models.ts';
+import type { TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
 
 function settled(bed: TestWaypoint, answer: Answer): Answer {
   bed.loop.until(() => answer.settled);
@@ -272,7 +274,7 @@ describe('a rewritten request', () => {
     fc.assert(
       fc.property(rewrite, requested, (path, [segments, query]) => {
         seen.length = 0;
-        bed.serve(bed.model({ ...options, action: { rewrite: { authority: '', path } } }));
+        bed.serve(serviceModel({ ...options, action: { rewrite: { authority: '', path } } }));
         const sent = Buffer.from(`/${segments.join('')}${query}`).toString('latin1');
         const answer = settled(bed, client.send({ ':path': sent }));
         expect([200, 400]).toContain(answer.status);

@@ -14,7 +14,8 @@ import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
 import { Http2ServerConnection } from '@ambit/http/h2/exchange-server';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { ByteEndpoint, ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
-import type { EndpointBehaviour, TestWaypoint } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 // Clients and servers of tests, on the exchanges of packages/http; raw ones where a test needs to say something wrong.
 

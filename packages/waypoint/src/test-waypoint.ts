@@ -4,20 +4,17 @@ import { systemClock } from '@ambit/core/clock';
 import { type AmbitError, messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, requireSpiffeId } from '@ambit/core/spiffe';
 import { HbonePool } from '@ambit/hbone/pool';
-import { HboneServer } from '@ambit/hbone/server';
-import type { IncomingTunnel, TunnelHandler } from '@ambit/hbone/tunnel';
+import type { TunnelHandler } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { change, endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
 import type { AppProtocol, Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
-import { type TestIdentity, testCertificate } from '@ambit/native/test-certificates';
-import { createTlsContext, type TlsContext } from '@ambit/native/tls-context';
+import type { TlsContext } from '@ambit/native/tls-context';
 import { AccessLog } from '@ambit/proxy/access-log';
 import { Credentials } from '@ambit/proxy/credentials';
 import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
-import { Listener } from '@ambit/reactor/listener';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TestLoop } from '@ambit/reactor/test-loop';
 import { RequestIds } from '@ambit/telemetry/request-id';
@@ -32,35 +29,14 @@ import { ServedServices } from './data/served-services.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Report } from './messages.ts';
-import {
-  consumerOf,
-  destinationOf,
-  routeOf,
-  type TestConsumer,
-  type TestDestination,
-  type TestForward,
-  type TestRoute,
-} from './test-routes.ts';
+import { type EndpointBehaviour, TestEndpoint } from './test-endpoint.ts';
+import { context, leaf, root } from './test-identities.ts';
+import { boundWorkload, serviceModel, type TestServiceModel, workloadModel } from './test-models.ts';
 
 /** Who clients are unless told otherwise: the mesh has its workload, `web-1`. */
 const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
 const WAYPOINT_ID = 'spiffe://cluster.local/ns/shop/sa/waypoint';
 export const VIP = '10.96.0.1';
-
-const root = testCertificate({ authority: true });
-
-function leaf(uri: string): TestIdentity {
-  return testCertificate({ issuer: root, uris: [uri] });
-}
-
-function context(side: 'client' | 'server', identity: TestIdentity): TlsContext {
-  return createTlsContext({
-    side,
-    certificateChainPem: identity.certificatePem,
-    privateKeyPem: identity.privateKeyPem,
-    rootsPem: root.certificatePem,
-  });
-}
 
 /** Addresses of the loopback network that no other test of this machine uses at the same time, as far as chance goes. */
 function freshNetwork(): string {
@@ -68,67 +44,9 @@ function freshNetwork(): string {
   return `127.${10 + ((bytes[0] ?? 0) % 240)}.${bytes[1] ?? 0}`;
 }
 
-/** What an endpoint does with a tunnel that the waypoint opens; its pod's ztunnel and its application in one. */
-export type EndpointBehaviour = (tunnel: IncomingTunnel, endpoint: TestEndpoint) => void;
-
-/** An endpoint of the service: a node proxy with an application behind it. */
-export class TestEndpoint {
-  readonly name: string;
-  readonly uid: string;
-  readonly ip: string;
-  behaviour: EndpointBehaviour;
-  /** Tunnels that were asked for. */
-  tunnels = 0;
-  readonly server: HboneServer;
-  readonly #listener: Listener;
-  readonly #reactor: Reactor;
-  readonly #fd: number;
-
-  constructor(reactor: Reactor, name: string, ip: string, principal: string, behaviour: EndpointBehaviour) {
-    this.#reactor = reactor;
-    this.name = name;
-    this.uid = `cluster//Pod/shop/${name}`;
-    this.ip = ip;
-    this.behaviour = behaviour;
-    const tls = context('server', leaf(principal));
-    this.server = new HboneServer(reactor, {
-      context: () => tls,
-      trustDomains: new Set(['cluster.local']),
-      onTunnel: (tunnel) => {
-        this.tunnels += 1;
-        this.behaviour(tunnel, this);
-      },
-    });
-    this.#fd = openTcpListener({ address: { ip, port: 15008 } });
-    reactor.adopt(this.#fd);
-    this.#listener = new Listener(reactor, this.#fd, {
-      onAccept: (fd, peer) => {
-        this.server.accept(fd, peer);
-      },
-    });
-  }
-
-  /** Nothing listens there any more; what is open stays. */
-  closePort(): void {
-    this.#listener.stop();
-    this.#reactor.close(this.#fd);
-  }
-}
-
-export interface TestServiceOptions {
+/** The service, its endpoints, and what is not as usual about them. */
+export interface TestServiceOptions extends TestServiceModel {
   readonly endpoints: Readonly<Record<string, EndpointBehaviour>>;
-  /** Of the one port, 80 of the service. Default `http1`. */
-  readonly protocol?: Protocol;
-  /** Default: to the cluster of all endpoints without retries. */
-  readonly action?: Partial<TestForward>;
-  /** In place of `action`: all routes of the port. */
-  readonly routes?: readonly TestRoute[];
-  /** Of connections whose bytes are not looked at. Default: to the cluster of all endpoints. */
-  readonly destinations?: readonly TestDestination[];
-  /** Of the port. Default: none. */
-  readonly consumers?: readonly TestConsumer[];
-  /** Subsets by name: the endpoints in them. */
-  readonly subsets?: Readonly<Record<string, readonly string[]>>;
   /** The identity that endpoints prove, when it is not the one that the mesh says. */
   readonly endpointPrincipal?: string;
   /** Of these endpoints only. */
@@ -136,13 +54,6 @@ export interface TestServiceOptions {
   readonly headTimeoutMs?: number;
   /** The waypoint is not told of the service. */
   readonly unserved?: boolean;
-}
-
-const HOSTNAME = 'cart.shop.svc.cluster.local';
-
-/** Names of clusters as the controller makes them. */
-export function clusterName(subset = ''): string {
-  return `outbound|80|${subset}|${HOSTNAME}`;
 }
 
 /** A waypoint's data path on a loop of this thread, real TLS and sockets on loopback, clients and endpoints on the same loop. */
@@ -252,7 +163,7 @@ export class TestWaypoint {
       clockNow: () => systemClock.now(),
       beforeListening: () => undefined,
     });
-    if (options.unserved !== true) this.serve(this.model(options));
+    if (options.unserved !== true) this.serve(serviceModel(options));
     const fd = openTcpListener({ address: { ip: '127.0.0.1', port: 0 } });
     reactor.adopt(fd);
     this.address = localAddress(fd);
@@ -274,47 +185,6 @@ export class TestWaypoint {
   /** The controller says that these may answer for the service too. */
   acceptIdentities(subjectAltNames: readonly string[]): void {
     change(this.thread.store, { services: [{ ...this.#service, subjectAltNames }] });
-  }
-
-  model({
-    protocol = 'http1',
-    action,
-    routes,
-    destinations = [{ cluster: clusterName() }],
-    consumers = [],
-    subsets = {},
-  }: Omit<TestServiceOptions, 'endpoints'>): ServedService {
-    const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
-    const opaque = protocol === 'tcp' || protocol === 'auto';
-    return {
-      resourceName: `shop/waypoint/shop/${HOSTNAME}`,
-      waypointNamespace: 'shop',
-      waypointName: 'waypoint',
-      namespace: 'shop',
-      hostname: HOSTNAME,
-      workloadUid: '',
-      ports: [
-        {
-          port: 80,
-          protocol,
-          routes: protocol === 'tcp' ? [] : (routes ?? [{ action: forward }]).map(routeOf),
-          tcpDestinations: opaque ? destinations.map(destinationOf) : [],
-          consumers: consumers.map(consumerOf),
-        },
-      ],
-      clusters: ['', ...Object.keys(subsets)].map((subset) => ({
-        name: clusterName(subset),
-        namespace: 'shop',
-        hostname: HOSTNAME,
-        workloadUid: '',
-        port: 80,
-        protocol,
-        subset,
-        subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
-        loadBalancing: 'least-request',
-        connectTimeoutMs: 2_000,
-      })),
-    };
   }
 
   /** Opens a tunnel to the service as a client's node proxy would. Resolves by turning the loop. */
@@ -397,53 +267,6 @@ export class TestWaypoint {
     this.loop.pass(10);
     this.reactor.dispose();
   }
-}
-
-/** The pod of an endpoint, at its own addresses behind the waypoint; still one of the service. */
-export function boundWorkload({ name, ip }: TestEndpoint, fields: Partial<Workload> = {}): Workload {
-  return workload(name, {
-    addresses: [ip],
-    identity: requireSpiffeId('spiffe://cluster.local/ns/shop/sa/cart'),
-    services: new Map([[`shop/${HOSTNAME}`, []]]),
-    waypoint: { destination: { kind: 'hostname', namespace: 'shop', hostname: 'waypoint' }, hbonePort: 15008 },
-    ...fields,
-  });
-}
-
-/** A workload as the controller writes it down. */
-function workloadModel(uid: string, ports: Readonly<Record<number, Protocol>>): ServedService {
-  const entries = Object.entries(ports).map(([port, protocol]) => ({ port: Number(port), protocol }));
-  const clusterOf = (port: number): string => `workload|${port}||${uid}`;
-  return {
-    resourceName: `shop/waypoint/${uid}`,
-    waypointNamespace: 'shop',
-    waypointName: 'waypoint',
-    namespace: 'shop',
-    hostname: '',
-    workloadUid: uid,
-    ports: entries.map(({ port, protocol }) => {
-      const destinations = [{ cluster: clusterOf(port) }];
-      return {
-        port,
-        protocol,
-        routes: protocol === 'tcp' ? [] : [routeOf({ action: { kind: 'forward', destinations } })],
-        tcpDestinations: protocol === 'tcp' || protocol === 'auto' ? destinations.map(destinationOf) : [],
-        consumers: [],
-      };
-    }),
-    clusters: entries.map(({ port, protocol }) => ({
-      name: clusterOf(port),
-      namespace: 'shop',
-      hostname: '',
-      workloadUid: uid,
-      port,
-      protocol,
-      subset: '',
-      subsetWorkloadUids: [],
-      loadBalancing: 'least-request',
-      connectTimeoutMs: 2_000,
-    })),
-  };
 }
 
 function appProtocolOf(protocol: Protocol): AppProtocol {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
 import { start } from './test-start.ts';
-import { clusterName, type EndpointBehaviour, type TestServiceOptions, type TestWaypoint } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import { clusterName } from './test-models.ts';
+import type { TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
 
 const ASK =
   'GET /chat HTTP/1.1\r\nHost: cart\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n' +

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { answering, Client, Raw, raw } from './test-application.ts';
 import { start } from './test-start.ts';
-import { boundWorkload, type EndpointBehaviour, type TestWaypoint } from './test-waypoint.ts';
+import type { EndpointBehaviour } from './test-endpoint.ts';
+import { boundWorkload } from './test-models.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 const refusing: EndpointBehaviour = (tunnel) => {
   tunnel.refuse(503, []);

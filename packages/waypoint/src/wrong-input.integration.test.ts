@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, requestFields, respond, type Seen } from './test-application.ts';
 import type { TestForward, TestRoute } from './test-routes.ts';
 import { start } from './test-start.ts';
-import { clusterName, type TestWaypoint, type TestServiceOptions } from './test-waypoint.ts';
+import { clusterName } from './test-models.ts';
+import type { TestWaypoint, TestServiceOptions } from './test-waypoint.ts';
 
 const FORWARD: TestForward = {
   kind: 'forward',

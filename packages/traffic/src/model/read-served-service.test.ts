@@ -99,7 +99,7 @@ const FULL: ServiceInit = cartService({
   ],
 });
 
-const any = { case: 'present', value: true } as const;
+const anything = { case: 'present', value: true } as const;
 
 describe('a resource', () => {
   it('is read into a model that JSON does not change', () => {
@@ -353,18 +353,18 @@ describe('a resource is refused when', () => {
     ],
     [
       'a header is not in lower case',
-      withMatch({ headers: [{ name: 'X-A', value: { kind: any } }] }),
+      withMatch({ headers: [{ name: 'X-A', value: { kind: anything } }] }),
       'matches[0].headers[0].name: "X-A" is not',
     ],
     [
       'a header has no name',
-      withMatch({ withoutHeaders: [{ name: '', value: { kind: any } }] }),
+      withMatch({ withoutHeaders: [{ name: '', value: { kind: anything } }] }),
       'matches[0].without_headers[0].name: "" is not',
     ],
     ['a header has no value', withMatch({ headers: [{ name: 'a' }] }), 'matches[0].headers[0].value: is not set'],
     [
       'a query parameter has no name',
-      withMatch({ queryParameters: [{ name: '', value: { kind: any } }] }),
+      withMatch({ queryParameters: [{ name: '', value: { kind: anything } }] }),
       'matches[0].query_parameters[0].name: is empty',
     ],
     ['a cluster has no name', withCluster({ name: '' }), 'clusters[0].name: is empty'],

@@ -161,7 +161,7 @@ function checkFault({ delay, abort }: VirtualFault, path: Path, report: ReportAt
   if (delay === undefined && abort === undefined) report(path, 'needs a delay or an abort');
   if (delay !== undefined) {
     if (delay.exponentialDelay !== undefined) {
-      report([...path, 'delay', 'exponentialDelay'], 'is not implemented, by Istio neither', 'write fixedDelay');
+      report([...path, 'delay', 'exponentialDelay'], 'has no effect, as in Istio', 'write fixedDelay');
     } else if (delay.fixedDelay === undefined) report([...path, 'delay'], 'needs a fixedDelay');
     checkPercent(delay.percent, [...path, 'delay', 'percent'], report);
     checkPercent(delay.percentage?.value, [...path, 'delay', 'percentage'], report);
@@ -171,7 +171,7 @@ function checkFault({ delay, abort }: VirtualFault, path: Path, report: ReportAt
   if ([httpStatus, grpcStatus, http2Error].filter((status) => status !== undefined).length !== 1) {
     report([...path, 'abort'], 'needs exactly one of httpStatus and grpcStatus');
   }
-  if (http2Error !== undefined) report([...path, 'abort', 'http2Error'], 'is not implemented, by Istio neither');
+  if (http2Error !== undefined) report([...path, 'abort', 'http2Error'], 'has no effect, as in Istio');
   if (httpStatus !== undefined) checkStatus(httpStatus, [...path, 'abort', 'httpStatus'], report);
   if (grpcStatus !== undefined && !GRPC_STATUSES.has(grpcStatus)) {
     report(

@@ -69,8 +69,8 @@ it.each([
   ],
   [
     `{fault: {abort: {http2Error: x, percentage: {value: -1}}, delay: {exponentialDelay: 1s}}, ${TO}}`,
-    'fault.delay.exponentialDelay: is not implemented, by Istio neither',
-    'fault.abort.http2Error: is not implemented, by Istio neither',
+    'fault.delay.exponentialDelay: has no effect, as in Istio',
+    'fault.abort.http2Error: has no effect, as in Istio',
     'fault.abort.percentage: -1 is not a percentage',
   ],
   [`{fault: {abort: {httpStatus: 199}}, ${TO}}`, 'fault.abort.httpStatus: 199 is not a status that ends a request'],

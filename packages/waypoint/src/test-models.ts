@@ -1,0 +1,126 @@
+import { requireSpiffeId } from '@ambit/core/spiffe';
+import { workload } from '@ambit/mesh/test-model';
+import type { Workload } from '@ambit/mesh/workload';
+import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
+import type { TestEndpoint } from './test-endpoint.ts';
+import {
+  consumerOf,
+  destinationOf,
+  routeOf,
+  type TestConsumer,
+  type TestDestination,
+  type TestForward,
+  type TestRoute,
+} from './test-routes.ts';
+
+const HOSTNAME = 'cart.shop.svc.cluster.local';
+
+/** Names of clusters as the controller makes them. */
+export function clusterName(subset = ''): string {
+  return `outbound|80|${subset}|${HOSTNAME}`;
+}
+
+/** What a test says of the service; what it leaves out has a default. */
+export interface TestServiceModel {
+  /** Of the one port, 80 of the service. Default `http1`. */
+  readonly protocol?: Protocol;
+  /** Default: to the cluster of all endpoints without retries. */
+  readonly action?: Partial<TestForward>;
+  /** In place of `action`: all routes of the port. */
+  readonly routes?: readonly TestRoute[];
+  /** Of connections whose bytes are not looked at. Default: to the cluster of all endpoints. */
+  readonly destinations?: readonly TestDestination[];
+  /** Of the port. Default: none. */
+  readonly consumers?: readonly TestConsumer[];
+  /** Subsets by name: the endpoints in them. */
+  readonly subsets?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The service as the controller writes it down. */
+export function serviceModel({
+  protocol = 'http1',
+  action,
+  routes,
+  destinations = [{ cluster: clusterName() }],
+  consumers = [],
+  subsets = {},
+}: TestServiceModel): ServedService {
+  const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
+  const opaque = protocol === 'tcp' || protocol === 'auto';
+  return {
+    resourceName: `shop/waypoint/shop/${HOSTNAME}`,
+    waypointNamespace: 'shop',
+    waypointName: 'waypoint',
+    namespace: 'shop',
+    hostname: HOSTNAME,
+    workloadUid: '',
+    ports: [
+      {
+        port: 80,
+        protocol,
+        routes: protocol === 'tcp' ? [] : (routes ?? [{ action: forward }]).map(routeOf),
+        tcpDestinations: opaque ? destinations.map(destinationOf) : [],
+        consumers: consumers.map(consumerOf),
+      },
+    ],
+    clusters: ['', ...Object.keys(subsets)].map((subset) => ({
+      name: clusterName(subset),
+      namespace: 'shop',
+      hostname: HOSTNAME,
+      workloadUid: '',
+      port: 80,
+      protocol,
+      subset,
+      subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
+      loadBalancing: 'least-request',
+      connectTimeoutMs: 2_000,
+    })),
+  };
+}
+
+/** The pod of an endpoint, at its own addresses behind the waypoint; still one of the service. */
+export function boundWorkload({ name, ip }: TestEndpoint, fields: Partial<Workload> = {}): Workload {
+  return workload(name, {
+    addresses: [ip],
+    identity: requireSpiffeId('spiffe://cluster.local/ns/shop/sa/cart'),
+    services: new Map([[`shop/${HOSTNAME}`, []]]),
+    waypoint: { destination: { kind: 'hostname', namespace: 'shop', hostname: 'waypoint' }, hbonePort: 15008 },
+    ...fields,
+  });
+}
+
+/** A workload as the controller writes it down. */
+export function workloadModel(uid: string, ports: Readonly<Record<number, Protocol>>): ServedService {
+  const entries = Object.entries(ports).map(([port, protocol]) => ({ port: Number(port), protocol }));
+  const clusterOf = (port: number): string => `workload|${port}||${uid}`;
+  return {
+    resourceName: `shop/waypoint/${uid}`,
+    waypointNamespace: 'shop',
+    waypointName: 'waypoint',
+    namespace: 'shop',
+    hostname: '',
+    workloadUid: uid,
+    ports: entries.map(({ port, protocol }) => {
+      const destinations = [{ cluster: clusterOf(port) }];
+      return {
+        port,
+        protocol,
+        routes: protocol === 'tcp' ? [] : [routeOf({ action: { kind: 'forward', destinations } })],
+        tcpDestinations: protocol === 'tcp' || protocol === 'auto' ? destinations.map(destinationOf) : [],
+        consumers: [],
+      };
+    }),
+    clusters: entries.map(({ port, protocol }) => ({
+      name: clusterOf(port),
+      namespace: 'shop',
+      hostname: '',
+      workloadUid: uid,
+      port,
+      protocol,
+      subset: '',
+      subsetWorkloadUids: [],
+      loadBalancing: 'least-request',
+      connectTimeoutMs: 2_000,
+    })),
+  };
+}
