@@ -1,11 +1,13 @@
 /**
  * Holds docs/limits.md, docs/errors.md and docs/metrics.md against the code: what one has and the other lacks, and values
  * that differ, are printed, and the exit code is 1. A documented thing is a table row that begins with its name in
- * backquotes; the heading above the table names the package, where that matters.
+ * backquotes; the heading above the table names the package, where that matters. The tests that docs/istio-acceptance.md
+ * names have to be there.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { namedTestProblems } from './named-tests.mjs';
 import { ROOT } from './runtime.mjs';
 
 /** Environment variables, which look like error codes. */
@@ -159,5 +161,6 @@ const problems = DOCUMENTS.flatMap(({ file, code, sections, facts }) => {
       .map(([name, value]) => `${file}: ${name} is ${value} in the code, ${text.get(name)} in the document`),
   ];
 });
+problems.push(...namedTestProblems('docs/istio-acceptance.md'));
 for (const problem of problems) console.log(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;
