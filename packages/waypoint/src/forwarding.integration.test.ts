@@ -216,10 +216,13 @@ describe('a route', () => {
 });
 
 describe('what a waypoint does not serve', () => {
-  it.each([
+  it.each<[string, string, number, string]>([
     ['an address of no service', '10.96.0.99:80', 400, 'AMBIT_WAYPOINT_UNKNOWN_SERVICE'],
     ['a port that the service does not have', `${VIP}:81`, 400, 'AMBIT_WAYPOINT_PORT'],
     ['a target that is no address', 'cart:80', 400, 'AMBIT_WAYPOINT_AUTHORITY'],
+    ['its own admin port', '127.0.0.1:15000', 400, 'AMBIT_WAYPOINT_UNKNOWN_SERVICE'],
+    ['its own tunnel port', '127.0.0.1:15008', 400, 'AMBIT_WAYPOINT_UNKNOWN_SERVICE'],
+    ['its own metrics', '127.0.0.1:15020', 400, 'AMBIT_WAYPOINT_UNKNOWN_SERVICE'],
   ])('%s is refused with the reason', (_, authority, status, code) => {
     const bed = start({ endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') } });
     const refused = bed.tryOpen(new Raw(), authority);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { answering, Client, Raw, raw } from './test-application.ts';
-import { start } from './test-start.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
+import { clusterName } from './test-models.ts';
+import { start } from './test-start.ts';
 
 /** An application that greets at once and echoes. */
 function greeting(servers: Raw[] = []): EndpointBehaviour {
@@ -74,6 +75,61 @@ describe('an opaque connection', () => {
     const refused = bed.tryOpen(new Raw());
     expect(refused).toMatchObject({ status: 503 });
     expect(bed.lines().at(-1)).toContain(' UF ');
+  });
+});
+
+describe.each(['tcp', 'auto'] as const)('connections on a port declared %s', (protocol) => {
+  const naming: EndpointBehaviour = (tunnel, { name }) => {
+    const server = new Raw();
+    server.endpoint = tunnel.open([], server);
+    server.write(name);
+  };
+
+  it('are shared by weight, and each is whole at one place', () => {
+    const bed = start({
+      protocol,
+      endpoints: { 'cart-1': naming, 'cart-2': naming, 'cart-3': naming, 'cart-4': naming },
+      subsets: { a: ['cart-1'], b: ['cart-2'], c: ['cart-3'], none: ['cart-4'] },
+      destinations: [
+        { cluster: clusterName('a'), weight: 3 },
+        { cluster: clusterName('b'), weight: 1 },
+        { cluster: clusterName('c'), weight: 1 },
+        { cluster: clusterName('none'), weight: 0 },
+      ],
+    });
+    const counts = new Map<string, number>();
+    for (let count = 0; count < 20; count++) {
+      // Every share of the draw as often as any other.
+      bed.random = () => (count + 0.5) / 20;
+      const client = raw(bed);
+      bed.loop.until(() => client.text.length > 0);
+      counts.set(client.text, (counts.get(client.text) ?? 0) + 1);
+      client.endpoint?.destroy();
+    }
+    expect([...counts].toSorted()).toEqual([
+      ['cart-1', 12],
+      ['cart-2', 4],
+      ['cart-3', 4],
+    ]);
+  });
+
+  it.each([
+    ['a backend that is not there', [{ cluster: '', weight: 1 }], 'NC'],
+    ['weights that are all nothing', [{ cluster: clusterName(), weight: 0 }], 'NC'],
+    ['no destination', [], 'NC'],
+  ])('that a route leads to %s are refused', (_, destinations, flag) => {
+    const bed = start({ protocol, endpoints: { 'cart-1': naming }, destinations });
+    const client = new Raw();
+    const opened = bed.tryOpen(client);
+    if (protocol === 'tcp') expect(opened).toMatchObject({ status: 503 });
+    if (!('status' in opened) && !('code' in opened)) {
+      client.endpoint = opened;
+      client.write('no HTTP\r\n');
+      bed.loop.until(() => client.closed !== undefined);
+    }
+    expect(client.text).toBe('');
+    expect(bed.endpoint('cart-1').tunnels).toBe(0);
+    expect(bed.lines().at(-1)).toContain(` ${flag} `);
   });
 });
 
