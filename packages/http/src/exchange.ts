@@ -11,8 +11,9 @@ export interface ExchangeReset {
   /** - `peer`: the peer gave the exchange up (RST_STREAM; GOAWAY that passed it over).
    *  - `malformed`: the peer broke a rule; we gave it up.
    *  - `too-large`: the trailers that we were to send are larger than the peer takes; we gave it up.
+   *  - `unwritable`: the trailers that we were to send cannot be said in HTTP/1 without meaning something else; we gave it up.
    *  - `connection`: the connection is over, by its end or by an error of either side. */
-  readonly cause: 'peer' | 'malformed' | 'too-large' | 'connection';
+  readonly cause: 'peer' | 'malformed' | 'too-large' | 'unwritable' | 'connection';
   /** Code of HTTP/2 (RFC 9113 7); with HTTP/1 the nearest one. */
   readonly errorCode: number;
   /** The peer has certainly processed nothing of the request: it may be sent elsewhere, idempotent or not. */
@@ -52,7 +53,7 @@ export interface ResponseReceiver extends ExchangeReceiver {
   onInformational(fields: FieldList): void;
   /**
    * The final response head. May come before the request was sent completely. 101 only to a request with the field `upgrade`,
-   * sent without `endStream`: what follows both ways is then the other protocol's. HTTP/1 takes no content of such a request
+   * sent without `endStream`: what follows both ways is then the other protocol's (in HTTP/2 without trailers). HTTP/1 takes no content of such a request
    * before; with another status there is none.
    */
   onResponse(fields: FieldList, endStream: boolean): void;
@@ -92,8 +93,8 @@ export interface HttpExchange {
   endStream(): void;
   /**
    * Ends our side with trailers. HTTP/1 drops them where the message has no place for them (declared length, HTTP/1.0).
-   * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written; nothing was, and the exchange is to be `reset`.
-   * HTTP/2: trailers larger than the peer takes end the exchange; `onReset` comes from within, `too-large`.
+   * Trailers that cannot be said end the exchange, and `onReset` comes from within: `unwritable` (HTTP/1), or `too-large` when the
+   * peer takes none so large (HTTP/2).
    */
   sendTrailers(fields: FieldList): void;
   /** Gives back `size` octets of `onData`; also when the exchange is over by then. */
@@ -116,7 +117,9 @@ export interface ServerExchange extends HttpExchange {
   /**
    * The protocols that the client asks to switch to, as the field `upgrade` of the request lists them; HTTP/2 and TLS are not
    * among them. Content comes after `respond` with 101 and the chosen protocol in the field `upgrade`: it has no framing, and
-   * each side ends for itself. With any other answer there is none, and `remoteEnded` becomes true. Undefined: none.
+   * each side ends for itself. With any other answer there is none, and `remoteEnded` becomes true (HTTP/1). Undefined: none.
+   * With HTTP/2 it is the `:protocol` of a CONNECT (RFC 8441), which is told as the GET that it would be in HTTP/1; `respond`
+   * throws `AMBIT_HTTP_UNWRITABLE` for a success other than 101, because a success is the switch there.
    */
   readonly upgrade: string | undefined;
   /** Sends an interim response (1xx but 101). Dropped towards HTTP/1.0, after `respond`, and when the peer takes none so large. */
@@ -232,12 +235,21 @@ export interface ClientConnection extends HttpConnection {
   readonly available: number;
   /** No request will be taken any more: GOAWAY, `connection: close`, an answer before the request was complete, `drain`. */
   readonly retired: boolean;
+  /**
+   * Whether a request may ask for another protocol: always with HTTP/1, whose server may ignore it; with HTTP/2 when the server
+   * offers it (RFC 8441 3). Undefined: it has not said yet.
+   */
+  readonly upgrades: boolean | undefined;
+  /** Calls `then` once, maybe from within, when `upgrades` is known or no request will be taken any more. Who waits takes the place of a request. */
+  whenSettled(then: () => void): void;
   /** Requests sent so far. */
   readonly requests: number;
   /**
    * Sends a request head; `fields` as in `onRequest`, `:authority` required. Undefined when none may be sent (`available` 0).
    * Throws `AMBIT_HTTP_UNWRITABLE` (HTTP/1) when a field cannot be written, `AMBIT_HTTP_TOO_LARGE` (HTTP/2) when the peer has
-   * said that it takes no such head; nothing was, and the connection stays as it was.
+   * said that it takes no such head; nothing was, and the connection stays as it was. With the field `upgrade` and without
+   * `endStream` it asks for another protocol: HTTP/2 knows that only of GET, and throws `AMBIT_HTTP_UNWRITABLE` else, and unless
+   * `upgrades` is true.
    */
   request(fields: FieldList, endStream: boolean, receiver: ResponseReceiver): ClientExchange | undefined;
 }

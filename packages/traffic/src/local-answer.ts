@@ -87,6 +87,30 @@ export const REQUEST_TOO_LARGE: LocalAnswer = localAnswer(
   'the head of the request is larger than the upstream takes',
 );
 
+/** The endpoint speaks HTTP/2, and does not offer to switch to another protocol, or not by this method. */
+export const UPGRADE_NOT_OFFERED: LocalAnswer = localAnswer(
+  501,
+  'UPE',
+  'upgrade_not_offered',
+  'the upstream speaks HTTP/2 and switches to no other protocol',
+);
+
+/** The client of HTTP/2 asks for another protocol, and got a success that does not switch to it, which would read as the switch. */
+export const UPGRADE_NOT_ACCEPTED: LocalAnswer = localAnswer(
+  501,
+  'UPE',
+  'upgrade_not_accepted',
+  'the upstream does not switch to the protocol asked for',
+);
+
+/** A WebSocket is asked for in HTTP/1 without the key that its answer has to prove. */
+export const WEBSOCKET_KEY_MISSING: LocalAnswer = localAnswer(
+  400,
+  'DPE',
+  'websocket_key_missing',
+  'the field sec-websocket-key is missing',
+);
+
 /** The time for the whole request is over. */
 export const RESPONSE_TIMEOUT: LocalAnswer = localAnswer(
   504,

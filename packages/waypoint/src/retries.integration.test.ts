@@ -285,6 +285,20 @@ describe('time', () => {
     expect(bed.endpoint('cart-1').tunnels).toBeGreaterThan(0);
   });
 
+  it.each([['5xx'], ['gateway-error'], ['reset']] as const)(
+    'for one try is tried again under %s until none is left',
+    (condition) => {
+      const bed = start({
+        endpoints: { 'cart-1': silent },
+        action: { retry: retrying([condition], { retries: 1, perTryTimeoutMs: 30 }), timeoutMs: 2_000 },
+      });
+      const answer = settled(bed, new Client(bed, 'HTTP/1.1').send({}));
+      expect(answer.status).toBe(504);
+      expect(bed.lines().join('\n')).toContain(' 504 UT,URX upstream_per_try_timeout ');
+      expect(bed.endpoint('cart-1').tunnels).toBe(2);
+    },
+  );
+
   it('that a gRPC client gives is kept', () => {
     const bed = start({ protocol: 'http2', endpoints: { 'cart-1': application('HTTP/2', {}) } });
     const client = new Client(bed, 'HTTP/2');

@@ -155,6 +155,7 @@ function finish(endpoint: ByteEndpoint | undefined, error: AmbitError | undefine
 export class Client {
   readonly http: ClientConnection;
   over = false;
+  readonly #endpoint: DuplexEndpoint;
 
   /**
    * `principal`: as whom it comes, `authority`: what it dials; default as `TestWaypoint` says. `takes`: the header list that it
@@ -168,6 +169,7 @@ export class Client {
     takes?: number,
   ) {
     const endpoint = waypoint.open(new Raw(), authority, principal);
+    this.#endpoint = endpoint;
     const handler = {
       onAvailable: () => undefined,
       onRetired: () => undefined,
@@ -192,6 +194,11 @@ export class Client {
     join(endpoint, this.http);
   }
 
+  /** Its connection is reset. */
+  drop(): void {
+    this.#endpoint.destroy(undefined, true);
+  }
+
   /** Sends a head as it is. */
   sendFields(fields: readonly string[]): Answer {
     const answer = new Answer();
@@ -211,6 +218,10 @@ export class Client {
     }
     return answer;
   }
+}
+
+function serverOptions({ takes, upgrades }: { readonly takes?: number; readonly upgrades?: boolean }) {
+  return upgrades === false ? ({ role: 'server' } as const) : optionsOf('server', takes);
 }
 
 /** Undefined: those that a connection has by itself. */
@@ -245,6 +256,8 @@ export function application(
     readonly heedless?: boolean;
     /** HTTP/2: the header list that it says it takes, octets. */
     readonly takes?: number;
+    /** HTTP/2: false when it does not offer to switch protocols. */
+    readonly upgrades?: boolean;
   },
 ): EndpointBehaviour {
   return (tunnel, { name, server: _server }) => {
@@ -300,7 +313,7 @@ export function application(
     endpoint = opened;
     const http =
       version === 'HTTP/2'
-        ? new Http2ServerConnection(opened.output, handler, { now: Date.now() }, optionsOf('server', hooks.takes))
+        ? new Http2ServerConnection(opened.output, handler, { now: Date.now() }, serverOptions(hooks))
         : new Http1ServerConnection(opened.output, handler);
     join(opened, http);
   };

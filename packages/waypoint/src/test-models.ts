@@ -32,6 +32,8 @@ export interface TestServiceModel {
   readonly destinations?: readonly TestDestination[];
   /** Of the port. Default: none. */
   readonly consumers?: readonly TestConsumer[];
+  /** Default 2 s. */
+  readonly connectTimeoutMs?: number;
   /** Subsets by name: the endpoints in them. */
   readonly subsets?: Readonly<Record<string, readonly string[]>>;
 }
@@ -44,6 +46,7 @@ export function serviceModel({
   destinations = [{ cluster: clusterName() }],
   consumers = [],
   subsets = {},
+  connectTimeoutMs = 2_000,
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -73,7 +76,7 @@ export function serviceModel({
       subset,
       subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
       loadBalancing: 'least-request',
-      connectTimeoutMs: 2_000,
+      connectTimeoutMs,
     })),
   };
 }

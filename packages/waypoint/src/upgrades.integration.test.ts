@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
+import { Client, Raw, raw } from './test-application.ts';
 import { start } from './test-start.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
 import { clusterName } from './test-models.ts';
@@ -225,19 +225,6 @@ describe('an upgrade that does not come about', () => {
     expect(servers[0]?.text.toLowerCase()).not.toContain('upgrade');
     expect(servers[0]?.text.toLowerCase()).not.toContain('http2-settings');
   });
-
-  it('because endpoints speak HTTP/2 is a request like others', () => {
-    const seen: Seen[] = [];
-    const note = (one: Seen): void => {
-      seen.push(one);
-      respond(one, 200, 'ok');
-    };
-    const bed = start({ protocol: 'http2', endpoints: { 'cart-1': application('HTTP/2', { onComplete: note }) } });
-    const client = raw(bed);
-    client.write(`${ASK}GET /next HTTP/1.1\r\nHost: cart\r\n\r\n`);
-    bed.loop.until(() => client.text.split('HTTP/1.1 200').length === 3);
-    expect(seen.map(({ fields }) => fields.includes('upgrade'))).toEqual([false, false]);
-  });
 });
 
 describe('routes', () => {
@@ -272,7 +259,7 @@ describe('routes', () => {
   });
 });
 
-it('an upgrade of a client of HTTP/2 is malformed', () => {
+it('the field upgrade of a client of HTTP/2 is malformed', () => {
   const bed = start({ endpoints: { 'cart-1': switching([]) } });
   const client = new Client(bed, 'HTTP/2');
   const answer = client.send({ upgrade: 'websocket' });

@@ -23,6 +23,11 @@ const GUARDED: readonly TestRoute[] = [
   { name: 'rest', matches: [], action: FORWARD },
 ];
 
+/** What a client says first in HTTP/2: preface and SETTINGS. */
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
+/** HEADERS of stream 1 with `:method: GET` and without END_HEADERS. */
+const HEADERS_TO_BE_CONTINUED = '\0\0\x02\x01\x01\0\0\0\x01\x82\x82';
+
 function pathOf({ fields }: Seen): string {
   return fields[fields.indexOf(':path') + 1] ?? '';
 }
@@ -193,6 +198,39 @@ describe('heads that are too long or too slow', () => {
     connection.write('GET / HTTP/1.1\r\nhost: a\r\nx-slow: ');
     bed.loop.until(() => connection.ended || connection.closed !== undefined);
     expect(connection.text).toContain(' 408 ');
+  });
+
+  it.each([
+    ['a head without its CONTINUATION', `${PREFACE}${HEADERS_TO_BE_CONTINUED}`],
+    ['half a head', `${PREFACE}${HEADERS_TO_BE_CONTINUED.slice(0, -1)}`],
+  ])('%s ends its connection of HTTP/2', (_, octets) => {
+    const bed = start({ endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') }, headTimeoutMs: 100 });
+    const connection = raw(bed);
+    connection.write(octets);
+    bed.loop.until(() => connection.ended || connection.closed !== undefined);
+    expect(connection.text).toContain('a head that took too long');
+  });
+
+  it.each([0, 150])('a preface of which a part comes after %i ms and the rest never is waited for no longer', (ms) => {
+    const bed = start({ endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') }, headTimeoutMs: 100 });
+    const connection = raw(bed);
+    bed.loop.pass(ms);
+    connection.write('PRI * HT');
+    bed.loop.until(() => connection.ended || connection.closed !== undefined);
+  });
+
+  it('is waited for on a connection of HTTP/2 whose requests take long', () => {
+    const waiting: Seen[] = [];
+    const bed = start({
+      endpoints: { 'cart-1': application('HTTP/2', { onComplete: (one) => waiting.push(one) }) },
+      headTimeoutMs: 50,
+    });
+    const answer = new Client(bed, 'HTTP/2').send({});
+    bed.loop.until(() => waiting.length === 1);
+    bed.loop.pass(200);
+    for (const one of waiting) respond(one, 200, 'late');
+    bed.loop.until(() => answer.settled);
+    expect([answer.status, answer.body]).toEqual([200, 'late']);
   });
 });
 
@@ -389,5 +427,32 @@ describe('a client that does not read', () => {
     // What it may have got is bounded by its window.
     expect(slow.bytes).toBeLessThanOrEqual(4 << 20);
     slow.exchange?.reset(8);
+  });
+});
+
+describe('trailers that cannot be said in HTTP/1', () => {
+  it.each([
+    ['x', ' a'],
+    ['x', 'a '],
+    ['', 'a'],
+  ])('%j: %j of an endpoint end the answer, and nothing else', (name, value) => {
+    const bed = start({
+      endpoints: {
+        'cart-1': application('HTTP/2', {
+          onComplete: ({ exchange }) => {
+            exchange.respond([':status', '200'], false);
+            exchange.sendTrailers([name, value]);
+          },
+        }),
+      },
+      protocol: 'http2',
+    });
+    const connection = raw(bed);
+    connection.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n');
+    bed.loop.until(() => connection.closed !== undefined || connection.ended);
+    expect(connection.closed?.error).toBeDefined();
+    expect(connection.text).not.toContain('\r\n0\r\n');
+    expect(bed.lines()).toHaveLength(1);
+    expect(bed.lines()[0]).toContain(' 200 UPE ');
   });
 });

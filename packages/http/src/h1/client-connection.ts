@@ -6,7 +6,7 @@ import { Http1Connection, incomplete, malformedReset } from './connection.ts';
 import { Http1Error } from './errors.ts';
 import { Http1ClientExchange } from './exchange.ts';
 import { HeadParser } from './internal/head-parser.ts';
-import { isAnswerTo } from './internal/upgrade.ts';
+import { isAnswerTo } from '../upgrade.ts';
 
 /**
  * The client's end of an HTTP/1 connection, without I/O. One request at a time: `available` says when the next may be sent. A
@@ -24,6 +24,14 @@ export class Http1ClientConnection extends Http1Connection<Http1ClientExchange> 
 
   get retired(): boolean {
     return this.#retired || this.isOver();
+  }
+
+  get upgrades(): true {
+    return true;
+  }
+
+  whenSettled(then: () => void): void {
+    then();
   }
 
   get available(): number {

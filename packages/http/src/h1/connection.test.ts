@@ -406,7 +406,7 @@ describe('writers refuse what would read as something else', () => {
     expect(server.sent).toBe('HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n');
   });
 
-  it('trailers that frame, route or split', () => {
+  it('trailers that frame, route or split, which end the exchange', () => {
     for (const trailers of [
       ['content-length', '5'],
       ['host', 'b'],
@@ -415,7 +415,10 @@ describe('writers refuse what would read as something else', () => {
       const server = new Server();
       server.send(GET);
       server.exchanges[0]?.respond(OK, false);
-      expect(() => server.exchanges[0]?.sendTrailers(trailers)).toThrow(UnwritableError);
+      server.exchanges[0]?.sendTrailers(trailers);
+      expect(server.recorders[0]?.reset?.cause).toBe('unwritable');
+      expect(server.log.at(-1)).toBe('end cut');
+      expect(server.sent).not.toContain('\r\n\r\n0\r\n');
     }
   });
 

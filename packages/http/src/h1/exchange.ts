@@ -6,9 +6,11 @@ import type {
   ServerExchange,
   ExchangeReceiver,
 } from '../exchange.ts';
+import { ErrorCode } from '../h2/frames.ts';
 import type { FieldList } from '../h2/message-fields.ts';
 import type { OutputSink } from '../h2/output-sink.ts';
 import { MIN_DATA_ROOM_BYTES } from '../limits.ts';
+import { UnwritableError } from '../unwritable.ts';
 import type { MessageWriter } from './internal/message-writer.ts';
 
 /** What an exchange asks of the connection that it stands on. */
@@ -83,7 +85,20 @@ export abstract class Http1Exchange implements HttpExchange {
 
   sendTrailers(fields: FieldList): void {
     if (!this.#sending) return;
-    this.#owner.writer.trailers(fields);
+    try {
+      this.#owner.writer.trailers(fields);
+    } catch (thrown) {
+      if (!(thrown instanceof UnwritableError)) throw thrown;
+      const { receiver } = this;
+      this.reset(ErrorCode.internalError);
+      receiver?.onReset({
+        cause: 'unwritable',
+        errorCode: ErrorCode.internalError,
+        unprocessed: false,
+        detail: `the trailers cannot be said in HTTP/1: ${thrown.message}`,
+      });
+      return;
+    }
     this.#finishSending();
   }
 

@@ -23,6 +23,8 @@ export interface Http2Options {
   readonly maxFrameSize?: number;
   /** Largest header list. Default 64 KiB for a server, 16 KiB for a client. */
   readonly maxHeaderListSize?: number;
+  /** Server: CONNECT may name a protocol (RFC 8441), which is announced. Default false: such a request is malformed. */
+  readonly connectProtocol?: boolean;
   /** Huffman-code header strings that get shorter. Default false. */
   readonly huffman?: boolean;
 }
@@ -52,6 +54,7 @@ function withDefaults(options: Http2Options): ResolvedOptions {
     maxFrameSize: options.maxFrameSize ?? MAX_FRAME_BYTES,
     maxHeaderListSize:
       options.maxHeaderListSize ?? (options.role === 'server' ? SERVER_HEADER_LIST_BYTES : CLIENT_HEADER_LIST_BYTES),
+    connectProtocol: options.connectProtocol ?? false,
     huffman: options.huffman ?? false,
   };
 }
@@ -73,6 +76,7 @@ function makeSettingsFrame(options: ResolvedOptions): Buffer {
     [Setting.maxFrameSize, options.maxFrameSize],
     [Setting.maxHeaderListSize, options.maxHeaderListSize],
   ];
+  if (options.connectProtocol) settings.push([Setting.enableConnectProtocol, 1]);
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + settings.length * 6);
   writeFrameHeader(frame, 0, settings.length * 6, FrameType.settings, 0, 0);
   settings.forEach(([id, value], index) => {

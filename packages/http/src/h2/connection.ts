@@ -108,6 +108,11 @@ export class Http2Connection<Owner> {
     return this.#sendSide.outputFull || this.#output.backlogged;
   }
 
+  /** A head has begun and is incomplete: nothing else can come before it is. */
+  get inHead(): boolean {
+    return !this.ended && (this.#reader.inHead || this.#receiveSide.inHead);
+  }
+
   /** No stream can send content now: the connection's window is closed, or the sink is full. */
   get sendBlocked(): boolean {
     return this.#sendSide.windowClosed || this.wantsOutput;

@@ -76,8 +76,13 @@ export abstract class Http2ExchangeConnection<Exchange extends Http2Exchange<Exc
   abstract onGoAway(lastStreamId: number, errorCode: number, debug: string): void;
 
   onTrailers(stream: Http2Stream<Exchange>, fields: FieldList): void {
-    const receiver = stream.owner?.receiver;
-    if (fields.length === 0) receiver?.onData(NOTHING, 0, 0, true);
+    const { owner } = stream;
+    const receiver = owner?.receiver;
+    if (stream.connectRequest && owner !== undefined && !this.takesTrailers(owner)) {
+      // Only content goes either way in another protocol (RFC 9113 8.5).
+      this.http.resetStream(stream, ErrorCode.protocolError);
+      receiver?.onReset(streamReset(ErrorCode.protocolError, false));
+    } else if (fields.length === 0) receiver?.onData(NOTHING, 0, 0, true);
     else receiver?.onTrailers(fields);
   }
 
@@ -106,6 +111,15 @@ export abstract class Http2ExchangeConnection<Exchange extends Http2Exchange<Exc
   onError(error: Http2ConnectionError): void {
     this.#loseStreams(error.message);
     this.tellEnd(error, false);
+  }
+
+  /** Whether the content of an exchange that asks for another protocol may end with trailers. */
+  protected abstract takesTrailers(exchange: Exchange): boolean;
+
+  /** Ends the connection because the peer broke a rule that only its owner sees. */
+  protected fail(error: Http2ConnectionError): void {
+    this.http.close(error.errorCode, error.message);
+    this.onError(error);
   }
 
   /** Whether the end of a stream is of interest to its receiver. */

@@ -22,6 +22,8 @@ export const Setting = {
   initialWindowSize: 4,
   maxFrameSize: 5,
   maxHeaderListSize: 6,
+  /** RFC 8441 3. */
+  enableConnectProtocol: 8,
 } as const;
 
 /** Error codes of RST_STREAM and GOAWAY (RFC 9113 7). */

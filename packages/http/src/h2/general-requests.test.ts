@@ -18,6 +18,18 @@ function block(fields: FieldList): Buffer {
 
 const GET = [':method', 'GET', ':scheme', 'http', ':authority', 'a', ':path', '/'];
 const POST = [':method', 'POST', ':scheme', 'http', ':authority', 'a', ':path', '/'];
+const CONNECT = [
+  ':method',
+  'CONNECT',
+  ':protocol',
+  'websocket',
+  ':scheme',
+  'http',
+  ':authority',
+  'a',
+  ':path',
+  '/chat',
+];
 const without = (name: string): FieldList => {
   const at = GET.indexOf(name);
   return [...GET.slice(0, at), ...GET.slice(at + 2)];
@@ -108,6 +120,18 @@ describe('a malformed request is answered by 400 and never handed on (RFC 9113 8
     ['two hosts', [...GET, 'host', 'a', 'host', 'a']],
     ['two content-lengths', [...POST, 'content-length', '0', 'content-length', '0']],
     ['content-length with a sign', [...POST, 'content-length', '+0']],
+    [':protocol with GET', [...GET, ':protocol', 'websocket']],
+    [':protocol without :path', CONNECT.slice(0, -2)],
+    [':protocol without :scheme', [...CONNECT.slice(0, 4), ...CONNECT.slice(6)]],
+    [':protocol without :authority', [...CONNECT.slice(0, 6), ...CONNECT.slice(8)]],
+    [':protocol twice', [':protocol', 'websocket', ...CONNECT]],
+    ['empty :protocol', [...CONNECT.slice(0, 2), ':protocol', '', ...CONNECT.slice(4)]],
+    [':protocol with a list', [...CONNECT.slice(0, 2), ':protocol', 'websocket, x', ...CONNECT.slice(4)]],
+    [':protocol behind a field', [...CONNECT.slice(0, 2), ...CONNECT.slice(4), 'x', 'y', ':protocol', 'websocket']],
+    [':protocol with a content-length', [...CONNECT, 'content-length', '5']],
+    [':protocol with an empty content-length', [...CONNECT, 'content-length', '0']],
+    [':protocol with a field upgrade', [...CONNECT, 'upgrade', 'websocket']],
+    [':protocol with a path of octets that end it', [...CONNECT.slice(0, -1), '/ HTTP/1.1']],
     ['two authorizations', [...GET, 'authorization', 'a', 'authorization', 'b']],
   ])('%s', (_name, fields) => {
     const { requests, refused } = serve(fields);

@@ -10,6 +10,7 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { connectRequest } from './connect-protocol.ts';
 import type { Http2Role } from './connection-options.ts';
 import { ErrorCode } from './frames.ts';
 import { fieldValue } from './message-fields.ts';
@@ -28,7 +29,7 @@ class SocketPeer extends TestPeer {
   readonly socket: Socket;
 
   constructor(socket: Socket, role: Http2Role) {
-    super({ role, huffman: role === 'client' });
+    super({ role, huffman: role === 'client', connectProtocol: role === 'server' });
     this.socket = socket;
     socket.on('error', () => undefined);
     socket.on('data', (bytes: Buffer) => {
@@ -81,7 +82,12 @@ async function ourClient(
 ): Promise<SocketPeer> {
   const server = createServer({
     maxSendHeaderBlockLength: 1 << 20,
-    settings: { maxConcurrentStreams: 150, initialWindowSize: 100_000, maxFrameSize: 20_000 },
+    settings: {
+      maxConcurrentStreams: 150,
+      initialWindowSize: 100_000,
+      maxFrameSize: 20_000,
+      enableConnectProtocol: true,
+    },
   });
   server.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
@@ -154,6 +160,23 @@ describe('our server and the client of node:http2', () => {
     expect((await readAll(upload)).length).toBe(1 << 20);
     expect((await trailers)[0]['x-received']).toBe(String(3 << 20));
     await Promise.all(small);
+  });
+
+  it('offers to switch protocols by CONNECT (RFC 8441), and does', async () => {
+    const { session, peers } = await ourServer((peer, event, stream) => {
+      if (event === 'headers') peer.connection.respond(stream, [':status', '200'], false);
+      if (event === 'data') peer.connection.sendData(stream, Buffer.from('pong'), 0, 4, true);
+    });
+    const [settings] = (await once(session, 'remoteSettings')) as [Record<string, unknown>];
+    expect(settings['enableConnectProtocol']).toBe(true);
+    const socket = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/chat' });
+    const [answer] = (await once(socket, 'response')) as [Record<string, unknown>];
+    expect(answer[':status']).toBe(200);
+    socket.write('ping');
+    expect(await readAll(socket)).toBe('pong');
+    expect(peers[0]?.text(1)).toBe('ping');
+    expect(fieldValue(peers[0]?.heads.get(1) ?? [], ':protocol')).toBe('websocket');
+    socket.destroy();
   });
 
   it('a CONNECT tunnel echoes, ends each way and is reset', async () => {
@@ -304,6 +327,39 @@ describe('our client and the server of node:http2', () => {
       '/a',
     ]);
     expect(peer.error).toBeUndefined();
+  });
+
+  it('asks for another protocol when it is offered (RFC 8441)', async () => {
+    const peer = await ourClient((stream, headers) => {
+      stream.respond({
+        ':status': 200,
+        'x-protocol': String(headers[':protocol']),
+        'x-path': String(headers[':path']),
+      });
+      stream.pipe(stream);
+    });
+    await peer.until(() => peer.connection.peer.known);
+    expect(peer.connection.peer.connectProtocol).toBe(true);
+    const upgrade = [
+      ':method',
+      'GET',
+      ':scheme',
+      'http',
+      ':authority',
+      'shop',
+      ':path',
+      '/chat',
+      'upgrade',
+      'websocket',
+    ];
+    const stream = peer.connection.request(connectRequest(upgrade, 'websocket'), false, undefined, 'CONNECT');
+    if (stream === undefined) throw new Error('no stream');
+    peer.connection.sendData(stream, Buffer.from('ping'), 0, 4, true);
+    peer.flush();
+    await peer.until(() => peer.events(1).includes('end'));
+    expect(peer.text(1)).toBe('ping');
+    expect(fieldValue(peer.heads.get(1) ?? [], 'x-protocol')).toBe('websocket');
+    expect(fieldValue(peer.heads.get(1) ?? [], 'x-path')).toBe('/chat');
   });
 
   it('learns of refusals, resets and GOAWAY', async () => {

@@ -19,6 +19,8 @@ export interface FieldFacts {
   status: number;
 }
 
+/** RFC 9110 7.8. */
+const TOKEN_AND_VERSION = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 3986 3.1; what is passed on as x-forwarded-proto and in Location must not read as anything else.
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/;
@@ -40,13 +42,17 @@ export function fieldListSize(fields: FieldList): number {
   return size;
 }
 
-/** Judges a request's header section (RFC 9113 8.2.2, 8.3.1, 8.5) and fills `facts`. */
-export function checkRequest(fields: FieldList, facts: FieldFacts): void {
+/**
+ * Judges a request's header section (RFC 9113 8.2.2, 8.3.1, 8.5) and fills `facts`. `connectProtocol`: CONNECT may name a
+ * protocol (RFC 8441 4).
+ */
+export function checkRequest(fields: FieldList, facts: FieldFacts, connectProtocol: boolean): void {
   clear(facts);
   let method: string | undefined;
   let scheme: string | undefined;
   let authority: string | undefined;
   let path: string | undefined;
+  let protocol: string | undefined;
   let host: string | undefined;
   let regular = false;
   for (let at = 0; at + 1 < fields.length; at += 2) {
@@ -81,6 +87,11 @@ export function checkRequest(fields: FieldList, facts: FieldFacts): void {
         previous = path;
         path = value;
         break;
+      case ':protocol':
+        if (!connectProtocol) return malformed(facts, ':protocol, which nobody offered');
+        previous = protocol;
+        protocol = value;
+        break;
       default:
         return malformed(facts, `${name} is not a pseudo-header of requests`);
     }
@@ -93,7 +104,13 @@ export function checkRequest(fields: FieldList, facts: FieldFacts): void {
   if (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
     return malformed(facts, 'Host and :authority differ');
   }
-  if (method === 'CONNECT') {
+  if (protocol !== undefined) {
+    if (method !== 'CONNECT') return malformed(facts, ':protocol with another method than CONNECT');
+    if (!TOKEN_AND_VERSION.test(protocol)) return malformed(facts, ':protocol is not the name of one');
+    // It has none (RFC 9110 9.3.6), and behind a translation to HTTP/1 would say that it has.
+    if (facts.contentLength >= 0) return malformed(facts, 'content-length with :protocol');
+    facts.connect = true;
+  } else if (method === 'CONNECT') {
     facts.connect = true;
     facts.contentLength = -1;
     if (scheme !== undefined || path !== undefined) return malformed(facts, 'CONNECT with :scheme or :path');

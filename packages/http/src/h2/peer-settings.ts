@@ -19,6 +19,8 @@ export class PeerSettings {
   maxFrameSize: number = DEFAULT_FRAME_BYTES;
   /** Advisory: exchanges heed it. */
   maxHeaderListSize: number = Number.POSITIVE_INFINITY;
+  /** A server's CONNECT may name a protocol (RFC 8441 3). */
+  connectProtocol = false;
   /** The first SETTINGS arrived. */
   known = false;
 
@@ -61,6 +63,12 @@ export class PeerSettings {
         return;
       case Setting.maxHeaderListSize:
         this.maxHeaderListSize = value;
+        return;
+      case Setting.enableConnectProtocol:
+        if (value > 1 || (value === 0 && this.connectProtocol)) {
+          throw new Http2ConnectionError(ErrorCode.protocolError, `SETTINGS_ENABLE_CONNECT_PROTOCOL ${value}`);
+        }
+        this.connectProtocol = value === 1;
         return;
       default:
       // Unknown settings are ignored (RFC 9113 6.5.2).

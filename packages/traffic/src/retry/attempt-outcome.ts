@@ -15,6 +15,8 @@ export type AttemptOutcome =
   | { readonly kind: 'overflow' }
   /** The endpoint takes no head, or no trailers, as large as those of the request; never tried again. */
   | { readonly kind: 'too-large' }
+  /** The endpoint does not offer to switch to another protocol; never tried again. */
+  | { readonly kind: 'no-upgrade' }
   /** Head of a final response; `grpcStatus` only from the head itself (trailers-only), -1 when it has none. */
   | { readonly kind: 'response'; readonly status: number; readonly grpcStatus: number };
 
@@ -31,6 +33,7 @@ export const PER_TRY_TIMED_OUT: AttemptOutcome = { kind: 'per-try-timeout' };
 export const REQUEST_TIMED_OUT: AttemptOutcome = { kind: 'request-timeout' };
 export const NO_ENDPOINT: AttemptOutcome = { kind: 'no-endpoint' };
 export const TOO_LARGE: AttemptOutcome = { kind: 'too-large' };
+export const NO_UPGRADE: AttemptOutcome = { kind: 'no-upgrade' };
 export const OVERFLOWED: AttemptOutcome = { kind: 'overflow' };
 
 /** How far the request is; the caller's own object may be one. */

@@ -59,6 +59,7 @@ export class CompiledRetryPolicy {
       case 'no-endpoint':
       case 'overflow':
       case 'too-large':
+      case 'no-upgrade':
         return false;
     }
   }

@@ -5,6 +5,7 @@ import {
   OVERFLOW,
   REQUEST_TOO_LARGE,
   RESPONSE_TIMEOUT,
+  UPGRADE_NOT_OFFERED,
 } from '../local-answer.ts';
 import type { ResponseFlag, ResponseFlags } from '../response-flag.ts';
 import type { AttemptOutcome } from './attempt-outcome.ts';
@@ -72,6 +73,8 @@ export function failureAnswer(failure: AttemptFailure, gaveUp: GaveUp | undefine
       return OVERFLOW;
     case 'too-large':
       return REQUEST_TOO_LARGE;
+    case 'no-upgrade':
+      return UPGRADE_NOT_OFFERED;
     case 'connect-failed':
     case 'refused-stream':
     case 'reset':
@@ -93,7 +96,8 @@ export function cutFor(failure: AttemptFailure): {
     case 'request-timeout':
     case 'no-endpoint':
     case 'overflow':
-    case 'too-large': {
+    case 'too-large':
+    case 'no-upgrade': {
       const { flags, details } = failureAnswer(failure, undefined);
       return { kind: 'cut', flags, details };
     }
@@ -109,7 +113,10 @@ export function cutFor(failure: AttemptFailure): {
 }
 
 function causeOf(
-  failure: Exclude<AttemptFailure, { kind: 'no-endpoint' | 'overflow' | 'request-timeout' | 'too-large' }>,
+  failure: Exclude<
+    AttemptFailure,
+    { kind: 'no-endpoint' | 'no-upgrade' | 'overflow' | 'request-timeout' | 'too-large' }
+  >,
 ): Cause {
   switch (failure.kind) {
     case 'connect-failed':

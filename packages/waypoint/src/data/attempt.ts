@@ -7,11 +7,13 @@ import {
   type AttemptOutcome,
   CONNECT_REFUSED,
   CONNECT_TIMED_OUT,
+  NO_UPGRADE,
   OVERFLOWED,
   REFUSED_STREAM,
   TOO_LARGE,
 } from '@ambit/traffic/retry/attempt-outcome';
 import { DISCARDED_RESPONSE_BYTES } from '../limits.ts';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { ConnectionSeeker, UpstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint } from './upstreams.ts';
 
@@ -20,6 +22,8 @@ export interface AttemptOwner {
   /** The head of the request as it is sent to the endpoint, and whether it is all. */
   head(): FieldList;
   readonly headOnly: boolean;
+  /** The request asks for another protocol. */
+  readonly upgrade: boolean;
   /** A connection is there and has the head: content may follow. */
   onSent(exchange: ClientExchange): void;
   onInterim(fields: FieldList): void;
@@ -40,6 +44,8 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
   readonly #version: UpstreamVersion;
   #exchange: ClientExchange | undefined;
   #responding = false;
+  #settlingTimer: ReactorTimer | undefined;
+  #connectTimeoutMs = 0;
   #over = false;
 
   constructor(owner: AttemptOwner, chosen: ChosenEndpoint, version: UpstreamVersion) {
@@ -57,6 +63,7 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
 
   /** May call the owner from within. */
   begin(fresh: boolean, connectTimeoutMs: number): void {
+    this.#connectTimeoutMs = connectTimeoutMs;
     this.chosen.upstream.seek(this.#version, this, fresh, connectTimeoutMs);
   }
 
@@ -84,6 +91,32 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
 
   onConnection(connection: ClientConnection): void {
     if (this.#over) return;
+    if (this.#owner.upgrade && connection.upgrades !== true) this.#settle(connection);
+    else this.#send(connection);
+  }
+
+  /** An endpoint of HTTP/2 says in its first words whether it switches protocols: as long as that takes it is being connected. */
+  #settle(connection: ClientConnection): void {
+    if (connection.upgrades === false) {
+      this.#fail(NO_UPGRADE, undefined, false);
+      return;
+    }
+    this.#settlingTimer = this.chosen.upstream.after(this.#connectTimeoutMs, () => {
+      this.#fail(
+        CONNECT_TIMED_OUT,
+        new AmbitError('AMBIT_UPSTREAM_SILENT', 'the endpoint says nothing', { source: 'peer' }),
+        false,
+      );
+    });
+    connection.whenSettled(() => {
+      this.#settlingTimer?.cancel();
+      if (this.#over) return;
+      if (connection.upgrades === undefined) this.#fail(CONNECT_REFUSED, undefined, false);
+      else this.onConnection(connection);
+    });
+  }
+
+  #send(connection: ClientConnection): void {
     const owner = this.#owner;
     let exchange: ClientExchange | undefined;
     try {
@@ -158,6 +191,7 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#settlingTimer?.cancel();
     this.chosen.slot.active -= 1;
     this.chosen.upstream.active -= 1;
     this.chosen.upstream.checkUse();
@@ -175,6 +209,8 @@ function outcomeOf({ cause, unprocessed }: ExchangeReset): AttemptOutcome {
       return { kind: 'reset', reason: 'protocol-error', requestSent: true };
     case 'too-large':
       return TOO_LARGE;
+    case 'unwritable':
+      return { kind: 'reset', reason: 'protocol-error', requestSent: true };
     case 'connection':
       return { kind: 'reset', reason: 'connection-ended', requestSent: true };
   }

@@ -5,7 +5,7 @@ import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
 import type { CompiledDestination, CompiledRoute } from '@ambit/traffic/compiled-service';
 import type { CompiledCors } from '@ambit/traffic/filters/cors';
-import { answerMessage, type LocalAnswer } from '@ambit/traffic/local-answer';
+import { answerMessage, type LocalAnswer, UPGRADE_NOT_ACCEPTED } from '@ambit/traffic/local-answer';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { MessageBody } from './message-body.ts';
@@ -57,6 +57,11 @@ export class ClientAnswer {
       this.#down.respond(message.fields, message.body.length === 0);
     } catch (thrown) {
       if (!(thrown instanceof AmbitError)) throw thrown;
+      // A success would say that its protocol is spoken from here on.
+      if (this.#down.upgrade !== undefined && answer !== UPGRADE_NOT_ACCEPTED) {
+        this.grpc = false;
+        return this.own(UPGRADE_NOT_ACCEPTED, false);
+      }
       // There is nothing else to say: the client takes less than this.
       this.#record.responding(0, answer.flags, answer.details);
       this.#down.reset(ErrorCode.internalError);

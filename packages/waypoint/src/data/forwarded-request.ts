@@ -5,7 +5,7 @@ import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledAction } from '@ambit/traffic/compiled-service';
 import { Deadline } from '@ambit/traffic/deadline';
-import { CLUSTER_NOT_FOUND, type LocalAnswer } from '@ambit/traffic/local-answer';
+import { CLUSTER_NOT_FOUND, type LocalAnswer, UPGRADE_NOT_ACCEPTED } from '@ambit/traffic/local-answer';
 import { isIdempotent } from '@ambit/traffic/request/idempotent-method';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
@@ -24,6 +24,7 @@ import type { DataThreadContext } from './context.ts';
 import type { MessageBody } from './message-body.ts';
 import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
+import type { Handshake } from './upgrade-handshake.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
@@ -46,7 +47,7 @@ export interface ForwardedParts {
   /** Undefined: the head is all. */
   readonly body: MessageBody | undefined;
   /** The client asks for another protocol: its content is what it says in that. */
-  readonly upgrade: boolean;
+  readonly upgrade: Handshake | undefined;
   readonly facts: RequestFacts;
   /** As endpoints get it. */
   readonly head: FieldList;
@@ -65,7 +66,6 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #attempt: Attempt | undefined;
   #deadlineTimer: ReactorTimer | undefined;
   #tryTimer: ReactorTimer | undefined;
-  /** Another protocol is spoken: either side ends for itself. */
   #switched = false;
   #answered = false;
   #freshTried = false;
@@ -81,7 +81,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   /** Begins the first try; may call the forwarder from within. */
   begin(): void {
-    if (this.#parts.upgrade || this.#parts.body?.ended !== false)
+    if (this.upgrade || this.#parts.body?.ended !== false)
       this.#deadline.requestReceived(this.#parts.thread.reactor.now);
     this.#armDeadline();
     this.#try();
@@ -157,6 +157,15 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     return this.#parts.body === undefined;
   }
 
+  get upgrade(): boolean {
+    return this.#parts.upgrade !== undefined;
+  }
+
+  /** Another protocol is spoken: either side ends for itself. */
+  get switched(): boolean {
+    return this.#switched;
+  }
+
   onSent(exchange: ClientExchange): void {
     this.#parts.record.connected();
     this.#parts.body?.pump(exchange);
@@ -188,12 +197,17 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     }
     this.#tryTimer?.cancel();
     const head = responseHead(fields, thread.reactor.now - record.startedAt);
+    if (status === 101 && this.#parts.upgrade?.agreed(head) === false) {
+      this.#unanswered(failureAnswer(INVALID_RESPONSE, undefined));
+      return;
+    }
     try {
       toClient.head(head, endStream, decision.kind === 'pass' ? decision.flags : '-');
     } catch (thrown) {
       if (!(thrown instanceof AmbitError)) throw thrown;
-      this.#attempt?.abandon();
-      this.#forwarder.answer(failureAnswer(INVALID_RESPONSE, undefined));
+      // In HTTP/2 a success would say that the protocol is the other one from here on.
+      if (this.#parts.exchange.upgrade !== undefined && status < 300) this.#unanswered(UPGRADE_NOT_ACCEPTED);
+      else this.#unanswered(failureAnswer(INVALID_RESPONSE, undefined));
       return;
     }
     if (status === 101) {
@@ -250,7 +264,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   #begin(chosen: ChosenEndpoint, fresh: boolean): void {
     const { thread, cluster, action, exchange } = this.#parts;
-    const attempt = new Attempt(this, chosen, upstreamVersion(cluster.compiled, exchange.version));
+    const attempt = new Attempt(this, chosen, upstreamVersion(cluster.compiled, exchange.version, this.upgrade));
     this.#attempt = attempt;
     const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) {
@@ -261,6 +275,12 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       });
     }
     attempt.begin(fresh, cluster.compiled.model.connectTimeoutMs);
+  }
+
+  /** What the endpoint says is of no use to the client, which gets this instead. */
+  #unanswered(answer: LocalAnswer): void {
+    this.#attempt?.abandon();
+    this.#forwarder.answer(answer);
   }
 
   /** Over when both sides are. */

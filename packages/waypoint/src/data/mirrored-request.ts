@@ -65,7 +65,7 @@ export class MirroredRequest implements AttemptOwner {
       this.#onOver('overflow');
       return;
     }
-    this.#attempt = new Attempt(this, chosen, upstreamVersion(this.#cluster.compiled, this.#original.version));
+    this.#attempt = new Attempt(this, chosen, upstreamVersion(this.#cluster.compiled, this.#original.version, false));
     if (this.headOnly) this.#awaitAnswer();
     this.#attempt.begin(false, this.#cluster.compiled.model.connectTimeoutMs);
   }
@@ -93,6 +93,10 @@ export class MirroredRequest implements AttemptOwner {
 
   head(): FieldList {
     return this.#original.head;
+  }
+
+  get upgrade(): false {
+    return false;
   }
 
   get headOnly(): boolean {

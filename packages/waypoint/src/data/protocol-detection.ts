@@ -43,11 +43,6 @@ export class ProtocolDetection implements ByteEndpointHandler {
       this.#timer = reactor.after(DETECTION_MS, () => {
         this.#connect();
       });
-    } else {
-      this.#timer = reactor.after(this.#thread.config.headTimeout, () => {
-        // Not one octet, or a part of a preface: nothing of HTTP was begun that could be answered.
-        if (this.#words.length > 0) endpoint.destroy(undefined, true);
-      });
     }
   }
 
@@ -64,6 +59,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
     const spoken = spokenProtocol(words, 0, words.length, this.#port.protocol !== 'auto');
     switch (spoken) {
       case 'more':
+        if (this.#words.length === 0 && this.#port.protocol !== 'auto') this.#awaitPreface(endpoint);
         this.#words = Buffer.from(words);
         return;
       case 'http1':
@@ -96,6 +92,13 @@ export class ProtocolDetection implements ByteEndpointHandler {
 
   onClose(): void {
     this.#forgetUpstream();
+  }
+
+  /** Nothing of HTTP was begun that could be answered when its rest does not come. */
+  #awaitPreface(endpoint: DuplexEndpoint): void {
+    this.#timer = this.#thread.reactor.after(this.#thread.config.headTimeout, () => {
+      endpoint.destroy(undefined, true);
+    });
   }
 
   #connect(): void {

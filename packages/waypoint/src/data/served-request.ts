@@ -1,6 +1,6 @@
 import type { ExchangeReceiver, ExchangeReset, ServerExchange } from '@ambit/http/exchange';
 import { ErrorCode } from '@ambit/http/h2/frames';
-import type { FieldList } from '@ambit/http/h2/message-fields';
+import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledAction, CompiledMirror, CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
 import { drawDestination } from '@ambit/traffic/destination';
@@ -13,6 +13,7 @@ import {
   refusedPathAnswer,
   refusedRewriteAnswer,
   ROUTE_NOT_FOUND,
+  UPGRADE_NOT_OFFERED,
 } from '@ambit/traffic/local-answer';
 import { findRoute } from '@ambit/traffic/match/find-route';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
@@ -26,6 +27,7 @@ import { RequestMirrors } from './request-mirrors.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
+import { type Handshake, handshake } from './upgrade-handshake.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
 import type { UpstreamCluster } from './upstreams.ts';
 
@@ -106,6 +108,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     if (this.#over) return;
     this.#forwarded?.abandon();
     if (cause === 'too-large') this.#end('UPE', 'response_trailers_too_large');
+    else if (cause === 'unwritable') this.#end('UPE', 'response_trailers_unwritable');
     else this.#end('DC', 'downstream_remote_disconnect');
   }
 
@@ -132,7 +135,8 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
   }
 
   cut(flags: ResponseFlags, details: string): void {
-    this.#down.reset(ErrorCode.internalError);
+    // As a reset of TCP is told in HTTP/2 (RFC 9113 8.5).
+    this.#down.reset(this.#forwarded?.switched === true ? ErrorCode.cancel : ErrorCode.internalError);
     this.#end(flags, details);
   }
 
@@ -209,9 +213,14 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     });
     route.requestHeaders?.apply(head);
     destination.requestHeaders?.apply(head);
-    const upgrade = this.#upgrades(head, cluster);
+    const upgrade = this.#upgrade(facts, head, cluster);
+    if (upgrade !== undefined && 'status' in upgrade) {
+      this.answer(upgrade);
+      return;
+    }
     // What comes of another protocol is of no use without its answers.
-    if (destination.mirrors.length > 0 && !upgrade) this.#mirror(destination.mirrors, head, live, action.timeoutMs);
+    if (destination.mirrors.length > 0 && upgrade === undefined)
+      this.#mirror(destination.mirrors, head, live, action.timeoutMs);
     this.#forwarded = new ForwardedRequest(this, {
       thread,
       record: this.#record,
@@ -228,15 +237,18 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#forwarded.begin();
   }
 
-  /** Whether the endpoint is asked to switch protocols. HTTP/2 knows none, and the route may have taken the field away. */
-  #upgrades(head: string[], cluster: UpstreamCluster): boolean {
-    if (this.#down.upgrade === undefined) return false;
-    const at = head.indexOf('upgrade');
-    if (at >= 0 && upstreamVersion(cluster.compiled, this.#down.version) === 'HTTP/1.1') return true;
+  /** How the endpoint is asked to switch protocols; undefined when it is not: the route may have taken the field away. */
+  #upgrade(facts: RequestFacts, head: string[], cluster: UpstreamCluster): Handshake | LocalAnswer | undefined {
+    const { upgrade, version } = this.#down;
+    if (upgrade === undefined) return undefined;
+    if (fieldValue(head, 'upgrade') !== undefined) {
+      const to = upstreamVersion(cluster.compiled, version, true);
+      if (to === 'HTTP/2' && facts.method !== 'GET') return UPGRADE_NOT_OFFERED;
+      return handshake(head, version, to);
+    }
     // Then it is a request without content, and answered as one (RFC 9110 7.8).
-    if (at >= 0) head.splice(at, 2);
     this.#body = undefined;
-    return false;
+    return undefined;
   }
 
   /** Before the first try, which may drop content that it has sent. */

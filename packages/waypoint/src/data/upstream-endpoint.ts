@@ -3,6 +3,7 @@ import { AmbitError } from '@ambit/core/errors';
 import type { ClientConnection, HttpVersion } from '@ambit/http/exchange';
 import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { IDLE_CONNECTIONS_PER_ENDPOINT, WAITING_REQUESTS_PER_ENDPOINT } from '../limits.ts';
 import type { Dialler } from './dialler.ts';
@@ -10,9 +11,13 @@ import { UpstreamConnection } from './upstream-connection.ts';
 
 export type UpstreamVersion = 'HTTP/1.1' | 'HTTP/2';
 
-/** What is spoken to the endpoints of a cluster with a request that came in this version. */
-export function upstreamVersion({ model }: CompiledCluster, came: HttpVersion): UpstreamVersion {
-  return model.protocol === 'http2' || came === 'HTTP/2' ? 'HTTP/2' : 'HTTP/1.1';
+/**
+ * What is spoken to the endpoints of a cluster with a request that came in this version. An upgrade is passed on as HTTP/1.1 to a
+ * port that is declared as HTTP: few servers know it in HTTP/2, of whose clients we ask for it.
+ */
+export function upstreamVersion({ model }: CompiledCluster, came: HttpVersion, upgrade: boolean): UpstreamVersion {
+  if (model.protocol === 'http2') return 'HTTP/2';
+  return came === 'HTTP/2' && !(upgrade && model.protocol === 'http1') ? 'HTTP/2' : 'HTTP/1.1';
 }
 
 /** Who wants to send a request. Exactly one of the two is called, once, unless `withdraw` came first. */
@@ -80,6 +85,11 @@ export class UpstreamEndpoint {
 
   connect(version: UpstreamVersion, endpoint: DuplexEndpoint, pool: VersionPool): UpstreamConnection {
     return new UpstreamConnection(this.#dialler.reactor, version, endpoint, pool);
+  }
+
+  /** For tries. */
+  after(ms: number, run: () => void): ReactorTimer {
+    return this.#dialler.reactor.after(ms, run);
   }
 
   checkUse(): void {

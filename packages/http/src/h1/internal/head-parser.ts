@@ -17,7 +17,7 @@ import { FieldId, fieldIdOf, fieldNameOf, NAME_MULTIPLIER, SECRET_IDS, SINGLE_BI
 import { badNameOctet, badTargetOctet, badValueOctet, checkVersionOctet } from './octet-errors.ts';
 import { requestTarget } from './request-target.ts';
 import { TextCache } from './text-cache.ts';
-import { upgradeProtocols } from './upgrade.ts';
+import { upgradeProtocols } from '../../upgrade.ts';
 
 export type Section = 'request' | 'response' | 'trailers';
 

@@ -15,7 +15,7 @@ import {
 } from '../../internal/octets.ts';
 import { UnwritableError } from '../../unwritable.ts';
 import { MAX_STATUS_LINE_BYTES, statusLine } from './status-line.ts';
-import { upgradeProtocols } from './upgrade.ts';
+import { upgradeProtocols } from '../../upgrade.ts';
 
 /** What a head says of the connection. */
 export type Persistence = 'implied' | 'keep-alive' | 'close';

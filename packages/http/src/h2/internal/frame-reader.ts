@@ -62,6 +62,11 @@ export class FrameReader {
     this.#prefaceLeft = options.expectPreface ? CLIENT_PREFACE.length : 0;
   }
 
+  /** The preface, or a frame of a header block, has begun and is incomplete; or nothing has come at all. */
+  get inHead(): boolean {
+    return this.#prefaceLeft > 0 || this.#type === FrameType.headers || this.#type === FrameType.continuation;
+  }
+
   /** Reads `bytes[start, end)`. Throws Http2ConnectionError. */
   receive(bytes: Buffer, start: number, end: number): void {
     let at = start;

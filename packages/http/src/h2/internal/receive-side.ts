@@ -71,6 +71,11 @@ export class ReceiveSide<Owner> implements FrameConsumer {
     return this.#table.ended;
   }
 
+  /** A header block has begun and is incomplete. */
+  get inHead(): boolean {
+    return this.#block.streamId !== 0;
+  }
+
   /** Raises the connection's window from the protocol's default to ours. */
   announceWindow(): void {
     if (this.#window > DEFAULT_WINDOW_BYTES) {
@@ -212,7 +217,7 @@ export class ReceiveSide<Owner> implements FrameConsumer {
 
   #onRequest(streamId: number, fields: FieldList, wellFormed: boolean, tooLarge: boolean): void {
     if (tooLarge) return this.#refuse(streamId, 431, ErrorCode.noError, 'a header list that is too large');
-    checkRequest(fields, this.#facts);
+    checkRequest(fields, this.#facts, this.#options.connectProtocol);
     if (!wellFormed || this.#facts.problem !== undefined) {
       const problem = wellFormed ? this.#facts.problem : 'an illegal character in a field';
       return this.#refuse(streamId, 400, ErrorCode.protocolError, problem ?? '');
@@ -250,7 +255,7 @@ export class ReceiveSide<Owner> implements FrameConsumer {
     }
     stream.headersReceived = true;
     const noContent = stream.headRequest || facts.status === 204 || facts.status === 304;
-    if (stream.connectRequest) stream.remainingLength = -1;
+    if (stream.connectRequest && facts.status < 300) stream.remainingLength = -1;
     else stream.remainingLength = noContent ? 0 : facts.contentLength;
     if (this.#endsHere(stream)) this.#handler.onHeaders(stream, fields, stream.remoteEnded);
     this.#removeIfEnded(stream);

@@ -1,3 +1,4 @@
+import { RetryCondition } from '@ambit/proto/waypoint';
 import type { HttpRoute, HttpRouteMatch, HttpRouteRule } from '../../gateway-objects.ts';
 import { gatewayDurationMs } from '../../schema/durations.ts';
 import { exact, namedMatches, regex, type StringMatchInit } from './matches.ts';
@@ -74,7 +75,8 @@ function retryOf({ retry, timeouts }: HttpRouteRule): RetryPolicyInit {
   const { attempts = 1, codes = [], backoff } = retry;
   return {
     retries: attempts,
-    conditions: [...DEFAULT_RETRY_CONDITIONS],
+    // Whoever asks for retries wants them of connections that break and of tries that take too long too (GEP-1731).
+    conditions: [...DEFAULT_RETRY_CONDITIONS, RetryCondition.RESET],
     statusCodes: [...new Set(codes)].sort((a, b) => a - b),
     ...perTryTimeout,
     backoffBaseMs: backoff === undefined ? BACKOFF_BASE_MS : Math.max(1, durationOf(backoff)),

@@ -1,4 +1,4 @@
-import { consistsOf, TOKEN_OCTETS } from '../../internal/octets.ts';
+import { consistsOf, TOKEN_OCTETS } from './internal/octets.ts';
 
 /**
  * What this package speaks itself or leaves to others: HTTP/2 is found by its preface and never by an upgrade, TLS is taken
