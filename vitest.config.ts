@@ -11,12 +11,6 @@ const has = (variable: string): boolean => (process.env[variable] ?? '') !== '';
 /** What needs the stock ztunnel; the runner says that it did not run. */
 const withoutPeer = has('AMBIT_PEER_ZTUNNEL') ? [] : files('.peer.{netns,cluster}.test.ts');
 
-/**
- * What measures time on a machine that does other work as well fails now and then without a cause of its own: continuous
- * integration tries it again, once, and its report names it.
- */
-const retry = process.env['CI'] === 'true' ? 1 : 0;
-
 export default defineConfig({
   resolve: { conditions: [CONDITION, 'module', 'node'] },
   ssr: { resolve: { conditions: [CONDITION, 'module', 'node'], externalConditions: [CONDITION, 'module', 'node'] } },
@@ -52,7 +46,6 @@ export default defineConfig({
           exclude: withoutPeer,
           // Each file builds its own topology and measures time: two of them on the same cores would disturb each other.
           fileParallelism: false,
-          retry,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },
@@ -66,7 +59,6 @@ export default defineConfig({
           exclude: [...withoutPeer, ...(has('KUBECONFIG') ? files('.own.cluster.test.ts') : [])],
           globalSetup: ['e2e/src/test-setup.ts'],
           fileParallelism: false,
-          retry,
           testTimeout: 300_000,
           // A first bring-up compiles Kubernetes.
           hookTimeout: 1_800_000,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../cluster/cluster.ts';
 import { ownTestCluster } from '../test-cluster.ts';
 import { chartFolder, chartYaml } from './charts.ts';
+import { type Definition, definitionsOf, removeDefinitions, withoutLeaving } from './custom-resources.ts';
 
 const NAMESPACE = 'charts-definitions';
 const RELEASE = 'definitions';
@@ -14,18 +15,11 @@ const ABSENT = 'proxyconfigs.networking.istio.io';
 const files = globSync('files/crds/*/*.yaml', { cwd: chartFolder('base') }).sort();
 const fileOf = (name: string): string => files.find((file) => basename(file) === `${name}.yaml`) ?? name;
 
-interface Definition {
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
-}
-
 describe('the definitions of the chart base, in a cluster', () => {
   let cluster: Cluster;
   let before: Set<string>;
 
-  const present = async (): Promise<Map<string, Definition>> => {
-    const { items } = JSON.parse(await cluster.kubectl(['get', 'crd', '-o', 'json'])) as { items: Definition[] };
-    return new Map(items.map((item) => [item.metadata.name, item]));
-  };
+  const present = (): Promise<ReadonlyMap<string, Definition>> => definitionsOf(cluster);
   const helm = (...words: string[]): Promise<string> => cluster.helm([...words, '--namespace', NAMESPACE]);
   /** The vendored definition, said to be of another version. */
   const ofVersion = (name: string, version: string): string => {
@@ -38,14 +32,15 @@ describe('the definitions of the chart base, in a cluster', () => {
 
   beforeAll(async () => {
     cluster = ownTestCluster();
+    await withoutLeaving(cluster);
     before = new Set((await present()).keys());
     await cluster.kubectl(['create', 'namespace', NAMESPACE]);
-    await cluster.kubectl(['delete', 'crd', '--ignore-not-found', FOREIGN, ABSENT]);
+    await removeDefinitions(cluster, [FOREIGN, ABSENT]);
   });
 
   afterAll(async () => {
     const added = [...(await present()).keys()].filter((name) => !before.has(name) || [FOREIGN, ABSENT].includes(name));
-    if (added.length > 0) await cluster.kubectl(['delete', 'crd', ...added]);
+    await removeDefinitions(cluster, added);
     const restored = [FOREIGN, ABSENT].filter((name) => before.has(name));
     for (const name of restored) {
       await cluster.kubectl(['create', '-f', `${chartFolder('base')}/${fileOf(name)}`]);
@@ -66,7 +61,7 @@ describe('the definitions of the chart base, in a cluster', () => {
   });
 
   it('are made good by an upgrade, those of others and later ones left out', async () => {
-    await cluster.kubectl(['delete', 'crd', ABSENT, FOREIGN]);
+    await removeDefinitions(cluster, [ABSENT, FOREIGN]);
     await helm('upgrade', RELEASE, chartFolder('base'));
     expect((await present()).has(ABSENT)).toBe(true);
     const later = ['apply', '--server-side', '--force-conflicts', '-f', '-'];

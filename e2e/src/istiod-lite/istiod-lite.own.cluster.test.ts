@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { definitionsOf, removeDefinitions, withoutLeaving } from '../charts/custom-resources.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { NODE_IMAGE } from '../cluster/parts/images.ts';
 import { eventually, ownTestCluster } from '../test-cluster.ts';
@@ -20,8 +21,11 @@ spec:
     spec:
       containers:
       - name: istio-proxy
-        command: [/usr/bin/node, -e, "require('http').createServer((q, r) => r.end()).listen(15021)"]
-        readinessProbe: { periodSeconds: 1 }
+        command:
+        - /usr/bin/node
+        - -e
+        - "process.on('SIGTERM', process.exit); require('http').createServer((q, r) => r.end()).listen(15021)"
+        readinessProbe: { periodSeconds: 1, timeoutSeconds: 5 }
 `;
 
 interface Condition {
@@ -104,18 +108,17 @@ describe('istiod-lite on a cluster', () => {
     writeFileSync(join(folder, 'kubeconfig'), JSON.stringify(config), { mode: 0o600 });
   }
 
-  const definitions = async (): Promise<string[]> =>
-    (await cluster.kubectl(['get', 'crds', '-o', 'name'])).split('\n').filter((name) => name !== '');
-
   beforeAll(async () => {
     cluster = ownTestCluster();
     folder = mkdtempSync(join(tmpdir(), 'controller-'));
-    const present = new Set(await definitions());
+    await withoutLeaving(cluster);
+    const present = await definitionsOf(cluster);
     const crds = join(CHARTS, 'base', 'files', 'crds');
     for (const group of ['istio', 'gateway-api']) {
       await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', join(crds, group)]);
     }
-    added = (await definitions()).filter((name) => !present.has(name));
+    await cluster.kubectl(['wait', 'crd', '--all', '--for=condition=Established', '--timeout=90s']);
+    added = [...(await definitionsOf(cluster)).keys()].filter((name) => !present.has(name));
     for (const namespace of [ROOT, SHOP]) await cluster.kubectl(['create', 'namespace', namespace]);
     await leastPrivileges();
     await apply(overlays(READY_POD));
@@ -132,7 +135,7 @@ describe('istiod-lite on a cluster', () => {
     const ours = roles.split('\n').filter((line) => line.endsWith(`-${ROOT}`));
     if (ours.length > 0) await cluster.kubectl(['delete', ...ours]);
     // A chart would leave them alone as somebody else's.
-    if (added.length > 0) await cluster.kubectl(['delete', ...added]);
+    await removeDefinitions(cluster, added);
     rmSync(folder, { recursive: true });
   });
 
@@ -219,8 +222,12 @@ describe('istiod-lite on a cluster', () => {
         ),
       );
     // The last pod's readiness may still be on its way into the Deployment's status.
-    await new Promise((resume) => setTimeout(resume, 2_000));
-    const before = await versions();
+    let before: string[] = [];
+    await eventually(async () => {
+      before = await versions();
+      await new Promise((resume) => setTimeout(resume, 3_000));
+      expect(await versions()).toEqual(before);
+    }, 60_000);
     await apply({
       apiVersion: 'v1',
       kind: 'Service',
@@ -367,7 +374,8 @@ describe('istiod-lite on a cluster', () => {
     await eventually(() => expect(replicas.filter((other) => other !== leader && other.leads).length).toBe(1), 40_000);
     for (const started of replicas) await started.end();
     replicas = [];
-    await cluster.kubectl(['-n', SHOP, 'delete', 'deployment', 'door']);
+    // Its pods go first, so that none of them is ready any more.
+    await cluster.kubectl(['-n', SHOP, 'delete', 'deployment', 'door', '--cascade=foreground']);
     await cluster.kubectl(['-n', SHOP, 'annotate', 'gateway', 'door', 'gateway.istio.io/service-account=nobody']);
     // Nothing becomes ready from here on.
     await apply(overlays(READY_POD.replace('listen(15021)', 'listen(15022)')));
