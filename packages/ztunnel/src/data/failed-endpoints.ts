@@ -15,7 +15,7 @@ export class FailedEndpoints {
     this.#described.set(workload.uid, workload);
   }
 
-  /** Forgets those that the mesh describes differently by now: they may have come back. */
+  /** Forgets those that the mesh has described anew since: they may have come back. */
   forgetChanged(store: MeshStore): void {
     for (const [uid, workload] of this.#described) {
       if (store.workloads.byUid(uid)?.model === workload) continue;

@@ -40,10 +40,11 @@ export interface Canary {
   readonly weight: number;
 }
 
-type FirstBinding = Omit<WaypointBinding, 'canary'>;
+/** `obstacle`: why the condition is not true. */
+type FirstBinding = Omit<WaypointBinding, 'canary'> & { readonly obstacle: Obstacle | undefined };
 
 /** The same of a Pod; without condition when it follows from its namespace, of which there is one. */
-export type PodBinding = Omit<FirstBinding, 'condition'> & { readonly condition: Condition | undefined };
+export type PodBinding = Omit<WaypointBinding, 'canary' | 'condition'> & { readonly condition: Condition | undefined };
 
 /** Why an object that asks for a waypoint does not get to it. `attached`: the waypoint would serve it. */
 interface Obstacle {
@@ -137,10 +138,11 @@ export class Waypoints {
     if (wanted.name === reference.name && wanted.namespace === reference.namespace) {
       return said('CanarySameAsPrimary', 'it is the waypoint itself');
     }
-    const { waypoint, judged, address, condition } = this.#bind(service, wanted);
+    const { waypoint, judged, address, condition, obstacle } = this.#bind(service, wanted);
     if (first.address === undefined) return said('CanaryUnused', 'the first waypoint is not in use');
-    if (condition.status !== 'True' || waypoint === undefined || address === undefined) {
-      return said(condition.reason, `${condition.message.split(';')[0] ?? ''}; it gets nothing`);
+    if (obstacle !== undefined) return said(obstacle.reason, `${obstacle.message}; it gets nothing`);
+    if (waypoint === undefined || address === undefined) {
+      return said(condition.reason, `${condition.message}; it gets nothing`);
     }
     const weight = Number(wanted.weight);
     if (weight === 0) return said('CanaryAccepted', 'it gets nothing, its weight is 0');
@@ -162,7 +164,7 @@ export class Waypoints {
       conditionOf(object, 'istio.io/WaypointBound', status, reason, message);
     if (obstacle === undefined && revision !== undefined) {
       const condition = said('True', 'WaypointAccepted', `bound to waypoint ${key} of revision ${revision}`);
-      return { waypoint: served, judged: false, address, condition };
+      return { waypoint: served, judged: false, address, condition, obstacle };
     }
     if (obstacle === undefined) {
       const condition = judged
@@ -172,7 +174,7 @@ export class Waypoints {
             `bound to waypoint ${key}, and policies wait there that no waypoint can judge, so connections are refused`,
           )
         : said('True', 'WaypointAccepted', `bound to waypoint ${key}`);
-      return { waypoint: served, judged, address, condition };
+      return { waypoint: served, judged, address, condition, obstacle };
     }
     const closed = this.#reasonToRefuse(object, key, obstacle, judged);
     const consequence =
@@ -184,6 +186,7 @@ export class Waypoints {
       judged,
       address: closed === undefined ? undefined : address,
       condition: said('False', obstacle.reason, `${obstacle.message}; ${consequence}`),
+      obstacle,
     };
   }
 
