@@ -9,7 +9,7 @@ export function notHonouredObjects(namespace: string, service: string, waypoint:
   const target = { group: '', kind: 'Service', name: service };
   const route = { rules: [{ name: 'all', backendRefs: [{ name: service, port: 80 }] }] };
   return [
-    object(istio, 'ServiceEntry', { hosts: ['example.com'], resolution: 'DNS', ports: [{ number: 80, name: 'http' }] }),
+    object(istio, 'WorkloadGroup', { template: { serviceAccount: 'vm' } }),
     object(istio, 'WorkloadEntry', { address: '192.0.2.1' }),
     object(istio, 'WorkloadGroup', { template: { serviceAccount: 'default' } }),
     object(istio, 'Sidecar', { egress: [{ hosts: ['./*'] }] }),

@@ -43,26 +43,26 @@ async function named(line: RegExp): Promise<void> {
 
 describe('objects on which nobody acts', () => {
   it('hold nothing up, and are named in the log, to who asks and in their status', async () => {
-    kubernetes.put(collectionOf('ServiceEntry'), {
-      metadata: { name: 'outside', namespace: 'shop', generation: 3, annotations: { large: 'x' } },
-      spec: { hosts: ['example.com'] },
+    kubernetes.put(collectionOf('WorkloadGroup'), {
+      metadata: { name: 'machines', namespace: 'shop', generation: 3, annotations: { large: 'x' } },
+      spec: { template: { serviceAccount: 'vm' } },
     });
     for (const plural of HELD) kubernetes.held.set(plural, []);
     await controller.start();
     expect((await controller.page('/ready')).status).toBe(200);
-    await eventually(() => ((kubernetes.held.get('serviceentries')?.length ?? 0) > 0 ? true : undefined), 'a list');
+    await eventually(() => ((kubernetes.held.get('workloadgroups')?.length ?? 0) > 0 ? true : undefined), 'a list');
     expect(await problems()).toEqual([]);
     for (const plural of HELD) kubernetes.release(plural);
-    await named(/^ServiceEntry shop\/outside: hosts outside the cluster are not published$/);
-    await controller.logged('not honoured as written: ServiceEntry shop/outside');
+    await named(/^WorkloadGroup shop\/machines: no machine registers itself here/);
+    await controller.logged('not honoured as written: WorkloadGroup shop/machines');
     const status = await eventually(
-      () => kubernetes.get(collectionOf('ServiceEntry'), 'shop/outside')?.['status'],
+      () => kubernetes.get(collectionOf('WorkloadGroup'), 'shop/machines')?.['status'],
       'its condition',
     );
     expect(status).toMatchObject({
       conditions: [{ type: 'Accepted', status: 'False', reason: 'NotHonoured', observedGeneration: 3 }],
     });
-    kubernetes.remove(collectionOf('ServiceEntry'), 'shop/outside');
+    kubernetes.remove(collectionOf('WorkloadGroup'), 'shop/machines');
     await expect.poll(problems, { timeout: 10_000 }).toEqual([]);
   });
 

@@ -111,6 +111,18 @@ export const VIRTUAL_SERVICES: Resource<'VirtualService'> = namespaced(
   'virtualservices',
   'VirtualService',
 );
+export const SERVICE_ENTRIES: Resource<'ServiceEntry'> = namespaced(
+  'networking.istio.io',
+  'v1',
+  'serviceentries',
+  'ServiceEntry',
+);
+export const WORKLOAD_ENTRIES: Resource<'WorkloadEntry'> = namespaced(
+  'networking.istio.io',
+  'v1',
+  'workloadentries',
+  'WorkloadEntry',
+);
 export const DESTINATION_RULES: Resource<'DestinationRule'> = namespaced(
   'networking.istio.io',
   'v1',

@@ -29,7 +29,9 @@ const SECURITY_KINDS = [
 
 const TRAFFIC_KINDS = [
   { kind: 'DestinationRule', scope: 'namespace' },
+  { kind: 'ServiceEntry', scope: 'namespace' },
   { kind: 'VirtualService', scope: 'namespace' },
+  { kind: 'WorkloadEntry', scope: 'namespace' },
 ] as const;
 
 const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster' | 'namespace' }[]>> = {
@@ -87,7 +89,7 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   'networking.istio.io': {
     'EnvoyFilter ProxyConfig Sidecar': WAYPOINT,
     Gateway: 'no ingress is served',
-    'ServiceEntry WorkloadEntry WorkloadGroup': 'hosts outside the cluster are not published',
+    WorkloadGroup: 'no machine registers itself here; write a WorkloadEntry for each',
   },
   'networking.k8s.io': {
     'Ingress IngressClass': 'no ingress is served',

@@ -1,4 +1,5 @@
 import type { DecodedFile, DecodedObject } from './decode.ts';
+import type { ServiceEntry, WorkloadEntry } from './entry-objects.ts';
 import type {
   Gateway,
   GatewayClass,
@@ -43,10 +44,12 @@ export interface Model {
   readonly referenceGrants: ReadonlyMap<string, ReferenceGrant>;
   readonly requestAuthentications: ReadonlyMap<string, RequestAuthentication>;
   readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>;
+  readonly serviceEntries: ReadonlyMap<string, ServiceEntry>;
   readonly services: ReadonlyMap<string, Service>;
   readonly tcpRoutes: ReadonlyMap<string, TcpRoute>;
   readonly tlsRoutes: ReadonlyMap<string, TlsRoute>;
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
+  readonly workloadEntries: ReadonlyMap<string, WorkloadEntry>;
 }
 
 /** A file and what it is: what a user wants (`manifest`), or what whoever runs the pods saw (`observation`). */
@@ -159,9 +162,11 @@ function emptyMaps(): KindMaps {
     RequestAuthentication: new Map(),
     Service: new Map(),
     ServiceAccount: new Map(),
+    ServiceEntry: new Map(),
     TCPRoute: new Map(),
     TLSRoute: new Map(),
     VirtualService: new Map(),
+    WorkloadEntry: new Map(),
   };
 }
 
@@ -187,9 +192,11 @@ function modelOf(maps: KindMaps): Model {
     referenceGrants: maps.ReferenceGrant,
     requestAuthentications: maps.RequestAuthentication,
     serviceAccounts: maps.ServiceAccount,
+    serviceEntries: maps.ServiceEntry,
     services: maps.Service,
     tcpRoutes: maps.TCPRoute,
     tlsRoutes: maps.TLSRoute,
     virtualServices: maps.VirtualService,
+    workloadEntries: maps.WorkloadEntry,
   };
 }

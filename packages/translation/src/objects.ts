@@ -1,3 +1,4 @@
+import type { ServiceEntry, WorkloadEntry } from './entry-objects.ts';
 import type {
   Gateway,
   GatewayClass,
@@ -30,9 +31,11 @@ export type ManifestObject =
   | RequestAuthentication
   | Service
   | ServiceAccount
+  | ServiceEntry
   | TcpRoute
   | TlsRoute
-  | VirtualService;
+  | VirtualService
+  | WorkloadEntry;
 
 export type ObjectKind = ManifestObject['kind'];
 

@@ -3,6 +3,7 @@ import type { ServedService } from '@ambit/proto/waypoint';
 import type { Address } from '@ambit/proto/workload';
 import type { Model } from './model.ts';
 import type { Condition } from './translate/condition.ts';
+import type { AllocatedAddress } from './translate/entries/entry-hosts.ts';
 import { type MeshTranslation, translateMesh } from './translate/mesh.ts';
 import { MESH_OBJECTS, type MeshModel } from './translate/mesh-model.ts';
 import type { TranslationSettings } from './translate/settings.ts';
@@ -30,6 +31,8 @@ export interface Translation {
   readonly servedServices: ReadonlyMap<string, ServedService>;
   /** The Gateways that are waypoints, refused ones too, by `namespace/name`. */
   readonly waypoints: ReadonlyMap<string, WaypointFacts>;
+  /** Addresses that hosts of ServiceEntries got, by `namespace/name`: to be kept in their status. */
+  readonly allocatedAddresses: ReadonlyMap<string, readonly AllocatedAddress[]>;
   readonly conditions: readonly Condition[];
 }
 
@@ -66,8 +69,12 @@ export class Translator {
 
 function whole(model: Model, settings: TranslationSettings, mesh: MeshTranslation): Translation {
   const { servedServices, conditions } = translateRoutes(model, settings, mesh);
-  const { addresses, authorizations, waypoints } = mesh;
-  return { addresses, authorizations, servedServices, waypoints, conditions: [...mesh.conditions, ...conditions] };
+  const { addresses, authorizations, waypoints, entryHosts } = mesh;
+  return {
+    ...{ addresses, authorizations, servedServices, waypoints },
+    allocatedAddresses: entryHosts.allocated(),
+    conditions: [...mesh.conditions, ...conditions],
+  };
 }
 
 /** Whether two models consist of the same objects, as far as they have a part in what node proxies are told. */

@@ -1,4 +1,5 @@
 import type { ParentReference } from '@ambit/translation/gateway-objects';
+import type { AllocatedAddress } from '@ambit/translation/translate/entries/entry-hosts';
 import type { WatchedKind } from '../watch/watched-kinds.ts';
 import type { ConditionFacts } from './condition-record.ts';
 
@@ -12,6 +13,8 @@ export type DesiredStatus<Kind extends string = WatchedKind> =
       readonly conditions: readonly ConditionFacts[];
       /** The schema takes the list as one value: others' conditions must be written with it. */
       readonly atomic: boolean;
+      /** Of a ServiceEntry: what was allocated for its hosts. Undefined: what stands there stays. */
+      readonly addresses?: readonly AllocatedAddress[];
     })
   /** `ancestors`: the same under the names that policies have for it. */
   | (Subject<Kind> & { readonly shape: 'ancestors' | 'parents'; readonly parents: readonly DesiredParent[] })

@@ -52,9 +52,9 @@ describe('objects that nobody acts on', () => {
 
   it('keep what others have written there, and are not written again', () => {
     const others = { type: 'Reconciled', status: 'True' };
-    const body = written(subject('ServiceEntry', {}, { status: { conditions: [others] } })) as { status: object };
+    const body = written(subject('WorkloadGroup', {}, { status: { conditions: [others] } })) as { status: object };
     expect(body).toMatchObject({ status: { conditions: [others, { type: 'Accepted' }] } });
-    expect(written(subject('ServiceEntry', {}, { status: body.status }))).toBeUndefined();
+    expect(written(subject('WorkloadGroup', {}, { status: body.status }))).toBeUndefined();
   });
 
   it('of other control planes are theirs, by their own label or that of their namespace', () => {

@@ -1,6 +1,7 @@
 import type { Model } from '@ambit/translation/model';
 import type { Metadata } from '@ambit/translation/objects';
 import { WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
+import type { MeshSnapshot } from '../model/mesh-state.ts';
 import { type ConditionFacts, factsOf } from './condition-record.ts';
 import type { DesiredStatus } from './desired-status.ts';
 import type { FactsByObject } from './facts-by-object.ts';
@@ -14,7 +15,9 @@ interface Row {
     | 'PeerAuthentication'
     | 'RequestAuthentication'
     | 'Service'
-    | 'VirtualService';
+    | 'ServiceEntry'
+    | 'VirtualService'
+    | 'WorkloadEntry';
   readonly objects: (model: Model) => ReadonlyMap<string, { readonly metadata: Metadata }>;
   readonly types: readonly string[];
   /** By condition that is written; names as Istio's where it writes the same. */
@@ -76,6 +79,23 @@ const ROWS: readonly Row[] = [
     atomic: false,
   },
   {
+    kind: 'ServiceEntry',
+    objects: (model) => model.serviceEntries,
+    // `Accepted` was said by releases to which nothing of it meant anything.
+    types: ['istio.io/WaypointBound', 'istio.io/WaypointMissing', 'ZtunnelAccepted', 'Accepted'],
+    fieldManager: () => 'istio-ambient-service',
+    atomic: true,
+    refusal: { type: 'ZtunnelAccepted', reason: 'Invalid' },
+  },
+  {
+    kind: 'WorkloadEntry',
+    objects: (model) => model.workloadEntries,
+    types: ['istio.io/WaypointBound', 'ZtunnelAccepted', 'Accepted'],
+    fieldManager: () => 'istio-ambient-workloadentry',
+    atomic: true,
+    refusal: { type: 'ZtunnelAccepted', reason: 'Invalid' },
+  },
+  {
     kind: 'GatewayClass',
     // Those of other controllers are theirs to speak of.
     objects: ({ gatewayClasses }) =>
@@ -88,7 +108,7 @@ const ROWS: readonly Row[] = [
 ];
 
 /** The statuses of kinds that carry nothing but conditions. */
-export function plainStatuses(model: Model, facts: FactsByObject): DesiredStatus[] {
+export function plainStatuses({ model, translation }: MeshSnapshot, facts: FactsByObject): DesiredStatus[] {
   return ROWS.flatMap((row) => {
     const objects = row.objects(model);
     const names = new Set([...objects.keys(), ...(row.kind === 'GatewayClass' ? [] : facts.refused(row.kind))]);
@@ -96,7 +116,9 @@ export function plainStatuses(model: Model, facts: FactsByObject): DesiredStatus
       const conditions = conditionsOf(row, name, objects.get(name)?.metadata.generation, facts);
       const { kind, types, atomic } = row;
       const fieldManager = row.fieldManager(conditions.map(({ type }) => type));
-      return { shape: 'conditions', kind, name, fieldManager, types, atomic, conditions };
+      const desired = { shape: 'conditions', kind, name, fieldManager, types, atomic, conditions } as const;
+      if (kind !== 'ServiceEntry') return desired;
+      return { ...desired, addresses: translation.allocatedAddresses.get(name) ?? [] };
     });
   });
 }

@@ -19,7 +19,7 @@ export function statusBody(
 ): StatusBody | undefined {
   switch (desired.shape) {
     case 'conditions':
-      return conditionsBody(desired, listUnder(status, 'conditions'), now);
+      return conditionsBody(desired, status, now);
     case 'ancestors':
     case 'parents':
       return parentsBody(desired, listUnder(status, desired.shape), now);
@@ -29,14 +29,19 @@ export function statusBody(
 }
 
 function conditionsBody(
-  { conditions, types, atomic }: DesiredStatus<string> & { shape: 'conditions' },
-  before: readonly unknown[],
+  { conditions, types, atomic, addresses }: DesiredStatus<string> & { shape: 'conditions' },
+  status: unknown,
   now: number,
 ): StatusBody | undefined {
+  const before = listUnder(status, 'conditions');
   const records = recordsOf(conditions, before, now);
-  if (saysAlready(before, records, types)) return undefined;
+  const isAddressed = addresses === undefined || isSame(listUnder(status, 'addresses'), addresses);
+  if (isAddressed && saysAlready(before, records, types)) return undefined;
   const others = atomic ? before.filter((other) => !types.includes(textUnder(other, 'type') ?? '')) : [];
-  return { status: { conditions: [...others, ...records] }, locked: atomic };
+  return {
+    status: { conditions: [...others, ...records], ...(addresses === undefined ? {} : { addresses }) },
+    locked: atomic,
+  };
 }
 
 function parentsBody(

@@ -62,7 +62,7 @@ export class StatusWriter implements Drainable {
     const facts = new FactsByObject(this.#snapshot);
     const raw = (name: string): ReturnType<typeof object> => object('Gateway', name);
     this.#applier.want([
-      ...plainStatuses(model, facts),
+      ...plainStatuses(this.#snapshot, facts),
       ...gatewayStatuses(this.#snapshot, facts, { clusterDomain, revision, deployProblems, raw }),
       ...routeStatuses(model, facts, (name) => translation.waypoints.has(name)),
     ]);

@@ -32,7 +32,7 @@ export function statusesOf(
     return { apiVersion: '', kind: 'Gateway', metadata: { name }, spec: { gatewayClassName: 'istio-waypoint' } };
   };
   return [
-    ...plainStatuses(snapshot.model, facts),
+    ...plainStatuses(snapshot, facts),
     ...gatewayStatuses(snapshot, facts, { clusterDomain: 'cluster.local', revision, deployProblems, raw }),
     ...routeStatuses(snapshot.model, facts, (name) => snapshot.translation.waypoints.has(name)),
   ];

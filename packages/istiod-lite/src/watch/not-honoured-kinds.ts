@@ -23,8 +23,6 @@ const ROUTE = { scopedBy: 'parentRefs', shape: 'parents' } as const;
 const GATEWAY = 'gateway.networking.k8s.io';
 
 export const NOT_HONOURED_KINDS: readonly NotHonouredKind[] = [
-  row('networking.istio.io', 'v1 v1beta1', 'serviceentries', 'ServiceEntry', ISTIO),
-  row('networking.istio.io', 'v1 v1beta1', 'workloadentries', 'WorkloadEntry', ISTIO),
   row('networking.istio.io', 'v1 v1beta1', 'workloadgroups', 'WorkloadGroup', ISTIO),
   row('networking.istio.io', 'v1 v1beta1', 'sidecars', 'Sidecar', ISTIO),
   row('networking.istio.io', 'v1 v1beta1', 'gateways', 'Gateway', ISTIO),

@@ -15,10 +15,12 @@ import {
   REQUEST_AUTHENTICATIONS,
   type Resource,
   SERVICE_ACCOUNTS,
+  SERVICE_ENTRIES,
   SERVICES,
   TCP_ROUTES,
   TLS_ROUTES,
   VIRTUAL_SERVICES,
+  WORKLOAD_ENTRIES,
 } from '@ambit/kube/resource';
 
 /** The kinds that make the model of a cluster; Deployments do not: their pods are there themselves. */
@@ -41,9 +43,11 @@ export const WATCHED: { readonly [Kind in WatchedKind]: Resource<Kind> } = {
   RequestAuthentication: REQUEST_AUTHENTICATIONS,
   Service: SERVICES,
   ServiceAccount: SERVICE_ACCOUNTS,
+  ServiceEntry: SERVICE_ENTRIES,
   TCPRoute: TCP_ROUTES,
   TLSRoute: TLS_ROUTES,
   VirtualService: VIRTUAL_SERVICES,
+  WorkloadEntry: WORKLOAD_ENTRIES,
 };
 
 export const WATCHED_KINDS: readonly WatchedKind[] = Object.keys(WATCHED) as WatchedKind[];

@@ -2,6 +2,7 @@ import type { Findings } from './check.ts';
 import { entryOf, type Located } from '../manifest/located.ts';
 import type { ManifestObject } from '../objects.ts';
 import { checkDestinationRule } from './destination-relations.ts';
+import { checkServiceEntry, checkWorkloadEntry } from './entry-relations.ts';
 import { checkGateway } from './gateway-relations.ts';
 import { checkConnectionRoute, checkGrpcRoute, checkHttpRoute } from './route-relations.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security-relations.ts';
@@ -55,6 +56,12 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
     case 'TCPRoute':
     case 'TLSRoute':
       checkConnectionRoute(object, report);
+      break;
+    case 'ServiceEntry':
+      checkServiceEntry(object, report);
+      break;
+    case 'WorkloadEntry':
+      checkWorkloadEntry(object, report);
       break;
     case 'VirtualService':
       checkVirtualService(object, report);

@@ -49,7 +49,7 @@ function differences(schema: Schema | undefined, typeName: string, path: string)
   ];
 }
 
-const VERSIONS = ['virtualservices', 'destinationrules'].flatMap((plural) => {
+const VERSIONS = ['virtualservices', 'destinationrules', 'serviceentries', 'workloadentries'].flatMap((plural) => {
   return versionsOf(`istio/${plural}.networking.istio.io.yaml`);
 });
 
@@ -72,7 +72,11 @@ describe('the definitions that are installed', () => {
         .map(({ kind, name }) => `${kind} ${name}`)
         .sort(),
     ).toEqual(
-      ['DestinationRule', 'VirtualService'].flatMap((kind) => [`${kind} v1`, `${kind} v1alpha3`, `${kind} v1beta1`]),
+      ['DestinationRule', 'ServiceEntry', 'VirtualService', 'WorkloadEntry'].flatMap((kind) => [
+        `${kind} v1`,
+        `${kind} v1alpha3`,
+        `${kind} v1beta1`,
+      ]),
     );
   });
 

@@ -1,5 +1,5 @@
 import type { ParentReference } from '../gateway-objects.ts';
-import { type ManifestObject, objectName, type ObjectKind } from '../objects.ts';
+import { type Metadata, objectName, type ObjectKind } from '../objects.ts';
 
 /** What became of an object, in the terms of a Kubernetes status condition. */
 export interface Condition {
@@ -27,15 +27,17 @@ export type ConditionType =
   | 'ResolvedRefs'
   /** Routes of the Gateway API: a waypoint is there to act on it. */
   | 'ResolvedWaypoints'
-  /** Service or Namespace: bound to a waypoint. */
+  /** Service, ServiceEntry, WorkloadEntry or Namespace: bound to a waypoint. */
   | 'istio.io/WaypointBound'
+  /** ServiceEntry: something that it asks for needs a waypoint, or is not done at one. True is the bad news. */
+  | 'istio.io/WaypointMissing'
   /** AuthorizationPolicy, DestinationRule, RequestAuthentication, VirtualService: enforced by a waypoint. */
   | 'WaypointAccepted'
-  /** AuthorizationPolicy, PeerAuthentication: enforced by the node proxies. */
+  /** AuthorizationPolicy, PeerAuthentication: enforced by the node proxies. ServiceEntry, WorkloadEntry: known to them. */
   | 'ZtunnelAccepted';
 
 export function conditionOf(
-  object: ManifestObject,
+  object: { readonly kind: ObjectKind; readonly metadata: Metadata },
   type: ConditionType,
   status: Condition['status'],
   reason: string,

@@ -1,8 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { PortListSchema } from '@ambit/proto/workload';
+import type { WorkloadEntry, WorkloadEntrySpec } from '../entry-objects.ts';
 import { selects, valueOf } from '../labels.ts';
-import { type EndpointSlice, objectName, type Pod, type Service } from '../objects.ts';
+import { type EndpointSlice, objectName, type Pod, type Service, type Texts } from '../objects.ts';
 import { type Condition, conditionOf } from './condition.ts';
+import { labelsOf } from './entries/entry-workload.ts';
+import type { EntryHost, MeshService } from './mesh-service.ts';
 import { isPublished, serviceKey, tcpPorts } from './service.ts';
 import type { MeshModel } from './mesh-model.ts';
 import type { TranslationSettings } from './settings.ts';
@@ -13,22 +16,22 @@ export type ServicePorts = Record<string, MessageInitShape<typeof PortListSchema
 /** Label of an EndpointSlice that names its Service. */
 const SERVICE_NAME = 'kubernetes.io/service-name';
 
-/** Which Services a pod or a bare endpoint serves, and on which of its ports. */
+/** Which Services and hosts of ServiceEntries a pod, a machine or a bare endpoint serves, and on which of its ports. */
 export class Membership {
   readonly #settings: TranslationSettings;
   readonly #model: MeshModel;
   /** By namespace and the first label that they select, so that a pod is held against few of them. */
-  readonly #selecting = new Map<string, Service[]>();
+  readonly #selecting = new Map<string, MeshService[]>();
   /** Slices that name a pod, of Services without selector, by `namespace/pod`. */
   readonly #slicesOfPod = new Map<string, { slice: EndpointSlice; service: Service }[]>();
   /** Ports that a Service points to by a name which a pod does not have: `service key, port` to the pods. */
-  readonly #missing = new Map<Service, Map<string, string[]>>();
+  readonly #missing = new Map<MeshService, Map<string, string[]>>();
 
-  constructor(model: MeshModel, settings: TranslationSettings) {
+  constructor(model: MeshModel, settings: TranslationSettings, hosts: Iterable<EntryHost>) {
     this.#model = model;
     this.#settings = settings;
-    for (const service of model.services.values()) {
-      if (!isPublished(service) || !hasSelector(service)) continue;
+    for (const service of [...model.services.values(), ...hosts]) {
+      if (!hasSelector(service) || (service.kind === 'Service' && !isPublished(service))) continue;
       const [label] = Object.entries(service.spec.selector ?? {});
       if (label === undefined) continue;
       const key = selectionKey(service.metadata.namespace, label);
@@ -48,11 +51,8 @@ export class Membership {
 
   ofPod(pod: Pod): ServicePorts {
     const result: ServicePorts = {};
-    for (const label of Object.entries(pod.metadata.labels ?? {})) {
-      for (const service of this.#selecting.get(selectionKey(pod.metadata.namespace, label)) ?? []) {
-        if (!selects(service.spec.selector ?? {}, pod.metadata.labels)) continue;
-        result[serviceKey(service, this.#settings)] = { ports: this.#portsOfPod(service, pod) };
-      }
+    for (const service of this.#selectingAll(pod.metadata.namespace, pod.metadata.labels)) {
+      result[serviceKey(service, this.#settings)] = { ports: this.#portsOfPod(service, pod) };
     }
     for (const { slice, service } of this.#slicesOfPod.get(objectName(pod.metadata)) ?? []) {
       const key = serviceKey(service, this.#settings);
@@ -61,8 +61,15 @@ export class Membership {
         ports: ports.filter((port, index) => ports.findIndex((other) => samePort(port, other)) === index),
       };
     }
-    // In order of names, so that the encoded workload does not depend on how its Services were found.
-    return Object.fromEntries(Object.entries(result).sort(([a], [b]) => (a < b ? -1 : 1)));
+    return inOrder(result);
+  }
+
+  ofWorkloadEntry(entry: WorkloadEntry): ServicePorts {
+    const result: ServicePorts = {};
+    for (const service of this.#selectingAll(entry.metadata.namespace, labelsOf(entry))) {
+      result[serviceKey(service, this.#settings)] = { ports: portsOfMachine(service, entry.spec) };
+    }
+    return inOrder(result);
   }
 
   ofSlice(slice: EndpointSlice, service: Service): ServicePorts {
@@ -79,7 +86,21 @@ export class Membership {
     );
   }
 
-  #portsOfPod(service: Service, pod: Pod): { servicePort: number; targetPort: number }[] {
+  *#selectingAll(namespace: string, labels: Texts | undefined): Generator<MeshService> {
+    for (const label of Object.entries(labels ?? {})) {
+      for (const service of this.#selecting.get(selectionKey(namespace, label)) ?? []) {
+        if (selects(service.spec.selector ?? {}, labels)) yield service;
+      }
+    }
+  }
+
+  #portsOfPod(service: MeshService, pod: Pod): { servicePort: number; targetPort: number }[] {
+    if (service.kind === 'ServiceEntry') {
+      return tcpPorts(service).map(({ port, name = '', targetPort = port }) => ({
+        servicePort: port,
+        targetPort: namedPort(pod, name) ?? Number(targetPort),
+      }));
+    }
     return tcpPorts(service).flatMap(({ port, targetPort = port }) => {
       const number = typeof targetPort === 'string' ? namedPort(pod, targetPort) : targetPort;
       if (number !== undefined) return [{ servicePort: port, targetPort: number }];
@@ -103,7 +124,28 @@ export class Membership {
   }
 }
 
-function hasSelector({ spec }: Service): boolean {
+/** In order of names, so that the encoded workload does not depend on how its Services were found. */
+function inOrder(ports: ServicePorts): ServicePorts {
+  return Object.fromEntries(Object.entries(ports).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * The ports on which a machine serves: a Service names them by its target ports, a ServiceEntry by its own names. One that a
+ * Service names and the machine does not have is left out.
+ */
+export function portsOfMachine(
+  service: MeshService,
+  { ports = {} }: WorkloadEntrySpec,
+): { servicePort: number; targetPort: number }[] {
+  return tcpPorts(service).flatMap(({ port, name = '', targetPort = port }) => {
+    const key = service.kind === 'ServiceEntry' ? name : targetPort;
+    const named = typeof key === 'string' && Object.hasOwn(ports, key) ? ports[key] : undefined;
+    const number = named ?? (typeof targetPort === 'number' ? targetPort : undefined);
+    return number === undefined ? [] : [{ servicePort: port, targetPort: number }];
+  });
+}
+
+function hasSelector({ spec }: MeshService): boolean {
   return Object.keys(spec.selector ?? {}).length > 0;
 }
 

@@ -10,7 +10,9 @@ type MeshObjects =
   | 'peerAuthentications'
   | 'pods'
   | 'requestAuthentications'
-  | 'services';
+  | 'serviceEntries'
+  | 'services'
+  | 'workloadEntries';
 
 /** What node proxies are told is made of these objects alone: no route changes it. */
 export type MeshModel = Pick<Model, MeshObjects>;
@@ -25,5 +27,7 @@ export const MESH_OBJECTS: readonly MeshObjects[] = [
   'peerAuthentications',
   'pods',
   'requestAuthentications',
+  'serviceEntries',
   'services',
+  'workloadEntries',
 ];

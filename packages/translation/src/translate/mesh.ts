@@ -4,28 +4,32 @@ import type { Authorization } from '@ambit/proto/authorization';
 import type { ServedService } from '@ambit/proto/waypoint';
 import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
 import { valueOf } from '../labels.ts';
-import { type Endpoint, type EndpointSlice, objectName, type Pod, type Service } from '../objects.ts';
+import { type Endpoint, type EndpointSlice, objectName, type Pod } from '../objects.ts';
 import { convertAuthorizationPolicy } from './authorization-policy.ts';
 import type { Condition } from './condition.ts';
+import { EntryHosts } from './entries/entry-hosts.ts';
+import { convertEntryHost } from './entries/entry-service.ts';
+import { EntryWorkloads } from './entries/entry-workloads.ts';
 import { Membership, type ServicePorts } from './membership.ts';
 import type { MeshModel } from './mesh-model.ts';
+import type { MeshService } from './mesh-service.ts';
 import { MutualTls } from './peer-authentication.ts';
 import { requestAuthenticationCondition } from './request-authentication.ts';
 import { SelectingPolicies } from './selecting-policies.ts';
 import { convertService, isPublished, serviceKey } from './service.ts';
-import { ServicePods } from './service-pods.ts';
+import { ServiceWorkloads } from './service-workloads.ts';
 import { ReadyServices } from './serving.ts';
 import type { TranslationSettings } from './settings.ts';
 import { sortedByName } from './sorted-by-name.ts';
-import { type PodBinding, Waypoints } from './waypoint/binding.ts';
+import { type WorkloadBinding, Waypoints } from './waypoint/binding.ts';
 import { type Waypoint, type WaypointFacts, WaypointGateways } from './waypoint/gateways.ts';
 import { JudgedTargets } from './waypoint/judged.ts';
-import { ServedWorkloads } from './waypoint/served-workload.ts';
-import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL } from './workload.ts';
+import { type BoundWorkload, ServedWorkloads } from './waypoint/served-workload.ts';
+import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL, podUid } from './workload.ts';
 
-/** A Service and a waypoint that serves it. `judged`: policies wait there. */
+/** A Service or host and a waypoint that serves it. `judged`: policies wait there. */
 export interface Bound {
-  readonly service: Service;
+  readonly service: MeshService;
   readonly waypoint: Waypoint;
   readonly judged: boolean;
 }
@@ -38,10 +42,12 @@ export interface MeshTranslation {
   readonly conditions: readonly Condition[];
   /** Those of canaries last. */
   readonly bound: readonly Bound[];
-  /** What waypoints have to know of the Pods that are bound to them, by name of the resource: no route changes it. */
+  /** The hosts of ServiceEntries. */
+  readonly entryHosts: EntryHosts;
+  /** What waypoints have to know of the workloads that are bound to them, by name of the resource: no route changes it. */
   readonly servedWorkloads: ReadonlyMap<string, ServedService>;
   readonly publishedPods: readonly Pod[];
-  readonly servicePods: ServicePods;
+  readonly serviceWorkloads: ServiceWorkloads;
 }
 
 /** `onceReady`: `namespace/name` of the waypoints' Gateways that were ready at some time. */
@@ -60,32 +66,38 @@ export function translateMesh(
     [...model.authorizationPolicies.values()].filter((_, index) => policies[index]?.authorization !== undefined),
     settings,
   );
-  const membership = new Membership(model, settings);
+  const entryHosts = new EntryHosts(model, settings);
+  const membership = new Membership(model, settings, entryHosts.all());
   const gateways = new WaypointGateways(model, settings);
   const judged = new JudgedTargets(model, settings);
   const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady });
-  const servicePods = new ServicePods(settings);
+  const serviceWorkloads = new ServiceWorkloads();
   const bound: Bound[] = [];
   const canaries: Bound[] = [];
   const conditions: Condition[] = [];
   const addresses = new Map<string, Address>();
 
-  for (const service of model.services.values()) {
-    if (!isPublished(service)) continue;
+  const services = [...[...model.services.values()].filter((service) => isPublished(service)), ...entryHosts.all()];
+  const told = new Set<object>();
+  for (const service of services) {
     const binding = waypoints.ofService(service);
-    if (binding !== undefined) conditions.push(binding.condition);
+    // The hosts of a ServiceEntry have one fate.
+    if (binding !== undefined && !told.has(service.metadata)) conditions.push(binding.condition);
+    told.add(service.metadata);
     const namespace = model.namespaces.get(service.metadata.namespace);
     const [waypoint, canary] = [binding?.address, binding?.canary];
-    const converted = convertService(service, { settings, network, namespace, waypoint, canary });
+    const context = { settings, network, namespace, waypoint, canary };
+    const converted =
+      service.kind === 'Service' ? convertService(service, context) : convertEntryHost(service, context);
     addresses.set(serviceKey(service, settings), addressOfService(converted));
     if (binding?.waypoint !== undefined) bound.push({ service, waypoint: binding.waypoint, judged: binding.judged });
     if (canary !== undefined) canaries.push({ service, waypoint: canary.waypoint, judged: canary.judged });
   }
 
   const ready = new ReadyServices();
-  const published: { pod: Pod; services: ServicePorts; keys: string[]; binding: PodBinding | undefined }[] = [];
+  const published: { pod: Pod; services: ServicePorts; keys: string[]; binding: WorkloadBinding | undefined }[] = [];
   for (const pod of model.pods.values()) {
-    const binding = waypoints.ofPod(pod);
+    const binding = waypoints.ofWorkload(pod);
     if (binding?.condition !== undefined) conditions.push(binding.condition);
     if (!isPublishedPod(pod)) continue;
     const services = membership.ofPod(pod);
@@ -96,20 +108,35 @@ export function translateMesh(
   const bare = [...model.endpointSlices.values()].flatMap((slice) => bareEndpoints(slice, membership));
   for (const { endpoint, services } of bare) ready.addEndpoint(endpoint, Object.keys(services));
 
-  const workloads = new ServedWorkloads(model, settings);
+  const machines = new EntryWorkloads({
+    ...{ model, settings, network, membership, entryHosts },
+    bindingOf: (entry) => waypoints.ofWorkload(entry),
+    policiesOf: (metadata) => [...selecting.namesFor(metadata), ...mutualTls.policiesOf(metadata)],
+  });
+  for (const { keys } of machines.list) ready.addMachine(keys);
+
+  const workloads = new ServedWorkloads(services, settings);
   const servedWorkloads = new Map<string, ServedService>();
+  const serve = (workload: BoundWorkload, ports: ServicePorts, binding: WorkloadBinding | undefined): void => {
+    if (binding?.waypoint === undefined) return;
+    const resource = workloads.convert(binding.waypoint, workload, ports, binding.judged);
+    servedWorkloads.set(workloads.nameOf(binding.waypoint, workload), resource);
+  };
+  for (const { workload, labels, keys, services: ports, binding } of machines.list) {
+    serviceWorkloads.add({ uid: workload.uid, labels }, keys);
+    serve(workload, ports, binding);
+    addresses.set(workload.uid, addressOfWorkload(workload));
+  }
   for (const { pod, services, keys, binding } of published) {
-    servicePods.add(pod, keys);
-    if (binding?.waypoint !== undefined) {
-      const resource = workloads.convert(binding.waypoint, pod, services, binding.judged);
-      servedWorkloads.set(workloads.nameOf(binding.waypoint, pod), resource);
-    }
+    const uid = podUid(pod, settings);
+    serviceWorkloads.add({ uid, labels: pod.metadata.labels }, keys);
+    serve({ uid, namespace: pod.metadata.namespace }, services, binding);
     const workload = convertPod(pod, {
       settings,
       network,
       node: model.nodes.get(pod.spec.nodeName ?? ''),
       services,
-      policies: [...selecting.namesFor(pod), ...mutualTls.policiesOf(pod)],
+      policies: [...selecting.namesFor(pod.metadata), ...mutualTls.policiesOf(pod.metadata)],
       waypoint: binding?.address,
       healthy: ready.usesPod(pod, keys),
     });
@@ -143,12 +170,15 @@ export function translateMesh(
       ...Array.from(model.requestAuthentications.values(), requestAuthenticationCondition),
       ...waypoints.conditions(),
       ...conditions,
+      ...entryHosts.conditions(),
+      ...machines.conditions,
       ...membership.conditions(),
     ],
     bound: [...bound, ...canaries],
     servedWorkloads,
     publishedPods: published.map(({ pod }) => pod),
-    servicePods,
+    serviceWorkloads,
+    entryHosts,
   };
 }
 

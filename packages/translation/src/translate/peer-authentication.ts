@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Action, type Authorization, AuthorizationSchema, type MatchSchema, Scope } from '@ambit/proto/authorization';
 import { selects } from '../labels.ts';
-import { type MutualTlsMode, objectName, type PeerAuthentication, type Pod } from '../objects.ts';
+import { type Metadata, type MutualTlsMode, objectName, type PeerAuthentication } from '../objects.ts';
 import { type Condition, conditionOf } from './condition.ts';
 import type { TranslationSettings } from './settings.ts';
 
@@ -35,9 +35,8 @@ export class MutualTls {
     }
   }
 
-  /** Names of the policies that a pod's workload lists because of PeerAuthentication. */
-  policiesOf(pod: Pod): string[] {
-    const { namespace, labels } = pod.metadata;
+  /** Names of the policies that a workload lists because of PeerAuthentication. */
+  policiesOf({ namespace, labels }: Pick<Metadata, 'labels' | 'namespace'>): string[] {
     const [policy, ...younger] = (this.#selecting.get(namespace) ?? []).filter(({ spec }) =>
       selects(spec.selector?.matchLabels ?? {}, labels),
     );

@@ -1,5 +1,5 @@
 import { selects } from '../labels.ts';
-import { type AuthorizationPolicy, objectName, type Pod } from '../objects.ts';
+import { type AuthorizationPolicy, type Metadata, objectName } from '../objects.ts';
 import type { TranslationSettings } from './settings.ts';
 
 /** Policies with a selector, by the namespace whose pods they select; those of the root namespace select everywhere. */
@@ -16,7 +16,7 @@ export class SelectingPolicies {
     }
   }
 
-  namesFor({ metadata }: Pod): string[] {
+  namesFor(metadata: Pick<Metadata, 'labels' | 'namespace'>): string[] {
     return [...new Set([metadata.namespace, this.#rootNamespace])]
       .flatMap((namespace) => this.#byNamespace.get(namespace) ?? [])
       .filter(({ spec }) => selects(spec.selector?.matchLabels ?? {}, metadata.labels))

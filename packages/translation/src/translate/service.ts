@@ -8,12 +8,14 @@ import {
   LoadBalancing_Mode,
   LoadBalancing_Scope,
   type LoadBalancingSchema,
+  type PortSchema,
   type WeightedWaypointSchema,
   type Service as WireService,
   ServiceSchema,
 } from '@ambit/proto/workload';
 import { valueOf } from '../labels.ts';
-import type { Namespace, Service, ServicePort } from '../objects.ts';
+import type { Metadata, Namespace, Service, ServicePort, ServiceSpec } from '../objects.ts';
+import type { MeshService } from './mesh-service.ts';
 import type { TranslationSettings } from './settings.ts';
 
 /** What of a Service is published: everything but aliases of foreign names, which DNS answers. */
@@ -22,17 +24,19 @@ export function isPublished({ spec }: Service): boolean {
 }
 
 /** The name that clients resolve. */
-export function hostnameOf({ metadata }: Service, settings: TranslationSettings): string {
+export function hostnameOf(service: MeshService, settings: TranslationSettings): string {
+  if (service.kind === 'ServiceEntry') return service.hostname;
+  const { metadata } = service;
   return `${metadata.name}.${metadata.namespace}.svc.${settings.clusterDomain}`;
 }
 
 /** Key of a Service among resources and in the service lists of workloads: `namespace/hostname`. */
-export function serviceKey(service: Service, settings: TranslationSettings): string {
+export function serviceKey(service: MeshService, settings: TranslationSettings): string {
   return `${service.metadata.namespace}/${hostnameOf(service, settings)}`;
 }
 
 /** The ports that the mesh carries: those of TCP. */
-export function tcpPorts({ spec }: Service): readonly ServicePort[] {
+export function tcpPorts({ spec }: MeshService): readonly ServicePort[] {
   return (spec.ports ?? []).filter(({ protocol }) => protocol === undefined || protocol === 'TCP');
 }
 
@@ -47,25 +51,37 @@ export interface ServiceContext {
 
 export function convertService(service: Service, context: ServiceContext): WireService {
   const { metadata, spec } = service;
-  const { network, waypoint, canary } = context;
+  const { network } = context;
   const loadBalancing = loadBalancingOf(service, context.namespace);
   return create(ServiceSchema, {
     name: metadata.name,
     namespace: metadata.namespace,
     hostname: hostnameOf(service, context.settings),
     addresses: clusterIps(service).map((ip) => ({ network, address: ipToBytes(ip) })),
-    ports: tcpPorts(service).map((port) => ({
-      servicePort: port.port,
-      // 0: named, and so different from pod to pod; the workloads carry the number.
-      targetPort: typeof port.targetPort === 'string' ? 0 : (port.targetPort ?? port.port),
-      appProtocol: appProtocolOf(port),
-    })),
-    ...(waypoint === undefined ? {} : { waypoint }),
-    ...(waypoint === undefined || canary === undefined ? {} : { weightedWaypoints: sharedWaypoints(waypoint, canary) }),
+    ports: wirePorts(service),
+    ...wireWaypoints(context),
     ...(loadBalancing === undefined ? {} : { loadBalancing }),
     ipFamilies: ipFamiliesOf(spec.ipFamilies ?? []),
     canonical: true,
   });
+}
+
+export function wirePorts(service: MeshService): MessageInitShape<typeof PortSchema>[] {
+  return tcpPorts(service).map((port) => ({
+    servicePort: port.port,
+    // 0: named, and so different from pod to pod; the workloads carry the number.
+    targetPort: typeof port.targetPort === 'string' ? 0 : (port.targetPort ?? port.port),
+    appProtocol: appProtocolOf(port),
+  }));
+}
+
+/** The waypoints of a service as the wire has them. */
+export function wireWaypoints({ waypoint, canary }: Pick<ServiceContext, 'canary' | 'waypoint'>): {
+  waypoint?: GatewayAddress;
+  weightedWaypoints?: MessageInitShape<typeof WeightedWaypointSchema>[];
+} {
+  if (waypoint === undefined) return {};
+  return canary === undefined ? { waypoint } : { waypoint, weightedWaypoints: sharedWaypoints(waypoint, canary) };
 }
 
 function sharedWaypoints(
@@ -79,16 +95,23 @@ function sharedWaypoints(
 }
 
 /** The virtual addresses; none for headless Services. */
-function clusterIps({ spec }: Service): IpAddress[] {
+export function clusterIps({ spec }: Service): IpAddress[] {
   const texts = spec.clusterIPs !== undefined && spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? ''];
   const ips = texts.map((text) => parseIp(text)).filter((ip) => ip !== undefined);
   return [...new Set(ips)];
 }
 
+/** What says which endpoints are preferred. */
+interface Preferring {
+  readonly metadata: Metadata;
+  readonly spec: ServiceSpec;
+}
+
 const CLOSE = [LoadBalancing_Scope.NETWORK, LoadBalancing_Scope.REGION, LoadBalancing_Scope.ZONE];
 
-function loadBalancingOf(
-  service: Service,
+/** Undefined: any endpoint that is ready. */
+export function loadBalancingOf(
+  service: Preferring,
   namespace: Namespace | undefined,
 ): MessageInitShape<typeof LoadBalancingSchema> | undefined {
   const { spec } = service;
@@ -112,7 +135,7 @@ function loadBalancingOf(
 }
 
 /** In lower case; the field of the Service, else its annotation, else that of its namespace. */
-function distributionOf({ metadata, spec }: Service, namespace: Namespace | undefined): string {
+function distributionOf({ metadata, spec }: Preferring, namespace: Namespace | undefined): string {
   const annotation = 'networking.istio.io/traffic-distribution';
   const text =
     spec.trafficDistribution ??

@@ -13,6 +13,11 @@ export class ReadyServices {
     if (isReadyPod(pod)) for (const key of services) this.#ready.add(key);
   }
 
+  /** A machine of which nobody says whether it is well. */
+  addMachine(services: Iterable<string>): void {
+    for (const key of services) this.#ready.add(key);
+  }
+
   addEndpoint({ conditions }: Endpoint, services: Iterable<string>): void {
     if (conditions?.ready !== false) for (const key of services) this.#ready.add(key);
   }

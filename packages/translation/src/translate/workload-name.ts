@@ -1,5 +1,5 @@
 import { valueOf } from '../labels.ts';
-import type { Pod } from '../objects.ts';
+import type { Pod, Texts } from '../objects.ts';
 
 /** How telemetry names a pod. */
 export interface WorkloadNames {
@@ -10,10 +10,14 @@ export interface WorkloadNames {
 
 /** Names after what made the pod: the Deployment behind a ReplicaSet, the CronJob behind a Job; labels override. */
 export function workloadNamesOf(pod: Pod): WorkloadNames {
-  const { labels } = pod.metadata;
+  return namesByLabels(pod.metadata.labels, controllerName(pod));
+}
+
+/** Names by labels, else `name`. */
+export function namesByLabels(labels: Texts | undefined, name: string): WorkloadNames {
   const first = (...keys: string[]): string | undefined =>
     keys.map((key) => valueOf(labels, key)).find((value) => value !== undefined && value !== '');
-  const workloadName = first('service.istio.io/workload-name') ?? controllerName(pod);
+  const workloadName = first('service.istio.io/workload-name') ?? name;
   return {
     workloadName,
     canonicalName: first('service.istio.io/canonical-name', 'app.kubernetes.io/name', 'app') ?? workloadName,

@@ -23,6 +23,11 @@ export const NETWORK_LABEL = 'topology.istio.io/network';
 /** ztunnel's default, which is left out on the wire. */
 const DEFAULT_TRUST_DOMAIN = 'cluster.local';
 
+/** As the wire has it. */
+export function wireTrustDomain({ trustDomain }: TranslationSettings): string {
+  return trustDomain === DEFAULT_TRUST_DOMAIN ? '' : trustDomain;
+}
+
 export interface WorkloadContext {
   readonly settings: TranslationSettings;
   /** Network of what carries no label for it. */
@@ -60,7 +65,7 @@ export function convertPod(pod: Pod, context: WorkloadContext): Workload {
     network: valueOf(metadata.labels, NETWORK_LABEL) ?? context.network,
     tunnelProtocol: nativeTunnel || isCaptured(pod) ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
     nativeTunnel,
-    trustDomain: settings.trustDomain === DEFAULT_TRUST_DOMAIN ? '' : settings.trustDomain,
+    trustDomain: wireTrustDomain(settings),
     serviceAccount: serviceAccountOf(pod),
     ...(waypoint === undefined ? {} : { waypoint }),
     node: spec.nodeName ?? '',
@@ -115,7 +120,7 @@ export function isWaypointPod({ metadata }: Pod): boolean {
   return gateway !== '' && WAYPOINT_CLASSES.includes(valueOf(metadata.labels, GATEWAY_CLASS_LABEL) ?? '');
 }
 
-function podIps({ status }: Pod): IpAddress[] {
+export function podIps({ status }: Pod): IpAddress[] {
   const texts = [status?.podIP ?? '', ...(status?.podIPs ?? []).map(({ ip }) => ip)];
   return [...new Set(texts.map((text) => parseIp(text)).filter((ip) => ip !== undefined))];
 }

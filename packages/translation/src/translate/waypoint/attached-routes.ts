@@ -1,10 +1,12 @@
 import type { RouteObject } from '../../gateway-objects.ts';
-import type { Model } from '../../model.ts';
-import { objectName, type Service, type ServicePort } from '../../objects.ts';
+import type { ServicePort } from '../../objects.ts';
+import { type MeshService, serviceName } from '../mesh-service.ts';
+import { tcpPorts } from '../service.ts';
 import { ConsumerLimit } from './consumer-limit.ts';
 import { sortedByAge } from './precedence.ts';
 import { parentOf } from './route-parents.ts';
 import { isInvalid, type RouteReading } from './route-reading.ts';
+import type { ServiceCatalog } from './service-catalog.ts';
 
 /** A route object that wants to act on a port of a Service. */
 export interface Attachment {
@@ -30,12 +32,12 @@ export class AttachedRoutes {
   readonly #limit = new ConsumerLimit();
 
   constructor(
-    model: Model,
+    catalog: ServiceCatalog,
     routes: readonly RouteObject[],
-    readAt: (route: RouteObject, service: Service) => RouteReading,
+    readAt: (route: RouteObject, service: MeshService) => RouteReading,
   ) {
     for (const route of sortedByAge(routes)) {
-      for (const [service, ports] of portsOf(model, route)) {
+      for (const [service, ports] of portsOf(catalog, route)) {
         const reading = readAt(route, service);
         const isRoom = clientsOf(route, service) === EVERYBODY || this.#limit.admit(route, service, ports.size);
         if (isRoom && hasEffect(reading)) this.#attach({ route, reading }, service, ports);
@@ -44,7 +46,7 @@ export class AttachedRoutes {
   }
 
   /** Those that have a port, for everybody or for the clients of a namespace; several are of one kind, the oldest first. */
-  winnersAt(service: Service, port: ServicePort, clients: string): readonly Attachment[] {
+  winnersAt(service: MeshService, port: ServicePort, clients: string): readonly Attachment[] {
     const key = `${portKey(service, port)} ${clients}`;
     const known = this.#winners.get(key);
     if (known !== undefined) return known;
@@ -54,17 +56,17 @@ export class AttachedRoutes {
   }
 
   /** The namespaces whose clients have routes of their own at a port, in order. */
-  consumersAt(service: Service, port: ServicePort): string[] {
+  consumersAt(service: MeshService, port: ServicePort): string[] {
     const clients = this.#attached.get(portKey(service, port))?.keys() ?? [];
     return [...clients].filter((namespace) => namespace !== EVERYBODY).sort();
   }
 
   /** Why a route of another namespace has no room at a Service; undefined: it has. */
-  noRoomFor(route: RouteObject, service: Service): string | undefined {
+  noRoomFor(route: RouteObject, service: MeshService): string | undefined {
     return this.#limit.refusalOf(route, service);
   }
 
-  #attach(attachment: Attachment, service: Service, ports: Iterable<ServicePort>): void {
+  #attach(attachment: Attachment, service: MeshService, ports: Iterable<ServicePort>): void {
     const clients = clientsOf(attachment.route, service);
     for (const port of ports) {
       const key = portKey(service, port);
@@ -85,17 +87,20 @@ function winnersOf(attached: readonly Attachment[]): readonly Attachment[] {
 }
 
 /** Whom a route is for at a Service. */
-export function clientsOf(route: RouteObject, service: Service): string {
+export function clientsOf(route: RouteObject, service: MeshService): string {
   return route.metadata.namespace === service.metadata.namespace ? EVERYBODY : route.metadata.namespace;
 }
 
 /** The ports that all parentRefs of a route lead to, each once. */
-function portsOf(model: Model, route: RouteObject): Map<Service, Set<ServicePort>> {
-  const found = new Map<Service, Set<ServicePort>>();
+function portsOf(catalog: ServiceCatalog, route: RouteObject): Map<MeshService, Set<ServicePort>> {
+  const found = new Map<MeshService, Set<ServicePort>>();
   for (const reference of route.spec.parentRefs ?? []) {
-    const parent = parentOf(model, route, reference);
-    if ('service' in parent) {
-      found.set(parent.service, new Set([...(found.get(parent.service) ?? []), ...parent.ports]));
+    const parent = parentOf(catalog, route, reference);
+    if (!('services' in parent)) continue;
+    for (const service of parent.services) {
+      // The hosts of a ServiceEntry have ports of their own that are alike.
+      const ports = tcpPorts(service).filter(({ port }) => parent.ports.some((other) => other.port === port));
+      found.set(service, new Set([...(found.get(service) ?? []), ...ports]));
     }
   }
   return found;
@@ -108,6 +113,6 @@ function hasEffect(reading: RouteReading): boolean {
   );
 }
 
-function portKey({ metadata }: Service, { port }: ServicePort): string {
-  return `${objectName(metadata)}:${port}`;
+function portKey(service: MeshService, { port }: ServicePort): string {
+  return `${serviceName(service)}:${port}`;
 }

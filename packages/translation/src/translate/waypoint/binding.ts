@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { HBONE_PORT } from '@ambit/mesh/ports';
 import { type GatewayAddress, GatewayAddressSchema } from '@ambit/proto/workload';
-import type { Namespace, Pod, Service } from '../../objects.ts';
+import type { WorkloadEntry } from '../../entry-objects.ts';
+import type { Namespace, Pod } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { MeshModel } from '../mesh-model.ts';
+import type { EntryHost, MeshService } from '../mesh-service.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { isWaypointPod } from '../workload.ts';
 import { WAYPOINT_CLASSES } from './deployed-names.ts';
@@ -43,15 +45,24 @@ export interface Canary {
 /** `obstacle`: why the condition is not true. */
 type FirstBinding = Omit<WaypointBinding, 'canary'> & { readonly obstacle: Obstacle | undefined };
 
-/** The same of a Pod; without condition when it follows from its namespace, of which there is one. */
-export type PodBinding = Omit<WaypointBinding, 'canary' | 'condition'> & { readonly condition: Condition | undefined };
+/** The same of a workload; without condition when it follows from its namespace, of which there is one. */
+export type WorkloadBinding = Omit<WaypointBinding, 'canary' | 'condition'> & {
+  readonly condition: Condition | undefined;
+};
 
 /** Why an object that asks for a waypoint does not get to it. `attached`: the waypoint would serve it. */
 interface Obstacle {
-  readonly reason: 'AttachmentDenied' | 'UnsupportedTrafficType' | 'WaypointIsNotReady';
+  readonly reason:
+    | 'AttachmentDenied'
+    | 'CrossNamespaceWaypointForbidden'
+    | 'UnsupportedTrafficType'
+    | 'WaypointIsNotReady';
   readonly message: string;
   readonly attached: boolean;
 }
+
+/** What is bound, by itself or for what is in it. */
+type Bindable = MeshService | Namespace | Pod | WorkloadEntry;
 
 export interface WaypointsParts {
   readonly model: MeshModel;
@@ -73,10 +84,10 @@ export class Waypoints {
     this.#parts = parts;
   }
 
-  /** The binding of a Service, by its own label or that of its namespace; undefined when none is asked for. */
-  ofService(service: Service): WaypointBinding | undefined {
+  /** The binding of a Service or host, by its own label or that of its namespace; undefined when none is asked for. */
+  ofService(service: MeshService): WaypointBinding | undefined {
     const { model, gateways } = this.#parts;
-    if (gateways.isInFront(service)) return undefined;
+    if (service.kind === 'Service' && gateways.isInFront(service)) return undefined;
     const { namespace } = service.metadata;
     const around = model.namespaces.get(namespace);
     const waypoint = waypointReferenceOf(service) ?? waypointReferenceOf(around, namespace);
@@ -87,18 +98,19 @@ export class Waypoints {
   }
 
   /**
-   * The binding of a Pod, for those who dial its own address: by its own label, or that of its namespace when that waypoint
+   * The binding of a workload, for those who dial its own address: by its own label, or that of its namespace when that waypoint
    * serves workloads. Of one that is not there nobody knows, so it counts.
    */
-  ofPod(pod: Pod): PodBinding | undefined {
-    if (isWaypointPod(pod)) return undefined;
-    const own = waypointReferenceOf(pod);
+  ofWorkload(workload: Pod | WorkloadEntry): WorkloadBinding | undefined {
+    if (workload.kind === 'Pod' && isWaypointPod(workload)) return undefined;
+    const own = waypointReferenceOf(workload);
     if (own === 'none') return undefined;
-    if (own !== undefined) return this.#bind(pod, own);
-    const { namespace } = pod.metadata;
+    if (own !== undefined) return this.#bind(workload, own);
+    const { namespace } = workload.metadata;
     const around = this.#parts.model.namespaces.get(namespace);
     const waypoint = waypointReferenceOf(around, namespace);
-    if (around === undefined || waypoint === undefined || waypoint === 'none' || sharesAddress(pod)) return undefined;
+    if (around === undefined || waypoint === undefined || waypoint === 'none') return undefined;
+    if (workload.kind === 'Pod' && sharesAddress(workload)) return undefined;
     const purpose = this.#parts.gateways.get(`${waypoint.namespace}/${waypoint.name}`)?.purpose;
     if (purpose !== undefined && !servesWorkloads(purpose)) return undefined;
     return { ...this.#bind(around, waypoint), condition: undefined };
@@ -116,7 +128,7 @@ export class Waypoints {
 
   /** A canary gets nothing until it is ready and its weight is right; the first waypoint has everything then. */
   #withCanary(
-    service: Service,
+    service: MeshService,
     first: FirstBinding,
     reference: WaypointReference,
     wanted: CanaryReference,
@@ -149,7 +161,7 @@ export class Waypoints {
     return { ...said('CanaryAccepted', `it gets ${weight} %`), canary: { waypoint, address, judged, weight } };
   }
 
-  #bind(object: Namespace | Pod | Service, reference: WaypointReference): FirstBinding {
+  #bind(object: Bindable, reference: WaypointReference): FirstBinding {
     const key = `${reference.namespace}/${reference.name}`;
     const waypoint = this.#parts.gateways.get(key);
     const obstacle = this.#obstacleOf(object, key, waypoint);
@@ -179,7 +191,7 @@ export class Waypoints {
     const closed = this.#reasonToRefuse(object, key, obstacle, judged);
     const consequence =
       closed === undefined
-        ? 'connections go straight to the pods, without what the waypoint would do'
+        ? `connections go straight to the ${object.kind === 'ServiceEntry' ? 'endpoints' : 'pods'}, without what the waypoint would do`
         : `${closed}, so connections are refused`;
     return {
       waypoint: served,
@@ -190,7 +202,7 @@ export class Waypoints {
     };
   }
 
-  #obstacleOf(object: Namespace | Pod | Service, key: string, waypoint: Waypoint | undefined): Obstacle | undefined {
+  #obstacleOf(object: Bindable, key: string, waypoint: Waypoint | undefined): Obstacle | undefined {
     const unready = (message: string): Obstacle => ({ reason: 'WaypointIsNotReady', message, attached: true });
     if (waypoint === undefined) return { ...unready(`waypoint ${key} does not exist`), attached: false };
     if (waypoint.refusal !== undefined) return unready(`waypoint ${key} is not served (${waypoint.refusal.message})`);
@@ -198,6 +210,10 @@ export class Waypoints {
     if (!gateways.admits(waypoint, namespaceOf(object))) {
       const message = `waypoint ${key} does not admit the namespace ${namespaceOf(object)}`;
       return { reason: 'AttachmentDenied', message, attached: false };
+    }
+    if (isPrivate(object) && waypoint.gateway.metadata.namespace !== object.metadata.namespace) {
+      const message = `waypoint ${key} is in another namespace, and the ServiceEntry is for clients of its own alone`;
+      return { reason: 'CrossNamespaceWaypointForbidden', message, attached: false };
     }
     const unsupported = unsupportedTraffic(object, key, waypoint);
     if (unsupported !== undefined) {
@@ -207,12 +223,7 @@ export class Waypoints {
   }
 
   /** Why an object is not reached past its waypoint; undefined: it is. */
-  #reasonToRefuse(
-    object: Namespace | Pod | Service,
-    key: string,
-    { attached }: Obstacle,
-    judged: boolean,
-  ): string | undefined {
+  #reasonToRefuse(object: Bindable, key: string, { attached }: Obstacle, judged: boolean): string | undefined {
     const mode = failureModeOf(this.#parts.model.namespaces.get(namespaceOf(object)));
     if (mode === 'open') return undefined;
     if (mode === 'closed') return 'its namespace is never reached without waypoint';
@@ -235,11 +246,16 @@ export class Waypoints {
   }
 }
 
-function unsupportedTraffic(object: Namespace | Pod | Service, key: string, { purpose }: Waypoint): string | undefined {
+function unsupportedTraffic(object: Bindable, key: string, { purpose }: Waypoint): string | undefined {
   if (object.kind === 'Pod' && sharesAddress(object))
     return 'a pod in the network of its node has no address of its own';
-  const isFor = { Service: purpose === 'service' || purpose === 'all', Pod: servesWorkloads(purpose) };
-  const fits = object.kind === 'Namespace' ? isFor.Service || isFor.Pod : isFor[object.kind];
+  const isForServices = purpose === 'service' || purpose === 'all';
+  const isForWorkloads = servesWorkloads(purpose);
+  const fits = {
+    Namespace: isForServices || isForWorkloads,
+    ...{ Service: isForServices, ServiceEntry: isForServices },
+    ...{ Pod: isForWorkloads, WorkloadEntry: isForWorkloads },
+  }[object.kind];
   return fits ? undefined : `waypoint ${key} is for ${purpose}`;
 }
 
@@ -252,6 +268,10 @@ function sharesAddress({ spec }: Pod): boolean {
   return spec.hostNetwork === true;
 }
 
-function namespaceOf({ kind, metadata }: Namespace | Pod | Service): string {
+function isPrivate(object: Bindable): object is EntryHost {
+  return object.kind === 'ServiceEntry' && object.namespaceOnly;
+}
+
+function namespaceOf({ kind, metadata }: Bindable): string {
   return kind === 'Namespace' ? metadata.name : metadata.namespace;
 }

@@ -1,9 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { type Cluster, ClusterSchema, Protocol } from '@ambit/proto/waypoint';
 import { selects } from '../../labels.ts';
-import type { Service, ServicePort } from '../../objects.ts';
+import type { ServicePort } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { hostnameOf, serviceKey } from '../service.ts';
-import type { ServicePods } from '../service-pods.ts';
+import type { ServiceWorkloads } from '../service-workloads.ts';
 import type { TranslationSettings } from '../settings.ts';
 import type { DestinationPolicy, DestinationRules } from './destination-rules.ts';
 import { protocolOf } from './protocol.ts';
@@ -12,7 +13,7 @@ export interface ClusterSetParts {
   readonly settings: TranslationSettings;
   readonly destinationRules: DestinationRules;
   /** Filled before any cluster is asked for. */
-  readonly servicePods: ServicePods;
+  readonly serviceWorkloads: ServiceWorkloads;
   readonly waypointNamespace: string;
 }
 
@@ -29,17 +30,20 @@ export class ClusterSet {
    * The name of the cluster of a Service's port, or of a subset of it, made when it is asked for first. Undefined: no
    * DestinationRule has such a subset.
    */
-  nameOf(service: Service, port: ServicePort, subset: string): string | undefined {
-    const { settings, destinationRules, servicePods, waypointNamespace } = this.#parts;
+  nameOf(service: MeshService, port: ServicePort, subset: string): string | undefined {
+    const { settings, destinationRules, serviceWorkloads, waypointNamespace } = this.#parts;
     const hostname = hostnameOf(service, settings);
-    const name = `outbound|${port.port}|${subset}|${hostname}`;
+    const { namespace } = service.metadata;
+    const plain = `outbound|${port.port}|${subset}|${hostname}`;
+    // Two namespaces may call the same host differently.
+    const name = (this.#clusters.get(plain)?.namespace ?? namespace) === namespace ? plain : `${plain}|${namespace}`;
     if (this.#clusters.has(name)) return name;
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
     const { loadBalancer, connectTimeoutMs, http, subsetLabels } = policy;
     const cluster = create(ClusterSchema, {
       name,
-      namespace: service.metadata.namespace,
+      namespace,
       hostname,
       port: port.port,
       protocol: endpointProtocol(protocolOf(port), http),
@@ -47,7 +51,7 @@ export class ClusterSet {
       subsetWorkloadUids:
         subsetLabels === undefined
           ? []
-          : servicePods.uidsOf(serviceKey(service, settings), ({ metadata }) => selects(subsetLabels, metadata.labels)),
+          : serviceWorkloads.uidsOf(serviceKey(service, settings), (labels) => selects(subsetLabels, labels)),
       loadBalancer,
       connectTimeoutMs,
     });

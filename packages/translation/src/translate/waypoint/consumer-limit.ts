@@ -5,7 +5,7 @@ import {
   MAX_CONSUMER_ROUTES_PER_NAMESPACE,
   MAX_CONSUMER_ROUTES_PER_SERVICE,
 } from '../../limits.ts';
-import { objectName, type Service } from '../../objects.ts';
+import { describeService, type MeshService, serviceName } from '../mesh-service.ts';
 
 interface Room {
   readonly routes: number;
@@ -18,13 +18,13 @@ const OF_SERVICE: Room = { routes: MAX_CONSUMER_ROUTES_PER_SERVICE, bytes: MAX_C
 
 /** How much room the routes of other namespaces take at a Service; the first that come have it. */
 export class ConsumerLimit {
-  /** By `namespace/name` of the Service; with a space and a namespace, what that namespace takes. */
+  /** By name of the service; with a space and a namespace, what that namespace takes. */
   readonly #taken = new Map<string, Room>();
-  readonly #refusals = new Map<RouteObject, Map<Service, string>>();
+  readonly #refusals = new Map<RouteObject, Map<MeshService, string>>();
 
   /** Whether there is room for a further route of another namespace; call once for a route and a Service. */
-  admit(route: RouteObject, service: Service, ports: number): boolean {
-    const name = objectName(service.metadata);
+  admit(route: RouteObject, service: MeshService, ports: number): boolean {
+    const name = serviceName(service);
     const { namespace } = route.metadata;
     const bytes = Buffer.byteLength(JSON.stringify(route.spec)) * ports;
     const accounts = [
@@ -40,17 +40,17 @@ export class ConsumerLimit {
       return true;
     }
     const { most, whose } = full;
-    const refusals = this.#refusals.get(route) ?? new Map<Service, string>();
+    const refusals = this.#refusals.get(route) ?? new Map<MeshService, string>();
     refusals.set(
       service,
-      `Service ${name} takes ${most.routes} routes ${whose} at most, with ${most.bytes} bytes for all ports together, and older ones have the room`,
+      `${describeService(service)} takes ${most.routes} routes ${whose} at most, with ${most.bytes} bytes for all ports together, and older ones have the room`,
     );
     this.#refusals.set(route, refusals);
     return false;
   }
 
   /** Why there was no room; undefined: there was. */
-  refusalOf(route: RouteObject, service: Service): string | undefined {
+  refusalOf(route: RouteObject, service: MeshService): string | undefined {
     return this.#refusals.get(route)?.get(service);
   }
 }

@@ -1,6 +1,7 @@
 import { LoadBalancer } from '@ambit/proto/waypoint';
 import type { Model } from '../../model.ts';
-import { objectName, type Service, type Texts } from '../../objects.ts';
+import { objectName, type Texts } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { istioDurationMs } from '../../schema/durations.ts';
 import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
@@ -55,7 +56,12 @@ export class DestinationRules {
   }
 
   /** What holds for a Service's port at the waypoints of a namespace; undefined: it has no subset of that name. */
-  policyOf(service: Service, port: number, subset: string, waypointNamespace: string): DestinationPolicy | undefined {
+  policyOf(
+    service: MeshService,
+    port: number,
+    subset: string,
+    waypointNamespace: string,
+  ): DestinationPolicy | undefined {
     const rules = this.#rulesFor(service, waypointNamespace);
     for (const rule of rules) this.#used.add(rule);
     if (rules.length > 1) this.#noteHidden(rules);
@@ -83,7 +89,13 @@ export class DestinationRules {
       }
       const host = this.#hosts.resolve(rule.spec.host, rule.metadata.namespace);
       return this.#hosts.matching(host).length === 0
-        ? conditionOf(rule, 'WaypointAccepted', 'False', 'TargetNotFound', `no Service is called ${host}`)
+        ? conditionOf(
+            rule,
+            'WaypointAccepted',
+            'False',
+            'TargetNotFound',
+            `no Service or ServiceEntry is called ${host}`,
+          )
         : conditionOf(
             rule,
             'WaypointAccepted',
@@ -121,7 +133,7 @@ export class DestinationRules {
    * Of the first namespace that has any: the waypoint's, the Service's, the mesh-wide one. Rules for exactly this host
    * hide those with wildcards; several of one host are one, the oldest first.
    */
-  #rulesFor(service: Service, waypointNamespace: string): DestinationRule[] {
+  #rulesFor(service: MeshService, waypointNamespace: string): DestinationRule[] {
     const name = this.#hosts.hostOf(service);
     const [exact, wildcards] = [this.#byHost.exact(name), this.#byHost.wildcards(name)];
     for (const namespace of [waypointNamespace, service.metadata.namespace, this.#settings.rootNamespace]) {

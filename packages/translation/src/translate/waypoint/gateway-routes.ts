@@ -1,17 +1,20 @@
 import type { RouteObject } from '../../gateway-objects.ts';
 import type { Model } from '../../model.ts';
-import { type Metadata, objectName, type Service, type ServicePort } from '../../objects.ts';
+import { type Metadata, objectName, type ServicePort } from '../../objects.ts';
+import { type MeshService, serviceName } from '../mesh-service.ts';
 import type { Condition } from '../condition.ts';
 import { AttachedRoutes, type Attachment, EVERYBODY } from './attached-routes.ts';
 import { type Backend, BackendResolver } from './backends.ts';
 import { readGrpcRoute } from './grpc-route.ts';
 import { readHttpRoute } from './http-route.ts';
 import type { HttpMatchInit } from './matches.ts';
+import type { ServiceHosts } from './hosts.ts';
 import { compareRanked, type Specificity } from './precedence.ts';
 import { routeConditions } from './route-conditions.ts';
-import { parentServiceOf } from './route-parents.ts';
+import { parentServicesOf } from './route-parents.ts';
 import { readConnectionRoute, type RouteReading } from './route-reading.ts';
 import type { RouteRule } from './route-rule.ts';
+import type { ServiceCatalog } from './service-catalog.ts';
 
 /** One match of one rule, in the order in which a waypoint tries it. */
 export interface RouteCandidate {
@@ -38,10 +41,12 @@ export interface PortRoutes {
 
 export interface GatewayRoutesParts {
   readonly model: Model;
+  readonly catalog: ServiceCatalog;
+  readonly hosts: ServiceHosts;
   /** Whether something acts on the routes of a Service. */
-  readonly hasWaypoint: (service: Service) => boolean;
+  readonly hasWaypoint: (service: MeshService) => boolean;
   /** Whether who reaches a Service reaches another at each of its waypoints, by no other policies. */
-  readonly isReachedAnyway: (parent: Service, backend: Service) => boolean;
+  readonly isReachedAnyway: (parent: MeshService, backend: MeshService) => boolean;
 }
 
 /** The routes of the Gateway API of a model, by the Services that they act on. */
@@ -54,19 +59,19 @@ export class GatewayRoutes {
   readonly #attached: AttachedRoutes;
 
   constructor(parts: GatewayRoutesParts) {
-    const { model } = parts;
+    const { model, catalog, hosts } = parts;
     this.#parts = parts;
-    this.#resolver = new BackendResolver(model, parts.isReachedAnyway);
+    this.#resolver = new BackendResolver({ model, catalog, hosts, isReachedAnyway: parts.isReachedAnyway });
     this.#routes = [
       ...model.grpcRoutes.values(),
       ...model.httpRoutes.values(),
       ...model.tlsRoutes.values(),
       ...model.tcpRoutes.values(),
     ];
-    this.#attached = new AttachedRoutes(model, this.#routes, (route, service) => this.#readAt(route, service));
+    this.#attached = new AttachedRoutes(catalog, this.#routes, (route, service) => this.#readAt(route, service));
   }
 
-  at(service: Service, port: ServicePort): PortRoutes {
+  at(service: MeshService, port: ServicePort): PortRoutes {
     const setOf = (clients: string): RouteSet | undefined => routeSet(this.#attached.winnersAt(service, port, clients));
     return {
       everybody: setOf(EVERYBODY),
@@ -78,19 +83,20 @@ export class GatewayRoutes {
   }
 
   conditions(): Condition[] {
-    const { model, hasWaypoint } = this.#parts;
+    const { catalog, hasWaypoint } = this.#parts;
     return this.#routes.flatMap((route) =>
       (route.spec.parentRefs ?? []).flatMap((reference) => {
-        const reading = this.#readAt(route, parentServiceOf(model, route, reference));
-        return routeConditions(route, reference, { model, reading, attached: this.#attached, hasWaypoint });
+        const [parent] = parentServicesOf(catalog, route, reference);
+        const reading = this.#readAt(route, parent);
+        return routeConditions(route, reference, { catalog, reading, attached: this.#attached, hasWaypoint });
       }),
     );
   }
 
   /** Which backends a route may use depends on the Service that it acts on, unless that is of its own namespace. */
-  #readAt(route: RouteObject, parent: Service | undefined): RouteReading {
+  #readAt(route: RouteObject, parent: MeshService | undefined): RouteReading {
     const isForeign = parent !== undefined && parent.metadata.namespace !== route.metadata.namespace;
-    const key = isForeign ? objectName(parent.metadata) : '';
+    const key = isForeign ? serviceName(parent) : '';
     const readings = this.#readings.get(route) ?? new Map<string, RouteReading>();
     this.#readings.set(route, readings);
     const known = readings.get(key);
@@ -100,7 +106,7 @@ export class GatewayRoutes {
     return reading;
   }
 
-  #read(route: RouteObject, parent: Service | undefined): RouteReading {
+  #read(route: RouteObject, parent: MeshService | undefined): RouteReading {
     const context = { route, parent, resolver: this.#resolver };
     switch (route.kind) {
       case 'GRPCRoute':

@@ -1,5 +1,5 @@
 import type { BackendReference, HttpRouteMatch, RouteFilter, RouteObject } from '../../gateway-objects.ts';
-import type { Service } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import type { BackendResolver, ReferenceProblem, ResolvedBackend } from './backends.ts';
 import { readFilters } from './route-filters.ts';
 import type { RouteRule } from './route-rule.ts';
@@ -21,7 +21,7 @@ export interface RuleParts extends Pick<RouteRule, 'matches' | 'name' | 'retry' 
 /** A route object at one Service, and who finds its backends. */
 export interface RuleContext {
   readonly route: RouteObject;
-  readonly parent: Service | undefined;
+  readonly parent: MeshService | undefined;
   readonly resolver: BackendResolver;
 }
 

@@ -9,20 +9,20 @@ export class ReferenceGrants {
     this.#byNamespace = Map.groupBy(grants, ({ metadata }) => metadata.namespace);
   }
 
-  /** Whether an object may refer to a Service of another namespace. */
+  /** Whether an object may refer to a Service or ServiceEntry of another namespace. */
   permits(
     { kind, metadata }: RouteObject | VirtualService,
-    service: { readonly namespace: string; readonly name: string },
+    target: { readonly kind: 'Service' | 'ServiceEntry'; readonly namespace: string; readonly name: string },
   ): boolean {
     const group = kind === 'VirtualService' ? 'networking.istio.io' : 'gateway.networking.k8s.io';
-    return (this.#byNamespace.get(service.namespace) ?? []).some(
+    return (this.#byNamespace.get(target.namespace) ?? []).some(
       ({ spec }) =>
         spec.from.some((from) => from.group === group && from.kind === kind && from.namespace === metadata.namespace) &&
         spec.to.some(
           (to) =>
-            to.group === '' &&
-            to.kind === 'Service' &&
-            (to.name === undefined || to.name === '' || to.name === service.name),
+            to.group === (target.kind === 'Service' ? '' : 'networking.istio.io') &&
+            to.kind === target.kind &&
+            (to.name === undefined || to.name === '' || to.name === target.name),
         ),
     );
   }

@@ -1,19 +1,20 @@
 import type { ParentReference, RouteObject } from '../../gateway-objects.ts';
-import type { Model } from '../../model.ts';
-import { objectName, type Service, type ServicePort } from '../../objects.ts';
+import { objectName, type ServicePort } from '../../objects.ts';
+import { describeService, type MeshService } from '../mesh-service.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import { type AttachedRoutes, clientsOf, EVERYBODY } from './attached-routes.ts';
 import { parentOf } from './route-parents.ts';
 import { isInvalid, type RouteReading } from './route-reading.ts';
+import type { ServiceCatalog } from './service-catalog.ts';
 
 /** Problems that a message names; the rest is counted. */
 const NAMED_PROBLEMS = 5;
 
 export interface RouteFacts {
-  readonly model: Model;
+  readonly catalog: ServiceCatalog;
   readonly reading: RouteReading;
   readonly attached: AttachedRoutes;
-  readonly hasWaypoint: (service: Service) => boolean;
+  readonly hasWaypoint: (service: MeshService) => boolean;
 }
 
 type Said = Pick<Condition, 'message' | 'reason' | 'status' | 'type'>;
@@ -28,10 +29,13 @@ export function routeConditions(route: RouteObject, reference: ParentReference, 
 }
 
 function acceptance(route: RouteObject, reference: ParentReference, facts: RouteFacts): [Said, ...Said[]] {
-  const { model, reading, attached, hasWaypoint } = facts;
-  const parent = parentOf(model, route, reference);
-  if (!('service' in parent)) return [refused(parent.reason, parent.message)];
-  const { service, ports } = parent;
+  const { catalog, reading, attached, hasWaypoint } = facts;
+  const parent = parentOf(catalog, route, reference);
+  if (!('services' in parent)) return [refused(parent.reason, parent.message)];
+  const {
+    services: [service],
+    ports,
+  } = parent;
   const noRoom = attached.noRoomFor(route, service);
   if (noRoom !== undefined) return [refused('UnsupportedValue', noRoom)];
   if (isInvalid(reading)) {
@@ -88,7 +92,7 @@ function consequenceOf(reading: RouteReading): string {
 
 function lostPorts(
   route: RouteObject,
-  service: Service,
+  service: MeshService,
   ports: readonly ServicePort[],
   attached: AttachedRoutes,
 ): ServicePort[] {
@@ -98,7 +102,7 @@ function lostPorts(
 
 function winnerOf(
   route: RouteObject,
-  service: Service,
+  service: MeshService,
   [port]: readonly ServicePort[],
   attached: AttachedRoutes,
 ): string {
@@ -116,8 +120,8 @@ function resolution({ references }: RouteReading): Said {
   return { type: 'ResolvedRefs', status: 'False', reason: first.reason, message };
 }
 
-function waypointCondition(service: Service, hasWaypoint: (service: Service) => boolean): Said {
-  const name = `Service ${objectName(service.metadata)}`;
+function waypointCondition(service: MeshService, hasWaypoint: (service: MeshService) => boolean): Said {
+  const name = describeService(service);
   const type = 'ResolvedWaypoints';
   return hasWaypoint(service)
     ? { type, status: 'True', reason: 'ResolvedWaypoints', message: `${name} is bound to a waypoint` }

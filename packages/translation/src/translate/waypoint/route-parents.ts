@@ -1,28 +1,32 @@
 import { Protocol } from '@ambit/proto/waypoint';
 import type { ParentReference, RouteObject } from '../../gateway-objects.ts';
-import type { Model } from '../../model.ts';
-import type { Service, ServicePort } from '../../objects.ts';
+import type { ServicePort } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { isPublished, tcpPorts } from '../service.ts';
 import { protocolOf } from './protocol.ts';
+import type { ServiceCatalog } from './service-catalog.ts';
 
 /** Where a parentRef leads to: the ports that the route acts on, or why there are none. */
 export type Parent =
-  | { readonly service: Service; readonly ports: readonly ServicePort[] }
-  | { readonly reason: 'NoMatchingParent' | 'UnsupportedValue'; readonly message: string };
+  /** The Service, or the hosts of a ServiceEntry, which have the same ports. */
+  | { readonly services: readonly [MeshService, ...MeshService[]]; readonly ports: readonly ServicePort[] }
+  | { readonly reason: 'NoMatchingParent'; readonly message: string };
 
-/** The Service that a parentRef names, if there is one. */
-export function parentServiceOf(
-  model: Model,
+/** The Service or hosts that a parentRef names, as far as they are there. */
+export function parentServicesOf(
+  catalog: ServiceCatalog,
   { metadata }: RouteObject,
   { group, kind, namespace = metadata.namespace, name }: ParentReference,
-): Service | undefined {
-  if (group !== '' || kind !== 'Service') return undefined;
-  const service = model.services.get(`${namespace}/${name}`);
-  return service !== undefined && isPublished(service) ? service : undefined;
+): readonly MeshService[] {
+  const key = `${namespace}/${name}`;
+  if (group === 'networking.istio.io' && kind === 'ServiceEntry') return catalog.hosts(key);
+  if (group !== '' || kind !== 'Service') return [];
+  const service = catalog.service(key);
+  return service !== undefined && isPublished(service) ? [service] : [];
 }
 
-/** A route acts on the ports of a Service that carry what it routes; undeclared ones carry anything. */
-export function parentOf(model: Model, route: RouteObject, reference: ParentReference): Parent {
+/** A route acts on the ports of a service that carry what it routes; undeclared ones carry anything. */
+export function parentOf(catalog: ServiceCatalog, route: RouteObject, reference: ParentReference): Parent {
   const {
     group = 'gateway.networking.k8s.io',
     kind = 'Gateway',
@@ -32,17 +36,15 @@ export function parentOf(model: Model, route: RouteObject, reference: ParentRefe
     port: number,
   } = reference;
   const none = (message: string): Parent => ({ reason: 'NoMatchingParent', message });
-  if (group === 'networking.istio.io' && kind === 'ServiceEntry') {
-    const message = `ServiceEntry ${namespace}/${name}: hosts outside the cluster are not served yet`;
-    return { reason: 'UnsupportedValue', message };
+  const isEntry = group === 'networking.istio.io' && kind === 'ServiceEntry';
+  if (!isEntry && (group !== '' || kind !== 'Service')) {
+    return none(`routes act on Services and ServiceEntries here, and ${name} is a ${kind} of group "${group}"`);
   }
-  if (group !== '' || kind !== 'Service') {
-    return none(`routes act on Services here, and ${name} is a ${kind} of group "${group}"`);
-  }
-  const where = `Service ${namespace}/${name}`;
-  const service = parentServiceOf(model, route, reference);
+  const where = `${kind} ${namespace}/${name}`;
+  const [service, ...others] = parentServicesOf(catalog, route, reference);
   if (service === undefined) {
-    const isExternal = model.services.get(`${namespace}/${name}`)?.spec.type === 'ExternalName';
+    if (isEntry) return none(`${where} does not exist, or no host of it is published`);
+    const isExternal = catalog.service(`${namespace}/${name}`)?.spec.type === 'ExternalName';
     return none(`${where} ${isExternal ? 'is of type ExternalName, so nothing is served at it' : 'does not exist'}`);
   }
   if (service.spec.clusterIP === 'None') return none(`${where} is headless, so its pods are called directly`);
@@ -56,7 +58,7 @@ export function parentOf(model: Model, route: RouteObject, reference: ParentRefe
     const protocol = protocolOf(port);
     return protocol === Protocol.AUTO || (protocol !== Protocol.TCP) === isOfRequests;
   });
-  if (fitting.length > 0) return { service, ports: fitting };
+  if (fitting.length > 0) return { services: [service, ...others], ports: fitting };
   return none(
     isOfRequests
       ? `${where} has no such port that may speak HTTP`

@@ -1,6 +1,6 @@
 import type { ServedService } from '@ambit/proto/waypoint';
 import type { Model } from '../../model.ts';
-import type { Service } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import type { Condition } from '../condition.ts';
 import type { MeshTranslation } from '../mesh.ts';
 import type { TranslationSettings } from '../settings.ts';
@@ -9,6 +9,7 @@ import { DestinationRules } from './destination-rules.ts';
 import { GatewayRoutes } from './gateway-routes.ts';
 import { ServiceHosts } from './hosts.ts';
 import { ServedServices } from './served-service.ts';
+import { ServiceCatalog } from './service-catalog.ts';
 import { SourceWorkloads } from './source-workloads.ts';
 import { VirtualPermissions } from './virtual-permissions.ts';
 import { VirtualServices } from './virtual-services.ts';
@@ -23,19 +24,23 @@ export interface RoutesTranslation {
 export function translateRoutes(
   model: Model,
   settings: TranslationSettings,
-  { bound, servedWorkloads, publishedPods, servicePods }: MeshTranslation,
+  { bound, servedWorkloads, publishedPods, serviceWorkloads, entryHosts }: MeshTranslation,
 ): RoutesTranslation {
-  const hosts = new ServiceHosts(model, settings);
+  const hosts = new ServiceHosts(model, settings, entryHosts);
+  const catalog = new ServiceCatalog(model, entryHosts);
   const bindings = Map.groupBy(bound, ({ service }) => service);
-  const isReachedAnyway = (parent: Service, backend: Service): boolean =>
+  const isReachedAnyway = (parent: MeshService, backend: MeshService): boolean =>
     (bindings.get(parent) ?? []).every(({ waypoint }) =>
       (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judged),
     );
-  const gatewayRoutes = new GatewayRoutes({ model, hasWaypoint: (service) => bindings.has(service), isReachedAnyway });
+  const gatewayRoutes = new GatewayRoutes({
+    ...{ model, catalog, hosts, isReachedAnyway },
+    hasWaypoint: (service) => bindings.has(service),
+  });
   const sources = new SourceWorkloads(publishedPods, settings);
   const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
   const destinationRules = new DestinationRules(model, settings, hosts);
-  const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, servicePods });
+  const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, serviceWorkloads });
   const servedServices = new Map(
     bound.map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
       served.nameOf(waypoint, service),

@@ -1,8 +1,9 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Protocol, type ServedPortSchema, type ServedService, ServedServiceSchema } from '@ambit/proto/waypoint';
-import { objectName, type Service, type ServicePort } from '../../objects.ts';
+import { objectName, type ServicePort } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { hostnameOf, tcpPorts } from '../service.ts';
-import type { ServicePods } from '../service-pods.ts';
+import type { ServiceWorkloads } from '../service-workloads.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { ClusterSet } from './clusters.ts';
 import type { DestinationRules } from './destination-rules.ts';
@@ -20,11 +21,11 @@ export interface ServedServicesParts {
   readonly virtualServices: VirtualServices;
   readonly destinationRules: DestinationRules;
   /** Filled before any Service is asked for. */
-  readonly servicePods: ServicePods;
+  readonly serviceWorkloads: ServiceWorkloads;
 }
 
 interface Place {
-  readonly service: Service;
+  readonly service: MeshService;
   readonly port: ServicePort;
   readonly clusters: ClusterSet;
   readonly waypointNamespace: string;
@@ -39,7 +40,7 @@ export class ServedServices {
   }
 
   /** Resource name of a service at a waypoint. */
-  nameOf({ gateway }: Waypoint, service: Service): string {
+  nameOf({ gateway }: Waypoint, service: MeshService): string {
     const hostname = hostnameOf(service, this.#parts.settings);
     return `${objectName(gateway.metadata)}/${service.metadata.namespace}/${hostname}`;
   }
@@ -48,7 +49,7 @@ export class ServedServices {
    * `judged`: policies wait for it at the waypoint. None can judge them, so no port is served. To ask for a feature that no
    * waypoint has would not do: one that serves the Service already would keep the version without the policy.
    */
-  convert({ gateway }: Waypoint, service: Service, judged: boolean): ServedService {
+  convert({ gateway }: Waypoint, service: MeshService, judged: boolean): ServedService {
     const waypointNamespace = gateway.metadata.namespace;
     const clusters = new ClusterSet({ ...this.#parts, waypointNamespace });
     const ports = tcpPorts(service).map((port) => this.#port(service, port, waypointNamespace, clusters));
@@ -65,7 +66,7 @@ export class ServedServices {
   }
 
   #port(
-    service: Service,
+    service: MeshService,
     port: ServicePort,
     waypointNamespace: string,
     clusters: ClusterSet,
@@ -121,6 +122,6 @@ export class ServedServices {
   }
 }
 
-function own(service: Service, port: ServicePort, clusters: ClusterSet): { cluster: string; weight: number } {
+function own(service: MeshService, port: ServicePort, clusters: ClusterSet): { cluster: string; weight: number } {
   return { cluster: clusters.nameOf(service, port, '') ?? '', weight: 100 };
 }

@@ -6,39 +6,45 @@ import {
   type ServedService,
   ServedServiceSchema,
 } from '@ambit/proto/waypoint';
-import { objectName, type Pod, type Service } from '../../objects.ts';
+import { objectName } from '../../objects.ts';
 import type { ServicePorts } from '../membership.ts';
-import type { MeshModel } from '../mesh-model.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { serviceKey, tcpPorts } from '../service.ts';
 import type { TranslationSettings } from '../settings.ts';
-import { podUid } from '../workload.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS } from './destination-rules.ts';
 import type { Waypoint } from './gateways.ts';
 import { protocolOf } from './protocol.ts';
 import { requiredFeaturesOf } from './required-features.ts';
 
-/** Stands for every port of a pod that no Service declares. */
+/** A workload that is bound by itself. */
+export interface BoundWorkload {
+  readonly uid: string;
+  readonly namespace: string;
+}
+
+/** Stands for every port of a workload that no Service declares. */
 const ANY_PORT = 0;
 
-/** Makes of a bound Pod what its waypoint has to know: all of its ports, forwarded to it alone and tried once. */
+/** Makes of a bound workload what its waypoint has to know: all of its ports, forwarded to it alone and tried once. */
 export class ServedWorkloads {
-  readonly #settings: TranslationSettings;
-  readonly #services: ReadonlyMap<string, Service>;
+  readonly #services: ReadonlyMap<string, MeshService>;
 
-  constructor(model: MeshModel, settings: TranslationSettings) {
-    this.#settings = settings;
-    this.#services = new Map([...model.services.values()].map((service) => [serviceKey(service, settings), service]));
+  constructor(services: readonly MeshService[], settings: TranslationSettings) {
+    this.#services = new Map(services.map((service) => [serviceKey(service, settings), service]));
   }
 
-  /** Resource name of a pod at a waypoint. */
-  nameOf({ gateway }: Waypoint, pod: Pod): string {
-    return `${objectName(gateway.metadata)}/${podUid(pod, this.#settings)}`;
+  /** Resource name of a workload at a waypoint. */
+  nameOf({ gateway }: Waypoint, { uid }: BoundWorkload): string {
+    return `${objectName(gateway.metadata)}/${uid}`;
   }
 
-  /** `services`: those that the pod belongs to. `judged`: policies wait for it that nobody can judge: no port is served. */
-  convert({ gateway }: Waypoint, pod: Pod, services: ServicePorts, judged: boolean): ServedService {
-    const uid = podUid(pod, this.#settings);
-    const { namespace } = pod.metadata;
+  /** `services`: those that it belongs to. `judged`: policies wait for it that nobody can judge: no port is served. */
+  convert(
+    { gateway }: Waypoint,
+    { uid, namespace }: BoundWorkload,
+    services: ServicePorts,
+    judged: boolean,
+  ): ServedService {
     const ports = judged ? [] : [...this.#portsOf(services)].sort(([a], [b]) => a - b);
     const served = create(ServedServiceSchema, {
       waypointNamespace: gateway.metadata.namespace,
@@ -55,7 +61,7 @@ export class ServedWorkloads {
     return served;
   }
 
-  /** By the ports of the pod, what Services declare of them: AUTO when none does, or they do not agree. */
+  /** By the ports of the workload, what Services declare of them: AUTO when none does, or they do not agree. */
   #portsOf(services: ServicePorts): Map<number, Protocol> {
     const declared = new Map<number, Set<Protocol>>();
     for (const [key, { ports = [] }] of Object.entries(services)) {

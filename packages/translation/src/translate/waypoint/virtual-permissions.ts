@@ -1,5 +1,5 @@
 import type { Model } from '../../model.ts';
-import type { Service } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import type { VirtualService } from '../../traffic-objects.ts';
 import { ReferenceGrants } from './reference-grants.ts';
 import type { Listener } from './virtual-targets.ts';
@@ -11,20 +11,20 @@ import type { Listener } from './virtual-targets.ts';
  */
 export class VirtualPermissions {
   readonly #grants: ReferenceGrants;
-  readonly #isReachedAnyway: (parent: Service, backend: Service) => boolean;
+  readonly #isReachedAnyway: (parent: MeshService, backend: MeshService) => boolean;
 
   /** `isReachedAnyway`: whether who reaches a Service reaches another at each of its waypoints, by no other policies. */
-  constructor(model: Model, isReachedAnyway: (parent: Service, backend: Service) => boolean) {
+  constructor(model: Model, isReachedAnyway: (parent: MeshService, backend: MeshService) => boolean) {
     this.#grants = new ReferenceGrants(model.referenceGrants.values());
     this.#isReachedAnyway = isReachedAnyway;
   }
 
   /** `from`: who has written the destination. */
-  permits(from: VirtualService, target: Service, { service, waypointNamespace }: Listener): boolean {
+  permits(from: VirtualService, target: MeshService, { service, waypointNamespace }: Listener): boolean {
     const author = from.metadata.namespace;
     const { namespace } = target.metadata;
     if (author === waypointNamespace || author === namespace || target === service) return true;
     const isBeside = namespace === service.metadata.namespace && this.#isReachedAnyway(service, target);
-    return isBeside || this.#grants.permits(from, target.metadata);
+    return isBeside || this.#grants.permits(from, { kind: target.kind, namespace, name: target.metadata.name });
   }
 }

@@ -1,5 +1,6 @@
 import type { Model } from '../../model.ts';
-import { objectName, type Service } from '../../objects.ts';
+import { objectName } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import type { Destination, VirtualService } from '../../traffic-objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import { isExported } from './exported.ts';
@@ -22,7 +23,7 @@ import { type Listener, targetOf } from './virtual-targets.ts';
 import { objectionsTo } from './waypoint-objections.ts';
 
 /**
- * The VirtualServices of a model. They act on Services of their own namespace, and on those that a waypoint of their
+ * The VirtualServices of a model. They act on Services and hosts of ServiceEntries of their own namespace, and on those that a waypoint of their
  * namespace serves; several of one host are one, those that name it exactly first, then the oldest. Those without hosts act
  * where another delegates to them.
  */
@@ -112,11 +113,11 @@ export class VirtualServices {
     if (hosts.length === 0) return ['AncestorNotBound', 'no VirtualService that is in force delegates to it'];
     if (!actsOnMesh(object.spec.gateways)) return ['AncestorNotBound', 'it is for gateways, and none is served'];
     return hosts.every((host) => this.#hosts.matching(host).length === 0)
-      ? ['TargetNotFound', `no Service is called ${hosts.join(' or ')}`]
+      ? ['TargetNotFound', `no Service or ServiceEntry is called ${hosts.join(' or ')}`]
       : ['AncestorNotBound', 'no waypoint that sees it serves its hosts on a port that it routes'];
   }
 
-  #objectsFor(service: Service, waypointNamespace: string): VirtualService[] {
+  #objectsFor(service: MeshService, waypointNamespace: string): VirtualService[] {
     const name = this.#hosts.hostOf(service);
     const exact = this.#byHost.exact(name);
     const wildcards = this.#byHost.wildcards(name).map(({ value }) => value);
@@ -130,7 +131,7 @@ export class VirtualServices {
 
   /** `from`: who has written the destination, and is told when it leads nowhere. */
   #clusterOf(destination: Destination, listener: Listener, from: VirtualService): string {
-    const target = targetOf(destination, listener, this.#hosts, (service) => {
+    const target = targetOf(destination, listener, this.#hosts, from.metadata.namespace, (service) => {
       return this.#permissions.permits(from, service, listener);
     });
     if ('cluster' in target) return target.cluster;

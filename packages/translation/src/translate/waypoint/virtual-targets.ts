@@ -1,5 +1,6 @@
 import { Protocol } from '@ambit/proto/waypoint';
-import type { Service, ServicePort } from '../../objects.ts';
+import type { ServicePort } from '../../objects.ts';
+import type { MeshService } from '../mesh-service.ts';
 import type { Destination } from '../../traffic-objects.ts';
 import { tcpPorts } from '../service.ts';
 import type { ClusterSet } from './clusters.ts';
@@ -8,7 +9,7 @@ import { protocolOf } from './protocol.ts';
 
 /** A served Service's port as a route sees it. */
 export interface Listener {
-  readonly service: Service;
+  readonly service: MeshService;
   readonly port: ServicePort;
   readonly clusters: ClusterSet;
   readonly waypointNamespace: string;
@@ -16,15 +17,17 @@ export interface Listener {
   readonly what: 'connections' | 'requests';
 }
 
-/** The cluster that a destination, its host in full, stands for at a port, or why there is none. */
+/** The cluster that a destination of an object of namespace `from`, its host in full, stands for at a port, or why there is none. */
 export function targetOf(
   { host: name, port, subset = '' }: Destination,
   { clusters, port: dialled, what }: Listener,
   hosts: ServiceHosts,
-  isPermitted: (service: Service) => boolean,
+  from: string,
+  isPermitted: (service: MeshService) => boolean,
 ): { readonly cluster: string } | { readonly reason: string; readonly message: string } {
-  const service = hosts.get(name);
-  if (service === undefined) return { reason: 'BackendNotFound', message: `no Service is called ${name}` };
+  const service = hosts.get(name, from);
+  if (service === undefined)
+    return { reason: 'BackendNotFound', message: `no Service or ServiceEntry is called ${name}` };
   if (!isPermitted(service)) {
     const { namespace } = service.metadata;
     const message = `no ReferenceGrant in ${namespace} permits to send to ${name} what carries the waypoint's identity`;

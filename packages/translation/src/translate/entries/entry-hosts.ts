@@ -1,0 +1,217 @@
+import { ipFromBytes } from '@ambit/core/address';
+import { parseCidr } from '@ambit/core/cidr';
+import type { ServiceEntry } from '../../entry-objects.ts';
+import { valueOf } from '../../labels.ts';
+import { objectName, type Pod, type ServicePort } from '../../objects.ts';
+import { type Condition, conditionOf } from '../condition.ts';
+import type { MeshModel } from '../mesh-model.ts';
+import type { EntryHost } from '../mesh-service.ts';
+import { clusterIps, hostnameOf, isPublished } from '../service.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { sortedByAge } from '../waypoint/precedence.ts';
+import { isPublishedPod, podIps } from '../workload.ts';
+import { allocateAddresses, allocationKey, type AllocatedPair, asksForAddresses } from './allocated-addresses.ts';
+import { entryRefusal } from './entry-refusal.ts';
+import { servicePortOf } from './entry-ports.ts';
+
+/** How to tell that the addresses of a host are tried in a race; not done. */
+const CONNECT_STRATEGY = 'istio.io/connect-strategy';
+
+/** As the status of a ServiceEntry has it. */
+export interface AllocatedAddress {
+  readonly value: string;
+  readonly host: string;
+}
+
+/**
+ * The hosts of the ServiceEntries of a model. A host or address that several claim is that of a Service, else of the oldest:
+ * nobody takes over what is somebody else's. Within one namespace that ends the younger claim; a host that another namespace
+ * has as well is still that of clients of the own namespace.
+ */
+export class EntryHosts {
+  /** By `namespace/name`. */
+  readonly #byEntry = new Map<string, EntryHost[]>();
+  readonly #conditions: Condition[] = [];
+  readonly #allocated: ReadonlyMap<string, AllocatedPair>;
+
+  constructor(model: MeshModel, settings: TranslationSettings) {
+    const published: ServiceEntry[] = [];
+    for (const entry of sortedByAge([...model.serviceEntries.values()])) {
+      const refusal = entryRefusal(entry);
+      if (refusal === undefined) published.push(entry);
+      else this.#say(entry, 'False', refusal.reason, refusal.message);
+    }
+    const services = [...model.services.values()].filter((service) => isPublished(service));
+    const serviceIps = new Map(
+      services.flatMap((service) =>
+        clusterIps(service).map((ip) => [ip, `Service ${objectName(service.metadata)}`] as const),
+      ),
+    );
+    const written = published.flatMap(({ spec }) => (spec.addresses ?? []).map((address) => canonicalAddress(address)));
+    this.#allocated = allocateAddresses(published, serviceIps.keys(), written);
+    const claims = new Claims(serviceIps, model.pods.values());
+    const servicesByHost = new Map(
+      services.map((service) => [hostnameOf(service, settings), objectName(service.metadata)]),
+    );
+    for (const [ip, key] of this.#allocatedIps()) claims.reserve(ip, key);
+    const taken = new Map<string, string>();
+    const canonical = new Set(servicesByHost.keys());
+    for (const entry of published) this.#publish(entry, { claims, servicesByHost, taken, canonical });
+  }
+
+  /** In order of `namespace/name`. */
+  *all(): Generator<EntryHost> {
+    for (const key of [...this.#byEntry.keys()].sort()) yield* this.#byEntry.get(key) ?? [];
+  }
+
+  /** What is published of a ServiceEntry, by `namespace/name`; undefined: nothing. */
+  of(key: string): readonly EntryHost[] | undefined {
+    return this.#byEntry.get(key);
+  }
+
+  conditions(): readonly Condition[] {
+    return this.#conditions;
+  }
+
+  /** Addresses that were allocated, by `namespace/name` of the ServiceEntry, for its status. */
+  allocated(): ReadonlyMap<string, readonly AllocatedAddress[]> {
+    return new Map(
+      [...this.#byEntry].flatMap(([key, hosts]) => {
+        const [first] = hosts;
+        if (first === undefined || !asksForAddresses(first.entry)) return [];
+        const addresses = first.entry.spec.hosts.flatMap((host) =>
+          (this.#allocated.get(allocationKey(first.entry, host.toLowerCase())) ?? []).map((value) => ({ value, host })),
+        );
+        return [[key, addresses] as const];
+      }),
+    );
+  }
+
+  #publish(entry: ServiceEntry, known: Known): void {
+    const { spec, metadata } = entry;
+    const { namespace } = metadata;
+    const labels = spec.workloadSelector?.labels;
+    const remarks: string[] = [];
+    const hosts: EntryHost[] = [];
+    const namespaceOnly = (spec.exportTo ?? []).some((scope) => scope === '.' || scope === namespace);
+    const own = known.claims.claim(entry, remarks);
+    for (const host of new Set(spec.hosts.map((text) => text.toLowerCase()))) {
+      const key = `${namespace}/${host}`;
+      const holder =
+        known.servicesByHost.get(host)?.startsWith(`${namespace}/`) === true
+          ? `Service ${known.servicesByHost.get(host) ?? ''}`
+          : known.taken.get(key);
+      if (holder !== undefined) {
+        remarks.push(`host ${host} is that of ${holder}`);
+        continue;
+      }
+      known.taken.set(key, `ServiceEntry ${objectName(metadata)}`);
+      const isCanonical = !namespaceOnly && !known.canonical.has(host);
+      if (isCanonical) known.canonical.add(host);
+      else if (!namespaceOnly)
+        remarks.push(`host ${host} is another namespace's, and this one's for clients of ${namespace} alone`);
+      const addresses = asksForAddresses(entry) ? (this.#allocated.get(allocationKey(entry, host)) ?? []) : own;
+      hosts.push({
+        kind: 'ServiceEntry',
+        ...{ metadata, entry, addresses, namespaceOnly },
+        hostname: host,
+        spec: { ports: portsOf(entry), ...(labels === undefined ? {} : { selector: labels }) },
+        canonical: isCanonical,
+      });
+    }
+    if (hosts.length > 0) this.#byEntry.set(objectName(metadata), hosts);
+    this.#sayOf(entry, hosts, remarks);
+  }
+
+  #sayOf(entry: ServiceEntry, hosts: readonly EntryHost[], conflicts: readonly string[]): void {
+    if (valueOf(entry.metadata.annotations, CONNECT_STRATEGY) !== undefined) {
+      const message = 'addresses are tried one after the other, never in a race';
+      this.#conditions.push(
+        conditionOf(entry, 'istio.io/WaypointMissing', 'True', 'NoWaypointForRacingConnectStrategy', message),
+      );
+    }
+    if (hosts.length === 0) {
+      this.#say(entry, 'False', 'Conflicted', conflicts.join('; '));
+      return;
+    }
+    const unaddressed = hosts.filter(({ addresses }) => addresses.length === 0);
+    const said = [
+      ...conflicts,
+      ...(unaddressed.length === 0
+        ? []
+        : [
+            `${unaddressed.map(({ hostname }) => hostname).join(', ')}: no address leads to it, so its connections are not recognised`,
+          ]),
+    ];
+    if (said.length === 0) this.#say(entry, 'True', 'Accepted', 'node proxies know its hosts');
+    else this.#say(entry, 'True', conflicts.length > 0 ? 'Conflicted' : 'NoAddress', said.join('; '));
+  }
+
+  *#allocatedIps(): Generator<[string, string]> {
+    for (const [key, pair] of this.#allocated) for (const ip of pair) yield [ip, key.split(' ')[0] ?? ''];
+  }
+
+  #say(entry: ServiceEntry, status: Condition['status'], reason: string, message: string): void {
+    this.#conditions.push(conditionOf(entry, 'ZtunnelAccepted', status, reason, message));
+  }
+}
+
+interface Known {
+  readonly claims: Claims;
+  /** `namespace/name` of Services by hostname. */
+  readonly servicesByHost: ReadonlyMap<string, string>;
+  /** Who has a host in a namespace, by `namespace/host`. */
+  readonly taken: Map<string, string>;
+  /** Hosts of which it is settled whom other namespaces mean. */
+  readonly canonical: Set<string>;
+}
+
+/** Whose an address is. */
+class Claims {
+  /** By address or prefix; ServiceEntries by `namespace/name`. */
+  readonly #owners = new Map<string, string>();
+  /** Namespaces of pods by address. */
+  readonly #pods = new Map<string, string>();
+
+  constructor(services: ReadonlyMap<string, string>, pods: Iterable<Pod>) {
+    for (const [ip, service] of services) this.#owners.set(ip, service);
+    for (const pod of pods) {
+      if (isPublishedPod(pod)) for (const ip of podIps(pod)) this.#pods.set(ip, pod.metadata.namespace);
+    }
+  }
+
+  reserve(ip: string, entry: string): void {
+    if (!this.#owners.has(ip)) this.#owners.set(ip, entry);
+  }
+
+  /** The addresses that a ServiceEntry writes and that are its own. */
+  claim({ spec, metadata }: ServiceEntry, remarks: string[]): string[] {
+    const name = objectName(metadata);
+    return [...new Set((spec.addresses ?? []).map((text) => canonicalAddress(text)))].filter((address) => {
+      const owner = this.#owners.get(address);
+      const pod = this.#pods.get(address);
+      if (owner !== undefined && owner !== name) {
+        remarks.push(`address ${address} is that of ${owner.includes(' ') ? owner : `ServiceEntry ${owner}`}`);
+        return false;
+      }
+      if (pod !== undefined && pod !== metadata.namespace) {
+        remarks.push(`address ${address} is that of a pod of namespace ${pod}`);
+        return false;
+      }
+      this.#owners.set(address, name);
+      return true;
+    });
+  }
+}
+
+/** An address, or a prefix that is more than one address, always written in one way. */
+function canonicalAddress(text: string): string {
+  const cidr = parseCidr(text);
+  if (cidr === undefined) return text;
+  const ip = ipFromBytes(cidr.bytes) ?? text;
+  return cidr.prefixLength === cidr.bytes.length * 8 ? ip : `${ip}/${cidr.prefixLength}`;
+}
+
+function portsOf({ spec }: ServiceEntry): ServicePort[] {
+  return (spec.ports ?? []).map((port) => servicePortOf(port));
+}
