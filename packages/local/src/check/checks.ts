@@ -23,11 +23,13 @@ import { aborted, delayed, mirroring } from './waypoint/patterns/trial.ts';
 import { rawGreeting } from './waypoint/raw.ts';
 import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
+import { secondWaypoint } from './waypoint/second-waypoint.ts';
 import { slowReader } from './waypoint/slow-reader.ts';
 import { clientIdentity } from './wire/client-identity.ts';
 import { greeting } from './wire/greeting.ts';
 import { halfClose } from './wire/half-close.ts';
 import { linkCapture } from './wire/link-capture.ts';
+import { everyPair, listeningAddresses, ownAddress, seenByWaypoint } from './wire/reachability.ts';
 import { reset } from './wire/reset.ts';
 import { wrongManifests } from './wrong-input/manifests.ts';
 import { floods, stalledHandshakes, wrongCertificates, wrongRequests } from './wrong-input/peers.ts';
@@ -39,6 +41,9 @@ export const CHECKS: readonly Check<Bench>[] = [
   greeting,
   halfClose,
   reset,
+  everyPair,
+  ownAddress,
+  listeningAddresses,
   weights,
   canaryHeader,
   weightsChange,
@@ -51,6 +56,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   aborted,
   grpc,
   rawGreeting,
+  seenByWaypoint,
   brokenBackend,
   partOfABody,
   slowReader,
@@ -67,6 +73,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   wrongRequests,
   floods,
   stalledHandshakes,
+  secondWaypoint,
   waypointComesAndGoes,
   waypointKilled,
   failClosed,

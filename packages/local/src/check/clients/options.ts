@@ -18,6 +18,10 @@ export const SERVER_PORTS = {
   http1: 7106,
   /** HTTP/2 without TLS: answers one request and ends the connection. */
   http2: 7107,
+  /** As `echoOnce`, for who dials 127.0.0.1. */
+  loopback: 7108,
+  /** As `echoOnce`, for who dials the IPv4 address of the pod. */
+  podAddress: 7109,
 } as const;
 
 export type ServerPort = keyof typeof SERVER_PORTS;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { type Server, type Socket, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { systemClock } from '@ambit/core/clock';
 import { CHECK_MARKER, LATE_ANSWER_BYTES, SERVER_PORTS, type ServerEvent, type ServerPort } from './options.ts';
 
@@ -11,6 +12,8 @@ const answers: Readonly<Record<RawPort, (socket: Socket) => void>> = {
   echo: (socket) => socket.pipe(socket),
   echoOnce: answerFirstLine,
   closedPort: answerFirstLine,
+  loopback: answerFirstLine,
+  podAddress: answerFirstLine,
   greeting: (socket) => {
     socket.write(`hello ${CHECK_MARKER}\n`);
     socket.pipe(socket);
@@ -77,13 +80,20 @@ function http2Server(): Server {
   return server;
 }
 
+function listeningAddress(name: ServerPort): string {
+  if (name !== 'loopback' && name !== 'podAddress') return '::';
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  const own = addresses.find(({ family, internal }) => family === 'IPv4' && internal === (name === 'loopback'));
+  return own?.address ?? '127.0.0.1';
+}
+
 /** Resolves when it listens. */
 async function serve(name: ServerPort): Promise<void> {
   const server = name === 'http1' ? http1Server() : name === 'http2' ? http2Server() : rawServer(name);
   // What an orderly program does: takes nothing new, finishes what it has, and ends with that.
   if (GRACEFUL) process.on('SIGTERM', () => server.close());
   // A load of a thousand connections a second may arrive in one burst after an interruption.
-  server.listen({ port: SERVER_PORTS[name], host: '::', backlog: 4096 });
+  server.listen({ port: SERVER_PORTS[name], host: listeningAddress(name), backlog: 4096 });
   await once(server, 'listening');
 }
 
