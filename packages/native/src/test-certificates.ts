@@ -1,8 +1,8 @@
 import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto';
 
 /**
- * Certificates for tests, made from scratch so that wrong ones can be made as well. P-256, URI names only, the shape
- * of the mesh: not for production, nothing here is checked.
+ * Certificates for tests, made from scratch so that wrong ones can be made as well. P-256, the shape of
+ * the mesh unless told otherwise: not for production, nothing here is checked.
  */
 export interface TestIdentity {
   readonly certificatePem: string;
@@ -14,6 +14,8 @@ export interface TestIdentity {
 export interface TestCertificateOptions {
   readonly subject?: string;
   readonly uris?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly ips?: readonly string[];
   readonly authority?: boolean;
   /** Milliseconds since the epoch. Default: an hour ago and in a day. */
   readonly notBefore?: number;
@@ -69,10 +71,13 @@ function extensions(options: TestCertificateOptions): Buffer[] {
       sequence(...usages.map((usage) => identifier(usage === 'server' ? '2b06010505070301' : '2b06010505070302'))),
     ),
   );
-  const uris = options.uris ?? [];
-  if (uris.length > 0) {
-    list.push(extension('551d11', true, sequence(...uris.map((uri) => tagged(0x86, Buffer.from(uri, 'latin1'))))));
-  }
+  const { uris = [], dns = [], ips = [] } = options;
+  const names = [
+    ...uris.map((uri) => tagged(0x86, Buffer.from(uri, 'latin1'))),
+    ...dns.map((one) => tagged(0x82, Buffer.from(one, 'latin1'))),
+    ...ips.map((ip) => tagged(0x87, Buffer.from(ip.split('.').map(Number)))),
+  ];
+  if (names.length > 0) list.push(extension('551d11', true, sequence(...names)));
   return list;
 }
 

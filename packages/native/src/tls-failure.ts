@@ -8,6 +8,8 @@ export type TlsFailureReason =
   | 'certificate-not-yet-valid'
   | 'unknown-authority'
   | 'certificate-invalid'
+  | 'certificate-revoked'
+  | 'wrong-name'
   | 'wrong-version'
   | 'no-common-cipher'
   | 'no-alpn'
@@ -49,12 +51,18 @@ function describe(reason: TlsFailureReason, side: TlsFailureSide): string {
       return `${certificate} was not issued by a known authority: the two sides have different roots`;
     case 'certificate-invalid':
       return `${certificate} is not acceptable`;
+    case 'certificate-revoked':
+      return `${certificate} was revoked`;
+    case 'wrong-name':
+      return `${certificate} is for another name`;
     case 'wrong-version':
-      return side === 'us' ? 'the peer does not speak TLS 1.3' : 'the peer refuses our TLS version';
+      return side === 'us'
+        ? 'the peer does not speak a version of TLS that is new enough'
+        : 'the peer refuses our TLS version';
     case 'no-common-cipher':
       return 'no cipher suite or group in common';
     case 'no-alpn':
-      return 'no application protocol in common: h2 is required';
+      return 'no application protocol in common';
     case 'plaintext-peer':
       return 'the peer does not speak TLS at all';
     case 'truncated':
@@ -83,7 +91,7 @@ const BY_REASON: ReadonlyMap<number, readonly [TlsFailureReason, TlsFailureSide]
   [1040, ['no-common-cipher', 'peer']],
   [1042, ['certificate-invalid', 'peer']],
   [1043, ['certificate-invalid', 'peer']],
-  [1044, ['certificate-invalid', 'peer']],
+  [1044, ['certificate-revoked', 'peer']],
   [1045, ['certificate-expired', 'peer']],
   [1046, ['certificate-invalid', 'peer']],
   [1048, ['unknown-authority', 'peer']],
@@ -105,6 +113,7 @@ const BY_VERIFICATION: ReadonlyMap<number, TlsFailureReason> = new Map([
   [21, 'unknown-authority'], // UNABLE_TO_VERIFY_LEAF_SIGNATURE
   [7, 'unknown-authority'], // CERT_SIGNATURE_FAILURE: same name, other key
   [30, 'unknown-authority'], // AKID_SKID_MISMATCH
+  [23, 'certificate-revoked'],
 ]);
 
 /** The failure behind an OpenSSL error; `verification` is SSL_get_verify_result. */

@@ -2,7 +2,7 @@ import { AmbitError } from '@ambit/core/errors';
 import { ECONNRESET, EPIPE, SystemCallError, errnoName } from './errno.ts';
 import { lastErrno, openssl } from './internal/library.ts';
 import { TLS_HANDSHAKE_PIPE_BYTES } from './limits.ts';
-import { allocate, readPointer } from './memory.ts';
+import { allocate, cString, readPointer } from './memory.ts';
 import { type OpensslError, takeOpensslError } from './openssl-error.ts';
 import { HANDLE_BIO, HANDLE_SESSION, freeHandle } from './openssl-handle.ts';
 import type { TlsContext } from './tls-context.ts';
@@ -34,6 +34,10 @@ const sslGetVerifyResult = openssl('SSL_get_verify_result', 'int64_t', ['uintptr
 const sslGetAlpn = openssl('SSL_get0_alpn_selected', 'void', ['uintptr_t', 'uintptr_t', 'uintptr_t'], {
   releases: true,
 });
+const sslControl = openssl('SSL_ctrl', 'int64_t', ['uintptr_t', 'int', 'int64_t', 'uintptr_t'], { result: 0 });
+const sslSetAlpn = openssl('SSL_set_alpn_protos', 'int', ['uintptr_t', 'uintptr_t', 'uint32_t'], { result: 1 });
+const bioWrite = openssl('BIO_write', 'int', ['uintptr_t', 'uintptr_t', 'int']);
+const bioRead = openssl('BIO_read', 'int', ['uintptr_t', 'uintptr_t', 'int']);
 const sslGetRbio = openssl('SSL_get_rbio', 'uintptr_t', ['uintptr_t'], { result: 0 });
 const sslSetWbio = openssl('SSL_set0_wbio', 'void', ['uintptr_t', 'uintptr_t'], {
   releases: true,
@@ -47,6 +51,10 @@ const bioNread = openssl('BIO_nread', 'int', ['uintptr_t', 'uintptr_t', 'int']);
 const bioNwrite0 = openssl('BIO_nwrite0', 'int', ['uintptr_t', 'uintptr_t']);
 const bioNwrite = openssl('BIO_nwrite', 'int', ['uintptr_t', 'uintptr_t', 'int']);
 const bioPending = openssl('BIO_ctrl_pending', 'uint64_t', ['uintptr_t'], { result: 0 });
+
+// openssl/ssl.h, openssl/tls1.h.
+const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
+const TLSEXT_NAMETYPE_HOST_NAME = 0;
 
 const SSL_ERROR_WANT_READ = 2;
 const SSL_ERROR_WANT_WRITE = 3;
@@ -128,6 +136,30 @@ export function alpn(ssl: number): string {
   const length = out.bytes.readUInt32LE(8);
   // One protocol is all that our contexts negotiate, so its length tells it apart from nothing.
   return length === 2 ? 'h2' : '';
+}
+
+/** The negotiated application protocol out of `offered`; '' when none was, undefined when it is another one. */
+export function selectedProtocol(ssl: number, offered: readonly string[]): string | undefined {
+  sslGetAlpn(ssl, out.address, out.address + 8);
+  const length = out.bytes.readUInt32LE(8);
+  // A peer may choose only what was offered, which OpenSSL has seen to; so the length tells.
+  return length === 0 ? '' : offered.find((name) => name.length === length);
+}
+
+/** What a client says of itself before the handshake. Throws `AMBIT_TLS_SESSION`. */
+export function introduce(ssl: number, serverName: string, protocols: readonly string[]): void {
+  if (serverName !== '') {
+    const done = sslControl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_HOST_NAME, cString(serverName));
+    if (done !== 1) throw new AmbitError('AMBIT_TLS_SESSION', `server name: ${takeOpensslError().text}`);
+  }
+  if (protocols.length === 0) return;
+  // RFC 7301: each name behind its length. OpenSSL takes a copy.
+  const list = Buffer.concat(protocols.map((name) => Buffer.from(`${String.fromCharCode(name.length)}${name}`)));
+  const memory = allocate(list.length);
+  list.copy(memory.bytes);
+  // Unlike nearly everything else, this function returns 0 when it worked.
+  if (sslSetAlpn(ssl, memory.address, list.length) !== 0)
+    throw new AmbitError('AMBIT_TLS_SESSION', `ALPN: ${takeOpensslError().text}`);
 }
 
 /**
@@ -213,6 +245,16 @@ export function pairFill(pair: BioPair, count: number): void {
 /** Bytes that the session has not taken from the pair yet. */
 export function pairWaiting(pair: BioPair): number {
   return bioPending(pair.writeEnd);
+}
+
+/** Hands bytes for the session over, as many as there is room for; how many those were. */
+export function pairPut(pair: BioPair, address: number, count: number): number {
+  return Math.max(0, bioWrite(pair.readEnd, address, count));
+}
+
+/** Takes records of the session, at most `count` bytes; how many those were. */
+export function pairTake(pair: BioPair, address: number, count: number): number {
+  return Math.max(0, bioRead(pair.readEnd, address, count));
 }
 
 function outcome(call: string, ssl: number, result: number): number {

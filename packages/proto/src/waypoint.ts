@@ -1,4 +1,6 @@
 export {
+  type AcceptedName,
+  AcceptedNameSchema,
   type Cluster,
   ClusterSchema,
   type ConsumerRoutes,
@@ -34,6 +36,7 @@ export {
   type PrefixRewrite,
   PrefixRewriteSchema,
   Protocol,
+  ProxyProtocol,
   type Redirect,
   RedirectSchema,
   type RegexRewrite,
@@ -51,6 +54,8 @@ export {
   SourceMatchSchema,
   type StringMatch,
   StringMatchSchema,
+  type UpstreamTls,
+  UpstreamTlsSchema,
   type WeightedDestination,
   WeightedDestinationSchema,
 } from './gen/ambit/waypoint/waypoint_pb.ts';

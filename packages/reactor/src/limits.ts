@@ -66,3 +66,6 @@ export const DATAGRAMS_PER_TURN = 64;
 
 /** Packets that may wait for a unix-socket peer that does not read. */
 export const PACKETS_QUEUED = 1_024;
+
+/** Bytes that OpenSSL keeps for a layered TLS connection until the connection below takes them: two records. */
+export const LAYERED_PAIR_BYTES = 34_000;

@@ -9,6 +9,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'header-changes',
   'http-routes',
   'mirrors',
+  'proxy-protocol',
   'redirects',
   'retries',
   'rewrites',
@@ -16,5 +17,6 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'subsets',
   'tcp-routes',
   'timeouts',
+  'upstream-tls',
   'workloads',
 ]);

@@ -68,3 +68,9 @@ export const MAX_REWRITTEN_PATH = 16_384;
 
 /** Methods, fields and origins of one CORS policy, each. */
 export const MAX_CORS_LIST = 256;
+
+/** Names of which the certificate of an endpoint must have one. */
+export const MAX_ACCEPTED_NAMES = 64;
+
+/** Characters of the certificates of authorities, and of their revocation lists, of one cluster each. */
+export const MAX_TRUST_BYTES = 1_048_576;

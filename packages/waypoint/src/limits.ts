@@ -7,6 +7,15 @@ export const DOWNSTREAM_IDLE_MS = 3_600_000;
 /** A connection to an endpoint without a request is closed after this, milliseconds. */
 export const UPSTREAM_IDLE_MS = 60_000;
 
+/** The same for a connection that was begun with a PROXY header: it is of use for the requests of one client alone. Milliseconds. */
+export const PROXIED_IDLE_MS = 5_000;
+
+/** Endpoints of one cluster that are kept connected under different server names or PROXY headers, per data thread; beyond it, the one that was connected first and has no request loses its connections. Endpoints. */
+export const ENDPOINT_TRANSPORTS = 1_024;
+
+/** TLS contexts of clusters that are kept ready, per data thread; the oldest is made anew when it is used again. Contexts. */
+export const UPSTREAM_TLS_CONTEXTS = 256;
+
 /** HTTP/1 connections without a request that are kept per endpoint and data thread; further ones are closed. Connections. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT = 64;
 

@@ -1,7 +1,7 @@
 import { requireSpiffeId } from '@ambit/core/spiffe';
 import { workload } from '@ambit/mesh/test-model';
 import type { Workload } from '@ambit/mesh/workload';
-import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
+import type { Protocol, ProxyProtocol, ServedService, UpstreamTls } from '@ambit/traffic/model/served-service';
 import type { TestEndpoint } from './test-endpoint.ts';
 import {
   consumerOf,
@@ -36,6 +36,9 @@ export interface TestServiceModel {
   readonly connectTimeoutMs?: number;
   /** Subsets by name: the endpoints in them. */
   readonly subsets?: Readonly<Record<string, readonly string[]>>;
+  /** Of all clusters. Default: none. */
+  readonly upstreamTls?: UpstreamTls | null;
+  readonly proxyProtocol?: ProxyProtocol;
 }
 
 /** The service as the controller writes it down. */
@@ -47,6 +50,8 @@ export function serviceModel({
   consumers = [],
   subsets = {},
   connectTimeoutMs = 2_000,
+  upstreamTls = null,
+  proxyProtocol = 'none',
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -77,6 +82,8 @@ export function serviceModel({
       subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
       loadBalancing: 'least-request',
       connectTimeoutMs,
+      upstreamTls,
+      proxyProtocol,
     })),
   };
 }
@@ -124,6 +131,8 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
       subsetWorkloadUids: [],
       loadBalancing: 'least-request',
       connectTimeoutMs: 2_000,
+      upstreamTls: null,
+      proxyProtocol: 'none',
     })),
   };
 }

@@ -27,6 +27,7 @@ import { ownClient } from './data/own-client.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
+import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Report } from './messages.ts';
 import { type EndpointBehaviour, TestEndpoint } from './test-endpoint.ts';
@@ -56,12 +57,17 @@ export interface TestServiceOptions extends TestServiceModel {
   readonly unserved?: boolean;
 }
 
+/** A tunnel, or why there is none. */
+type Opened = AmbitError | DuplexEndpoint | { readonly status: number; readonly fields: readonly string[] };
+
 /** A waypoint's data path on a loop of this thread, real TLS and sockets on loopback, clients and endpoints on the same loop. */
 export class TestWaypoint {
   /** Uniform in [0, 1). */
   random: () => number = Math.random;
   readonly loop: TestLoop = new TestLoop();
   readonly reactor: Reactor = this.loop.reactor;
+  /** Certificates that the waypoint shows to endpoints. */
+  readonly tls: UpstreamTlsContexts = new UpstreamTlsContexts(this.reactor.ledger);
   readonly thread: DataThreadContext;
   readonly address: SocketAddress;
   readonly endpoints: ReadonlyMap<string, TestEndpoint>;
@@ -128,6 +134,7 @@ export class TestWaypoint {
       sourceIp: '127.0.0.1',
       credential: () => credentials.client(WAYPOINT_ID),
       fields: client.baggage,
+      tls: this.tls,
     });
     const choice = { random: () => this.random(), now: () => reactor.now, quarantine: new Quarantine() };
     const upstreams = new Upstreams(store, choice, client.current, dialler);
@@ -195,21 +202,29 @@ export class TestWaypoint {
     return opened;
   }
 
-  tryOpen(
+  tryOpen(handler: ByteEndpointHandler, authority: string = `${VIP}:80`, principal: string = CLIENT_ID): Opened {
+    const opening = this.beginOpen(handler, authority, principal);
+    this.loop.until(() => opening.result !== undefined);
+    if (opening.result === undefined) throw new Error('no tunnel');
+    return opening.result;
+  }
+
+  /** As `tryOpen`; whoever calls it turns the loop until there is a result. */
+  beginOpen(
     handler: ByteEndpointHandler,
     authority: string = `${VIP}:80`,
     principal: string = CLIENT_ID,
-  ): AmbitError | DuplexEndpoint | { readonly status: number; readonly fields: readonly string[] } {
-    const result: { value?: AmbitError | DuplexEndpoint | { status: number; fields: readonly string[] } } = {};
+  ): { readonly result: Opened | undefined } {
+    const opening: { result: Opened | undefined } = { result: undefined };
     const receiver: TunnelHandler = {
       onAccepted: (tunnel) => {
-        result.value = tunnel.endpoint(handler);
+        opening.result = tunnel.endpoint(handler);
       },
       onRefused: (status, fields) => {
-        result.value = { status, fields };
+        opening.result = { status, fields };
       },
       onFailed: (error) => {
-        result.value = error;
+        opening.result = error;
       },
     };
     this.#pool.open(
@@ -225,9 +240,7 @@ export class TestWaypoint {
       [],
       receiver,
     );
-    this.loop.until(() => result.value !== undefined);
-    if (result.value === undefined) throw new Error('no tunnel');
-    return result.value;
+    return opening;
   }
 
   #clientContext(principal: string): TlsContext {

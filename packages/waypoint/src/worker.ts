@@ -20,6 +20,7 @@ import { ownClient } from './data/own-client.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
+import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Command, Report, WaypointThreadStart } from './messages.ts';
 
@@ -60,12 +61,14 @@ const pool = new HbonePool(reactor, {
   account,
   observer: metrics.tunnelObserver,
 });
+const upstreamTls = new UpstreamTlsContexts(reactor.ledger);
 const client = ownClient(store, identity, config);
 const dialler = new Dialler(reactor, pool, {
   principal,
   sourceIp: config.instanceIp,
   credential: () => credentials.client(principal),
   fields: client.baggage,
+  tls: upstreamTls,
   account,
 });
 const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };

@@ -123,7 +123,7 @@ describe('a client that dials the pod of a waypoint', () => {
     const port = { ip: bed.endpoint('cart-1').ip, port: 8080 };
     const [cluster] = bed.thread.services.find(bed.endpoint('cart-1').uid)?.clusters.values() ?? [];
     const kept = (): unknown => {
-      const chosen = cluster?.choose([], port);
+      const chosen = cluster?.choose([], { address: port, dialled: port });
       return typeof chosen === 'object' ? chosen.upstream : undefined;
     };
     const before = kept();

@@ -1,5 +1,6 @@
 import type { Cluster as Message } from '@ambit/proto/waypoint';
 import type { Problems } from './problems.ts';
+import { PROXY_PROTOCOLS, readUpstreamTls } from './read-upstream-tls.ts';
 import type { Cluster, LoadBalancing, Protocol } from './served-service.ts';
 
 export const PROTOCOLS: readonly Protocol[] = ['auto', 'tcp', 'http1', 'http2'];
@@ -50,5 +51,7 @@ function readCluster(message: Message, field: string, workloadUid: string, probl
     loadBalancing:
       problems.enumName(LOAD_BALANCINGS, message.loadBalancer, `${field}.load_balancer`) ?? 'least-request',
     connectTimeoutMs: message.connectTimeoutMs,
+    upstreamTls: readUpstreamTls(message.upstreamTls, `${field}.upstream_tls`, problems),
+    proxyProtocol: problems.enumName(PROXY_PROTOCOLS, message.proxyProtocol, `${field}.proxy_protocol`) ?? 'none',
   };
 }

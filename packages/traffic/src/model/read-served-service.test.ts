@@ -171,6 +171,8 @@ const withCluster = (fields: object): ServiceInit => {
 const direct = (status: number, body = ''): ServiceInit =>
   withRoute({ name: 'r', action: { case: 'directResponse', value: { status, body } } });
 
+const VERIFIED = { trust: { case: 'systemRoots', value: true } } as const;
+
 describe('a resource is refused when', () => {
   it.each<[string, ServiceInit, string]>([
     [
@@ -377,6 +379,54 @@ describe('a resource is refused when', () => {
       'clusters[0].load_balancer: value 3 is not known',
     ],
     ['a subset has no name', withCluster({ subset: '' }), 'clusters[0].subset_workload_uids: is set without a subset'],
+    [
+      'a PROXY version is unknown',
+      withCluster({ proxyProtocol: 3 }),
+      'clusters[0].proxy_protocol: value 3 is not known',
+    ],
+    ['TLS trusts nobody', withCluster({ upstreamTls: {} }), 'clusters[0].upstream_tls.trust: is not set'],
+    [
+      'TLS trusts an authority without certificate',
+      withCluster({ upstreamTls: { trust: { case: 'caPem', value: '' } } }),
+      'clusters[0].upstream_tls.ca_pem: has 0 characters',
+    ],
+    [
+      'TLS is to be unverified and is not',
+      withCluster({ upstreamTls: { trust: { case: 'unverified', value: false } } }),
+      'clusters[0].upstream_tls.trust: is chosen and false',
+    ],
+    [
+      'a server name is none',
+      withCluster({ upstreamTls: { ...VERIFIED, serverName: 'a b' } }),
+      'clusters[0].upstream_tls.server_name: "a b" is not a host',
+    ],
+    [
+      'an accepted name is of no kind',
+      withCluster({ upstreamTls: { ...VERIFIED, acceptedNames: [{}] } }),
+      'clusters[0].upstream_tls.accepted_names[0]: is of no kind',
+    ],
+    [
+      'an accepted address is none',
+      withCluster({ upstreamTls: { ...VERIFIED, acceptedNames: [{ kind: { case: 'ip', value: '300.0.0.1' } }] } }),
+      'clusters[0].upstream_tls.accepted_names[0].ip: "300.0.0.1" is not an IP address',
+    ],
+    [
+      'too many names are accepted',
+      withCluster({
+        upstreamTls: { ...VERIFIED, acceptedNames: Array(65).fill({ kind: { case: 'dns', value: 'a' } }) },
+      }),
+      'clusters[0].upstream_tls.accepted_names: 65 names, more than 64',
+    ],
+    [
+      'revoked certificates stand beside the roots of the runtime',
+      withCluster({ upstreamTls: { ...VERIFIED, crlPem: 'x' } }),
+      'clusters[0].upstream_tls.crl_pem: is set without ca_pem',
+    ],
+    [
+      'a client certificate has no namespace',
+      withCluster({ upstreamTls: { ...VERIFIED, clientCertificate: 'x' } }),
+      'clusters[0].upstream_tls.client_certificate: "x" is not namespace/name',
+    ],
     ['a connect timeout is 0', withCluster({ connectTimeoutMs: 0 }), 'clusters[0].connect_timeout_ms: is 0'],
     [
       'two clusters have one name',

@@ -185,4 +185,34 @@ export interface Cluster {
   readonly subsetWorkloadUids: readonly string[];
   readonly loadBalancing: LoadBalancing;
   readonly connectTimeoutMs: number;
+  /** As endpoints themselves ask for it, inside the mesh's tunnel where they have one. Null: none. */
+  readonly upstreamTls: UpstreamTls | null;
+  /** What an endpoint is told of the client before anything else. */
+  readonly proxyProtocol: ProxyProtocol;
+}
+
+export type ProxyProtocol = 'none' | 'v1' | 'v2';
+
+export interface UpstreamTls {
+  /** SNI; empty: the host of the request, of connections whose bytes are not looked at the host of the cluster. */
+  readonly serverName: string;
+  /** The certificate must be for one of them; none: for the server name. */
+  readonly acceptedNames: readonly AcceptedName[];
+  readonly trust: UpstreamTrust;
+  /** Revoked certificates; empty: none is asked for. */
+  readonly crlPem: string;
+  /** `namespace/name` of the client certificate; empty: none. */
+  readonly clientCertificate: string;
+}
+
+export type UpstreamTrust =
+  | { readonly kind: 'ca'; readonly pem: string }
+  | { readonly kind: 'system' }
+  | { readonly kind: 'unverified' }
+  /** No connection is made. */
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export interface AcceptedName {
+  readonly kind: 'dns' | 'ip' | 'uri';
+  readonly name: string;
 }

@@ -224,7 +224,7 @@ function isShort(fields: FieldList): boolean {
 function timedOut(error: AmbitError): boolean {
   for (let link: unknown = error; link instanceof AmbitError; link = link.cause) {
     if (link instanceof SystemCallError && link.errno === ETIMEDOUT) return true;
-    if (link.code === 'AMBIT_HBONE_NO_ANSWER') return true;
+    if (link.code === 'AMBIT_HBONE_NO_ANSWER' || link.code === 'AMBIT_TLS_TIMEOUT') return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
-import type { AmbitError } from '@ambit/core/errors';
+import { AmbitError } from '@ambit/core/errors';
 import type { HbonePool } from '@ambit/hbone/pool';
 import { reasonOf } from '@ambit/hbone/reason';
 import type { ClientCredential, Fields } from '@ambit/hbone/tunnel';
@@ -11,6 +11,9 @@ import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
 import { endpointRefused } from './failures.ts';
+import { secure } from './secured-dial.ts';
+import type { EndpointTransport } from './transport-choice.ts';
+import type { UpstreamTlsContexts } from './upstream-tls.ts';
 import { WAITING } from './waiting-endpoint.ts';
 
 /** Who the waypoint is towards endpoints. */
@@ -20,6 +23,8 @@ export interface DiallerIdentity {
   readonly credential: () => ClientCredential | undefined;
   /** Goes with every CONNECT, for the telemetry of the other end. */
   readonly fields: Fields;
+  /** For endpoints that ask for TLS of their own. */
+  readonly tls: UpstreamTlsContexts;
   /** For whom the descriptors of plain connections count. Default: nobody. */
   readonly account?: DescriptorAccount;
 }
@@ -36,15 +41,43 @@ export class Dialler {
     this.#identity = identity;
   }
 
-  /** `done` is called once, later, with an open connection whose bytes nobody hears of yet, or with why there is none. */
+  get tls(): UpstreamTlsContexts {
+    return this.#identity.tls;
+  }
+
+  /**
+   * `done` is called once, later, with an open connection whose bytes nobody hears of yet, or with why there is none. `timeoutMs`
+   * bounds the connect and what `transport` adds; `protocols` are offered by ALPN.
+   */
   dial(
     endpoint: Endpoint,
     address: SocketAddress,
     timeoutMs: number,
+    transport: EndpointTransport | undefined,
+    protocols: readonly string[],
     done: (dialled: AmbitError | DuplexEndpoint) => void,
   ): void {
-    if (endpoint.workload.protocol === 'tcp') this.#dialPlain(address, timeoutMs, done);
-    else this.#dialTunnel(endpoint, address, done);
+    const dialled = transport === undefined ? done : this.#securing(address, timeoutMs, transport, protocols, done);
+    if (endpoint.workload.protocol === 'tcp') this.#dialPlain(address, timeoutMs, dialled);
+    else this.#dialTunnel(endpoint, address, dialled);
+  }
+
+  #securing(
+    address: SocketAddress,
+    timeoutMs: number,
+    transport: EndpointTransport,
+    protocols: readonly string[],
+    done: (dialled: AmbitError | DuplexEndpoint) => void,
+  ): (dialled: AmbitError | DuplexEndpoint) => void {
+    const { reactor } = this;
+    const end = reactor.now + timeoutMs;
+    return (dialled) => {
+      if (dialled instanceof AmbitError) done(dialled);
+      else {
+        const to = { address, protocols, timeoutMs: Math.max(1, end - reactor.now) };
+        secure(reactor, this.#identity.tls, dialled, transport, to, done);
+      }
+    };
   }
 
   #dialTunnel(

@@ -1,4 +1,3 @@
-import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import type { FieldList } from '@ambit/http/h2/message-fields';
@@ -25,6 +24,7 @@ import type { MessageBody } from './message-body.ts';
 import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { Handshake } from './upgrade-handshake.ts';
+import type { ServedClient } from './served-connection.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
@@ -53,8 +53,7 @@ export interface ForwardedParts {
   readonly head: FieldList;
   readonly action: Extract<CompiledAction, { kind: 'forward' }>;
   readonly cluster: UpstreamCluster;
-  /** By the client. */
-  readonly dialled: SocketAddress;
+  readonly client: ServedClient;
 }
 
 /** A request on its way: tried at one endpoint after another as its route allows, until one answers. */
@@ -246,8 +245,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   #try(): void {
     const attempts = this.#attempts;
-    const { cluster, dialled } = this.#parts;
-    const chosen = cluster.choose(attempts.tried, dialled);
+    const { cluster, client, head } = this.#parts;
+    const chosen = cluster.choose(attempts.tried, client, head);
     if (chosen === 'unknown') {
       this.#forwarder.answer(CLUSTER_NOT_FOUND);
       return;

@@ -1,4 +1,3 @@
-import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, HttpVersion } from '@ambit/http/exchange';
 import type { FieldList } from '@ambit/http/h2/message-fields';
@@ -10,6 +9,7 @@ import { MIRROR_BUFFER_BYTES, MIRROR_RESPONSE_BYTES } from '../limits.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { MessageBody } from './message-body.ts';
 import { type MirrorResult, resultOfStatus } from './mirror-result.ts';
+import type { ServedClient } from './served-connection.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
 import type { UpstreamCluster } from './upstreams.ts';
 
@@ -22,8 +22,7 @@ export interface Original {
   readonly version: HttpVersion;
   /** From the end of the request to the end of the copy's answer, milliseconds. */
   readonly timeoutMs: number;
-  /** By the client. */
-  readonly dialled: SocketAddress;
+  readonly client: ServedClient;
 }
 
 /**
@@ -54,7 +53,7 @@ export class MirroredRequest implements AttemptOwner {
   }
 
   begin(): void {
-    const chosen = this.#cluster.choose(NOT_TRIED, this.#original.dialled);
+    const chosen = this.#cluster.choose(NOT_TRIED, this.#original.client, this.#original.head);
     if (chosen === 'unknown' || chosen === undefined) {
       this.#over = true;
       this.#onOver('no_endpoint');

@@ -23,7 +23,7 @@ export function openOpaque(
   tunnel: IncomingTunnel,
 ): void {
   const record = new OpaqueRecord(thread, client);
-  const dial = new OpaqueDial(thread, live, client.routes.of(port).tcpDestinations, client.dialled, (result) => {
+  const dial = new OpaqueDial(thread, live, client.routes.of(port).tcpDestinations, client, (result) => {
     tunnel.onAbandoned = undefined;
     if ('error' in result) {
       record.fail(result);

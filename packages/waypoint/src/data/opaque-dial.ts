@@ -1,4 +1,3 @@
-import type { SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { CompiledDestinations } from '@ambit/traffic/compiled-service';
@@ -7,6 +6,7 @@ import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { OPAQUE_ATTEMPTS } from '../limits.ts';
 import type { DataThreadContext } from './context.ts';
 import type { LiveService } from './served-services.ts';
+import type { DiallingClient } from './transport-choice.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
 /** A byte connection to an endpoint; whoever takes it counts it off again with `over`. */
@@ -26,18 +26,18 @@ export interface OpaqueFailure {
 export class OpaqueDial {
   readonly #tried: string[] = [];
   readonly #cluster: UpstreamCluster | undefined;
-  readonly #dialled: SocketAddress;
+  readonly #client: DiallingClient;
   #done: ((result: OpaqueFailure | OpaqueUpstream) => void) | undefined;
 
-  /** `dialled`: by the client. `done` is called once, possibly from within, unless `cancel` came first. */
+  /** `done` is called once, possibly from within, unless `cancel` came first. */
   constructor(
     thread: DataThreadContext,
     live: LiveService,
     destinations: CompiledDestinations,
-    dialled: SocketAddress,
+    client: DiallingClient,
     done: (result: OpaqueFailure | OpaqueUpstream) => void,
   ) {
-    this.#dialled = dialled;
+    this.#client = client;
     this.#done = done;
     const cluster = drawDestination(destinations, thread.choice.random)?.cluster;
     this.#cluster = cluster === undefined ? undefined : live.clusters.get(cluster);
@@ -54,7 +54,7 @@ export class OpaqueDial {
   }
 
   #try(cluster: UpstreamCluster, before: AmbitError | undefined): void {
-    const chosen = cluster.choose(this.#tried, this.#dialled);
+    const chosen = cluster.choose(this.#tried, this.#client);
     if (chosen === 'unknown' || chosen === undefined || this.#tried.includes(chosen.slot.uid)) {
       const { name } = cluster.compiled;
       const error =
@@ -65,9 +65,9 @@ export class OpaqueDial {
     }
     this.#tried.push(chosen.slot.uid);
     const { connectTimeoutMs, workloadUid } = cluster.compiled.model;
-    chosen.upstream.dial(connectTimeoutMs, (dialled) => {
-      // A client that dials all the ports of a workload must not leave something of each behind.
-      if (workloadUid !== '') chosen.upstream.checkUse();
+    chosen.upstream.dial(connectTimeoutMs, undefined, (dialled) => {
+      // A client that dials all the ports of a workload, or comes with many a name, must not leave something of each behind.
+      if (workloadUid !== '' || chosen.upstream.transport !== undefined) chosen.upstream.checkUse();
       if (dialled instanceof AmbitError) {
         cluster.unreachable(chosen, dialled);
         if (this.#done === undefined) return;

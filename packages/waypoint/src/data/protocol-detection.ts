@@ -106,9 +106,8 @@ export class ProtocolDetection implements ByteEndpointHandler {
     const endpoint = this.#endpoint;
     if (this.#dial !== undefined || endpoint === undefined) return;
     const made = { over: false };
-    const { routes, dialled } = this.#client;
-    const { tcpDestinations } = routes.of(this.#port);
-    const dial = new OpaqueDial(this.#thread, this.#live, tcpDestinations, dialled, (result) => {
+    const { tcpDestinations } = this.#client.routes.of(this.#port);
+    const dial = new OpaqueDial(this.#thread, this.#live, tcpDestinations, this.#client, (result) => {
       made.over = true;
       if ('error' in result) {
         this.#dial = undefined;

@@ -232,7 +232,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       head,
       action,
       cluster,
-      dialled: this.#connection.client.dialled,
+      client: this.#connection.client,
     });
     this.#forwarded.begin();
   }
@@ -258,7 +258,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       headOnly: this.#body === undefined,
       version: this.#down.version,
       timeoutMs: timeoutMs > 0 ? timeoutMs : MIRROR_TIMEOUT_MS,
-      dialled: this.#connection.client.dialled,
+      client: this.#connection.client,
     };
     this.#mirrors = RequestMirrors.begin(this.#connection.thread, mirrors, live, original, this.#body);
   }

@@ -5,7 +5,6 @@ import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import { UPSTREAM_IDLE_MS } from '../limits.ts';
 import { HttpTransport } from './transport.ts';
 
 /** Who keeps connections to an endpoint. */
@@ -23,15 +22,18 @@ export class UpstreamConnection implements ClientConnectionHandler {
   readonly #endpoint: DuplexEndpoint;
   readonly #keeper: UpstreamConnectionKeeper;
   readonly #transport: HttpTransport;
+  readonly #idleMs: number;
   #idleTimer: ReactorTimer | undefined;
 
-  /** `endpoint` is open or about to be. */
+  /** `endpoint` is open or about to be. `idleMs`: how long it may be without a request. */
   constructor(
     reactor: Reactor,
     version: 'HTTP/1.1' | 'HTTP/2',
     endpoint: DuplexEndpoint,
+    idleMs: number,
     keeper: UpstreamConnectionKeeper,
   ) {
+    this.#idleMs = idleMs;
     this.#reactor = reactor;
     this.#endpoint = endpoint;
     this.#keeper = keeper;
@@ -82,7 +84,7 @@ export class UpstreamConnection implements ClientConnectionHandler {
   /** Looks now and then instead of at each request: an idle connection lives at most twice as long. */
   #watchIdle(): void {
     const before = this.http.requests;
-    this.#idleTimer = this.#reactor.after(UPSTREAM_IDLE_MS, () => {
+    this.#idleTimer = this.#reactor.after(this.#idleMs, () => {
       if (this.http.active === 0 && this.http.requests === before) this.http.drain();
       else this.#watchIdle();
     });

@@ -5,8 +5,15 @@ import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledCluster } from '@ambit/traffic/compiled-service';
-import { IDLE_CONNECTIONS_PER_ENDPOINT, WAITING_REQUESTS_PER_ENDPOINT } from '../limits.ts';
+import { LayeredTlsEndpoint } from '@ambit/reactor/layered-tls-endpoint';
+import {
+  IDLE_CONNECTIONS_PER_ENDPOINT,
+  PROXIED_IDLE_MS,
+  UPSTREAM_IDLE_MS,
+  WAITING_REQUESTS_PER_ENDPOINT,
+} from '../limits.ts';
 import type { Dialler } from './dialler.ts';
+import type { EndpointTransport } from './transport-choice.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 
 export type UpstreamVersion = 'HTTP/1.1' | 'HTTP/2';
@@ -34,6 +41,8 @@ export interface ConnectionSeeker {
 export class UpstreamEndpoint {
   readonly endpoint: Endpoint;
   readonly address: SocketAddress;
+  /** Undefined: bytes go as they are. */
+  readonly transport: EndpointTransport | undefined;
   /** Requests under way. */
   active = 0;
   readonly #dialler: Dialler;
@@ -44,11 +53,13 @@ export class UpstreamEndpoint {
   constructor(
     endpoint: Endpoint,
     address: SocketAddress,
+    transport: EndpointTransport | undefined,
     dialler: Dialler,
     onUnused: (endpoint: UpstreamEndpoint) => void,
   ) {
     this.endpoint = endpoint;
     this.address = address;
+    this.transport = transport;
     this.#dialler = dialler;
     this.#onUnused = onUnused;
     this.#pools = { 'HTTP/1.1': new VersionPool(this, 'HTTP/1.1'), 'HTTP/2': new VersionPool(this, 'HTTP/2') };
@@ -78,13 +89,22 @@ export class UpstreamEndpoint {
     for (const pool of Object.values(this.#pools)) pool.destroy(error);
   }
 
-  /** For the pools. */
-  dial(connectTimeoutMs: number, done: (dialled: AmbitError | DuplexEndpoint) => void): void {
-    this.#dialler.dial(this.endpoint, this.address, connectTimeoutMs, done);
+  /** `version`: what is going to be spoken; undefined when nobody looks at the bytes. */
+  dial(
+    connectTimeoutMs: number,
+    version: UpstreamVersion | undefined,
+    done: (dialled: AmbitError | DuplexEndpoint) => void,
+  ): void {
+    const { transport } = this;
+    const protocols = version === undefined ? [] : protocolsOf(version, transport?.http2Only === true);
+    this.#dialler.dial(this.endpoint, this.address, connectTimeoutMs, transport, protocols, done);
   }
 
+  /** For the pools. */
   connect(version: UpstreamVersion, endpoint: DuplexEndpoint, pool: VersionPool): UpstreamConnection {
-    return new UpstreamConnection(this.#dialler.reactor, version, endpoint, pool);
+    const idleMs = this.transport?.proxyHeader === undefined ? UPSTREAM_IDLE_MS : PROXIED_IDLE_MS;
+    const spoken = endpoint instanceof LayeredTlsEndpoint ? agreedVersion(endpoint) : version;
+    return new UpstreamConnection(this.#dialler.reactor, spoken, endpoint, idleMs, pool);
   }
 
   /** For tries. */
@@ -203,7 +223,7 @@ class VersionPool {
 
   #dial(): void {
     this.#dialling += 1;
-    this.#endpoint.dial(this.#connectTimeoutMs, (dialled) => {
+    this.#endpoint.dial(this.#connectTimeoutMs, this.#version, (dialled) => {
       this.#dialling -= 1;
       if (dialled instanceof AmbitError) {
         this.#failed(dialled);
@@ -234,6 +254,20 @@ class VersionPool {
   #failWaiting(error: AmbitError): void {
     for (const seeker of this.#waiting.splice(0)) seeker.onConnectFailed(error);
   }
+}
+
+/** Offered by ALPN. Endpoints that need not speak HTTP/2 get requests of either version as they can. */
+function protocolsOf(version: UpstreamVersion, http2Only: boolean): readonly string[] {
+  if (version === 'HTTP/1.1') return ONLY_HTTP1;
+  return http2Only ? ONLY_HTTP2 : BOTH;
+}
+
+const ONLY_HTTP1 = ['http/1.1'];
+const ONLY_HTTP2 = ['h2'];
+const BOTH = ['h2', 'http/1.1'];
+
+function agreedVersion({ protocol }: LayeredTlsEndpoint): UpstreamVersion {
+  return protocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1';
 }
 
 function gone(): AmbitError {

@@ -1,5 +1,6 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
+import type { FieldList } from '@ambit/http/h2/message-fields';
 import { identitiesKey } from '@ambit/hbone/pool-key';
 import type { Client } from '@ambit/mesh/client';
 import { chooseAddress, workloadIdentities } from '@ambit/mesh/endpoint/endpoint';
@@ -11,9 +12,12 @@ import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { ClusterEndpoints } from '@ambit/traffic/load-balancing/cluster-endpoints';
 import { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
 import { RetryBudget } from '@ambit/traffic/retry/retry-budget';
+import { ENDPOINT_TRANSPORTS } from '../limits.ts';
 import type { Dialler } from './dialler.ts';
 import { MirrorBudget } from './mirror-budget.ts';
+import { type DiallingClient, type EndpointTransport, TransportChoice } from './transport-choice.ts';
 import { UpstreamEndpoint } from './upstream-endpoint.ts';
+import type { UpstreamTlsContexts } from './upstream-tls.ts';
 
 /** An endpoint drawn for one try. */
 export interface ChosenEndpoint {
@@ -31,6 +35,7 @@ export class UpstreamCluster {
   readonly mirrors: MirrorBudget;
   readonly #upstreams: Upstreams;
   readonly #serviceKey: string;
+  readonly #transports: TransportChoice | undefined;
 
   /** `previous`: of the last version of its service, of which counts go on. */
   constructor(compiled: CompiledCluster, upstreams: Upstreams, previous: UpstreamCluster | undefined) {
@@ -39,6 +44,9 @@ export class UpstreamCluster {
     this.budget = previous?.budget ?? new RetryBudget();
     this.mirrors = previous?.mirrors ?? new MirrorBudget();
     this.#upstreams = upstreams;
+    const { upstreamTls, proxyProtocol } = compiled.model;
+    const isPlain = upstreamTls === null && proxyProtocol === 'none';
+    this.#transports = isPlain ? undefined : new TransportChoice(compiled.model, upstreams.tls);
     this.#serviceKey = `${compiled.model.namespace}/${compiled.model.hostname}`;
   }
 
@@ -53,21 +61,26 @@ export class UpstreamCluster {
   }
 
   /**
-   * Draws an endpoint; `'unknown'` when the service or workload is not known, undefined when it has no usable one. `dialled`: by
-   * the client, which is where a workload is reached and nowhere else.
+   * Draws an endpoint; `'unknown'` when the service or workload is not known, undefined when it has no usable one. A workload is
+   * reached where the client dialled it and nowhere else. `head`: of the request as it is sent on, if it is one.
    */
-  choose(tried: readonly string[], dialled: SocketAddress): ChosenEndpoint | 'unknown' | undefined {
-    if (this.compiled.model.workloadUid !== '') return this.#dialled(tried, dialled);
-    const { store, client, choice } = this.#upstreams;
+  choose(tried: readonly string[], client: DiallingClient, head?: FieldList): ChosenEndpoint | 'unknown' | undefined {
+    if (this.compiled.model.workloadUid !== '') return this.#dialled(tried, client, head);
+    const { store, choice } = this.#upstreams;
     const { service } = this;
     if (service === undefined) return 'unknown';
-    const candidates = store.endpoints(service.key)?.candidates(service, this.compiled.model.port, 'service', client());
+    const candidates = store
+      .endpoints(service.key)
+      ?.candidates(service, this.compiled.model.port, 'service', this.#upstreams.client());
     this.endpoints.refresh(candidates ?? NONE, choice.random);
     const slot = this.endpoints.choose(tried, choice);
     if (slot === undefined) return undefined;
     const ip = chooseAddress(slot.endpoint.workload, service.addresses[0]?.ip ?? '', service);
     if (ip === undefined || slot.endpoint.workload.network !== store.network) return undefined;
-    return { slot, upstream: this.#upstreams.endpoint(slot, { ip, port: slot.endpoint.port }) };
+    return {
+      slot,
+      upstream: this.#upstreams.endpoint(slot, { ip, port: slot.endpoint.port }, this.#transports?.for(client, head)),
+    };
   }
 
   /** It answered: what it failed before is forgiven. */
@@ -87,14 +100,15 @@ export class UpstreamCluster {
   }
 
   /** Whoever dials a workload wants it and none other, ready or not. */
-  #dialled(tried: readonly string[], dialled: SocketAddress): ChosenEndpoint | 'unknown' | undefined {
+  #dialled(tried: readonly string[], client: DiallingClient, head?: FieldList): ChosenEndpoint | 'unknown' | undefined {
+    const { dialled } = client;
     const { workload } = this;
     if (workload === undefined) return 'unknown';
     const { uid, addresses, network, invalid } = workload;
     const isThere = network === this.#upstreams.store.network && addresses.includes(dialled.ip);
     if (!isThere || invalid !== undefined || tried.includes(uid)) return undefined;
     const slot = new EndpointSlot({ workload, port: dialled.port, identities: workloadIdentities(workload) });
-    return { slot, upstream: this.#upstreams.endpoint(slot, dialled) };
+    return { slot, upstream: this.#upstreams.endpoint(slot, dialled, this.#transports?.for(client, head)) };
   }
 }
 
@@ -106,32 +120,41 @@ export class Upstreams {
   readonly choice: Choice;
   /** The waypoint itself, from whose place endpoints are ranked. */
   readonly client: () => Client;
+  readonly tls: UpstreamTlsContexts;
   readonly #dialler: Dialler;
   readonly #endpoints = new Map<string, UpstreamEndpoint>();
   readonly #byUid = new Map<string, Set<UpstreamEndpoint>>();
+  /** Those with a transport, by its group, the oldest first. */
+  readonly #byGroup = new Map<string, Set<UpstreamEndpoint>>();
 
   constructor(store: MeshStore, choice: Choice, client: () => Client, dialler: Dialler) {
+    this.tls = dialler.tls;
     this.store = store;
     this.choice = choice;
     this.client = client;
     this.#dialler = dialler;
   }
 
-  /** The connections to an endpoint at an address; services that accept other identities of it have connections of their own. */
-  endpoint({ uid, endpoint }: EndpointSlot, address: SocketAddress): UpstreamEndpoint {
-    const key = `${uid} ${formatSocketAddress(address)} ${identitiesKey(endpoint.identities)}`;
+  /**
+   * The connections to an endpoint at an address; services that accept other identities of it, and those that reach it in
+   * another way, have connections of their own.
+   */
+  endpoint({ uid, endpoint }: EndpointSlot, address: SocketAddress, transport?: EndpointTransport): UpstreamEndpoint {
+    const way = transport === undefined ? '' : ` ${transport.key}`;
+    const key = `${uid} ${formatSocketAddress(address)} ${identitiesKey(endpoint.identities)}${way}`;
     const known = this.#endpoints.get(key);
     // Its identity, or whether it is in the mesh, may have changed: other connections then.
     if (known?.endpoint.workload === endpoint.workload) return known;
     known?.retire();
-    const created = new UpstreamEndpoint(endpoint, address, this.#dialler, (unused) => {
+    const created = new UpstreamEndpoint(endpoint, address, transport, this.#dialler, (unused) => {
       if (this.#endpoints.get(key) === unused) this.#endpoints.delete(key);
-      this.#forget(uid, unused);
+      removeFrom(this.#byUid, uid, unused);
+      if (transport !== undefined) removeFrom(this.#byGroup, transport.group, unused);
     });
+    if (transport !== undefined) this.#makeRoom(transport);
     this.#endpoints.set(key, created);
-    const ofWorkload = this.#byUid.get(uid);
-    if (ofWorkload === undefined) this.#byUid.set(uid, new Set([created]));
-    else ofWorkload.add(created);
+    addTo(this.#byUid, uid, created);
+    if (transport !== undefined) addTo(this.#byGroup, transport.group, created);
     return created;
   }
 
@@ -144,9 +167,26 @@ export class Upstreams {
     for (const endpoint of [...this.#endpoints.values()]) endpoint.destroy(error);
   }
 
-  #forget(uid: string, endpoint: UpstreamEndpoint): void {
-    const ofWorkload = this.#byUid.get(uid);
-    ofWorkload?.delete(endpoint);
-    if (ofWorkload?.size === 0) this.#byUid.delete(uid);
+  /** Server names come from clients. */
+  #makeRoom({ group }: EndpointTransport): void {
+    const alike = this.#byGroup.get(group);
+    if (alike === undefined || alike.size < ENDPOINT_TRANSPORTS) return;
+    for (const endpoint of alike) {
+      if (endpoint.active > 0) continue;
+      endpoint.retire();
+      return;
+    }
   }
+}
+
+function addTo(sets: Map<string, Set<UpstreamEndpoint>>, key: string, endpoint: UpstreamEndpoint): void {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([endpoint]));
+  else known.add(endpoint);
+}
+
+function removeFrom(sets: Map<string, Set<UpstreamEndpoint>>, key: string, endpoint: UpstreamEndpoint): void {
+  const known = sets.get(key);
+  known?.delete(endpoint);
+  if (known?.size === 0) sets.delete(key);
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint/waypoint.proto.
  */
 export const file_ambit_waypoint_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi7gEKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgiiwIKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkqMwoIUHJvdG9jb2wSCAoEQVVUTxAAEgcKA1RDUBABEgkKBUhUVFAxEAISCQoFSFRUUDIQAyo1CgpQb3J0Q2hvaWNlEhAKDEFTX1JFUVVFU1RFRBAAEhUKEUlNUExJRURfQllfU0NIRU1FEAEqqAIKDlJldHJ5Q29uZGl0aW9uEh8KG1JFVFJZX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhMKD0NPTk5FQ1RfRkFJTFVSRRABEhIKDlJFRlVTRURfU1RSRUFNEAISCQoFUkVTRVQQAxIYChRSRVNFVF9CRUZPUkVfUkVRVUVTVBAEEgsKB0ZJVkVfWFgQBRIRCg1HQVRFV0FZX0VSUk9SEAYSEQoNUkVUUklBQkxFXzRYWBAHEhIKDkdSUENfQ0FOQ0VMTEVEEAgSGgoWR1JQQ19ERUFETElORV9FWENFRURFRBAJEhEKDUdSUENfSU5URVJOQUwQChIbChdHUlBDX1JFU09VUkNFX0VYSEFVU1RFRBALEhQKEEdSUENfVU5BVkFJTEFCTEUQDCo+CgxMb2FkQmFsYW5jZXISEQoNTEVBU1RfUkVRVUVTVBAAEg8KC1JPVU5EX1JPQklOEAESCgoGUkFORE9NEAJiBnByb3RvMw");
+  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi7gEKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgi9QIKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkSMQoMdXBzdHJlYW1fdGxzGAsgASgLMhsuYW1iaXQud2F5cG9pbnQuVXBzdHJlYW1UbHMSNQoOcHJveHlfcHJvdG9jb2wYDCABKA4yHS5hbWJpdC53YXlwb2ludC5Qcm94eVByb3RvY29sIuUBCgtVcHN0cmVhbVRscxITCgtzZXJ2ZXJfbmFtZRgBIAEoCRI0Cg5hY2NlcHRlZF9uYW1lcxgCIAMoCzIcLmFtYml0LndheXBvaW50LkFjY2VwdGVkTmFtZRIQCgZjYV9wZW0YAyABKAlIABIWCgxzeXN0ZW1fcm9vdHMYBCABKAhIABIUCgp1bnZlcmlmaWVkGAUgASgISAASFQoLdW5hdmFpbGFibGUYBiABKAlIABIPCgdjcmxfcGVtGAcgASgJEhoKEmNsaWVudF9jZXJ0aWZpY2F0ZRgIIAEoCUIHCgV0cnVzdCJCCgxBY2NlcHRlZE5hbWUSDQoDZG5zGAEgASgJSAASDQoDdXJpGAIgASgJSAASDAoCaXAYAyABKAlIAEIGCgRraW5kKjMKCFByb3RvY29sEggKBEFVVE8QABIHCgNUQ1AQARIJCgVIVFRQMRACEgkKBUhUVFAyEAMqNQoKUG9ydENob2ljZRIQCgxBU19SRVFVRVNURUQQABIVChFJTVBMSUVEX0JZX1NDSEVNRRABKqgCCg5SZXRyeUNvbmRpdGlvbhIfChtSRVRSWV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABITCg9DT05ORUNUX0ZBSUxVUkUQARISCg5SRUZVU0VEX1NUUkVBTRACEgkKBVJFU0VUEAMSGAoUUkVTRVRfQkVGT1JFX1JFUVVFU1QQBBILCgdGSVZFX1hYEAUSEQoNR0FURVdBWV9FUlJPUhAGEhEKDVJFVFJJQUJMRV80WFgQBxISCg5HUlBDX0NBTkNFTExFRBAIEhoKFkdSUENfREVBRExJTkVfRVhDRUVERUQQCRIRCg1HUlBDX0lOVEVSTkFMEAoSGwoXR1JQQ19SRVNPVVJDRV9FWEhBVVNURUQQCxIUChBHUlBDX1VOQVZBSUxBQkxFEAwqVAoNUHJveHlQcm90b2NvbBIVChFOT19QUk9YWV9QUk9UT0NPTBAAEhUKEVBST1hZX1BST1RPQ09MX1YxEAESFQoRUFJPWFlfUFJPVE9DT0xfVjIQAio+CgxMb2FkQmFsYW5jZXISEQoNTEVBU1RfUkVRVUVTVBAAEg8KC1JPVU5EX1JPQklOEAESCgoGUkFORE9NEAJiBnByb3RvMw");
 
 /**
  * One service that a waypoint serves, or one workload that is dialled by its own address. Resource name:
@@ -1072,6 +1072,18 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
    * @generated from field: string workload_uid = 10;
    */
   workloadUid: string;
+
+  /**
+   * TLS as endpoints themselves ask for it; of those in the mesh it runs inside their tunnel. Absent: none.
+   *
+   * @generated from field: ambit.waypoint.UpstreamTls upstream_tls = 11;
+   */
+  upstreamTls?: UpstreamTls | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.ProxyProtocol proxy_protocol = 12;
+   */
+  proxyProtocol: ProxyProtocol;
 };
 
 /**
@@ -1080,6 +1092,121 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint_waypoint, 24);
+
+/**
+ * Protocols that are offered (ALPN) follow from `Cluster.protocol`.
+ *
+ * @generated from message ambit.waypoint.UpstreamTls
+ */
+export type UpstreamTls = Message<"ambit.waypoint.UpstreamTls"> & {
+  /**
+   * What endpoints are asked for (SNI). Empty: the host of the request as it is sent on; of connections whose bytes are not looked at,
+   * the host of the cluster.
+   *
+   * @generated from field: string server_name = 1;
+   */
+  serverName: string;
+
+  /**
+   * The certificate must be for one of them. None: for the server name.
+   *
+   * @generated from field: repeated ambit.waypoint.AcceptedName accepted_names = 2;
+   */
+  acceptedNames: AcceptedName[];
+
+  /**
+   * @generated from oneof ambit.waypoint.UpstreamTls.trust
+   */
+  trust: {
+    /**
+     * Certificates of authorities, one or more.
+     *
+     * @generated from field: string ca_pem = 3;
+     */
+    value: string;
+    case: "caPem";
+  } | {
+    /**
+     * The authorities that the waypoint's runtime knows.
+     *
+     * @generated from field: bool system_roots = 4;
+     */
+    value: boolean;
+    case: "systemRoots";
+  } | {
+    /**
+     * Whoever answers is taken for the endpoint, whatever its certificate says.
+     *
+     * @generated from field: bool unverified = 5;
+     */
+    value: boolean;
+    case: "unverified";
+  } | {
+    /**
+     * What was asked for is not there, for the reason given: no connection is made.
+     *
+     * @generated from field: string unavailable = 6;
+     */
+    value: string;
+    case: "unavailable";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Revoked certificates, one list for each authority; with `ca_pem`. Empty: none is asked for.
+   *
+   * @generated from field: string crl_pem = 7;
+   */
+  crlPem: string;
+
+  /**
+   * `<namespace>/<name>` of a ClientCertificate of this waypoint, without which no connection is made. Empty: none.
+   *
+   * @generated from field: string client_certificate = 8;
+   */
+  clientCertificate: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.UpstreamTls.
+ * Use `create(UpstreamTlsSchema)` to create a new message.
+ */
+export const UpstreamTlsSchema: GenMessage<UpstreamTls> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 25);
+
+/**
+ * @generated from message ambit.waypoint.AcceptedName
+ */
+export type AcceptedName = Message<"ambit.waypoint.AcceptedName"> & {
+  /**
+   * @generated from oneof ambit.waypoint.AcceptedName.kind
+   */
+  kind: {
+    /**
+     * @generated from field: string dns = 1;
+     */
+    value: string;
+    case: "dns";
+  } | {
+    /**
+     * @generated from field: string uri = 2;
+     */
+    value: string;
+    case: "uri";
+  } | {
+    /**
+     * @generated from field: string ip = 3;
+     */
+    value: string;
+    case: "ip";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ambit.waypoint.AcceptedName.
+ * Use `create(AcceptedNameSchema)` to create a new message.
+ */
+export const AcceptedNameSchema: GenMessage<AcceptedName> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 26);
 
 /**
  * @generated from enum ambit.waypoint.Protocol
@@ -1251,6 +1378,41 @@ export const RetryConditionSchema: GenEnum<RetryCondition> = /*@__PURE__*/
   enumDesc(file_ambit_waypoint_waypoint, 2);
 
 /**
+ * What an endpoint is told of the client before anything else, TLS too (the PROXY protocol of HAProxy).
+ *
+ * @generated from enum ambit.waypoint.ProxyProtocol
+ */
+export const ProxyProtocol = {
+  /**
+   * @generated from enum value: NO_PROXY_PROTOCOL = 0;
+   */
+  NO_PROXY_PROTOCOL: 0,
+
+  /**
+   * @generated from enum value: PROXY_PROTOCOL_V1 = 1;
+   */
+  PROXY_PROTOCOL_V1: 1,
+
+  /**
+   * @generated from enum value: PROXY_PROTOCOL_V2 = 2;
+   */
+  PROXY_PROTOCOL_V2: 2,
+} as const;
+
+/**
+ * What an endpoint is told of the client before anything else, TLS too (the PROXY protocol of HAProxy).
+ *
+ * @generated from enum ambit.waypoint.ProxyProtocol
+ */
+export type ProxyProtocol = (typeof ProxyProtocol)[keyof typeof ProxyProtocol] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.ProxyProtocol.
+ */
+export const ProxyProtocolSchema: GenEnum<ProxyProtocol> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint_waypoint, 3);
+
+/**
  * @generated from enum ambit.waypoint.LoadBalancer
  */
 export const LoadBalancer = {
@@ -1279,5 +1441,5 @@ export type LoadBalancer = (typeof LoadBalancer)[keyof typeof LoadBalancer] | Un
  * Describes the enum ambit.waypoint.LoadBalancer.
  */
 export const LoadBalancerSchema: GenEnum<LoadBalancer> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 3);
+  enumDesc(file_ambit_waypoint_waypoint, 4);
 
