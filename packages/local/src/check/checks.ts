@@ -11,8 +11,10 @@ import { allowPrincipal } from './policy/allow-principal.ts';
 import { denyNamespace } from './policy/deny-namespace.ts';
 import { denyPort } from './policy/deny-port.ts';
 import { liveCut } from './policy/live-cut.ts';
+import { modeByPort } from './policy/mode-by-port.ts';
 import { reasonHeader } from './policy/reason-header.ts';
 import { strict } from './policy/strict.ts';
+import { outsidePolicy, waypointPrincipal } from './policy/waypoint-principal.ts';
 import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
 import { dialledPod } from './waypoint/dialled-pod.ts';
 import { failClosed } from './waypoint/fail-closed.ts';
@@ -31,6 +33,7 @@ import { halfClose } from './wire/half-close.ts';
 import { linkCapture } from './wire/link-capture.ts';
 import { everyPair, listeningAddresses, ownAddress, seenByWaypoint } from './wire/reachability.ts';
 import { reset } from './wire/reset.ts';
+import { routedEntry, serviceEntries } from './wire/service-entries.ts';
 import { wrongManifests } from './wrong-input/manifests.ts';
 import { floods, stalledHandshakes, wrongCertificates, wrongRequests } from './wrong-input/peers.ts';
 
@@ -44,6 +47,8 @@ export const CHECKS: readonly Check<Bench>[] = [
   everyPair,
   ownAddress,
   listeningAddresses,
+  serviceEntries,
+  routedEntry,
   weights,
   canaryHeader,
   weightsChange,
@@ -61,9 +66,12 @@ export const CHECKS: readonly Check<Bench>[] = [
   partOfABody,
   slowReader,
   strict,
+  modeByPort,
   allowPrincipal,
   denyNamespace,
   denyPort,
+  waypointPrincipal,
+  outsidePolicy,
   reasonHeader,
   liveCut,
   labelling,
