@@ -5,18 +5,18 @@ import { DEFAULT_SETTINGS } from '@ambit/translation/translate/settings';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NOT_HONOURED_LINES } from '../limits.ts';
 import { Counters } from '../serve/counters.ts';
-import type { Configuration } from '../watch/configuration.ts';
+import type { Configuration, Refusal } from '../watch/configuration.ts';
 import { MeshState } from './mesh-state.ts';
 import { ReadyWaypoints } from './ready-waypoints.ts';
 
 let lines: { level: string; text: string }[];
-let published: number;
+let refusals: (readonly Refusal[])[];
 let isServable: boolean;
 let mesh: MeshState;
 
 beforeEach(() => {
   lines = [];
-  published = 0;
+  refusals = [];
   isServable = true;
   const note =
     (level: string) =>
@@ -29,9 +29,9 @@ beforeEach(() => {
   };
   mesh = new MeshState({
     ...{ settings: DEFAULT_SETTINGS, counters: new Counters(), clock: new ManualClock(), log },
-    publish: () => {
+    publish: (snapshot) => {
       if (!isServable) throw new Error('a number does not fit into its field');
-      published++;
+      refusals.push(snapshot.refusals);
     },
     readyWaypoints: new ReadyWaypoints('', log),
   });
@@ -44,35 +44,53 @@ function configuration(text: string): Configuration {
 }
 
 const SERVICE = '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {ports: [{port: 80}]}}';
+const POLICY =
+  '{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: closed, namespace: shop}, spec: {}}';
 const POD =
   '{apiVersion: v1, kind: Pod, metadata: {name: web-1, namespace: shop, uid: u-1}, spec: {nodeName: a, containers: [{name: web, image: web}]}, status: {phase: Running, podIP: 10.0.0.1}}';
 
-/** An object that no reader would let through, so that translating it fails. */
-function indigestible(): Configuration {
-  const { sources, ...rest } = configuration(SERVICE);
-  const [source] = sources;
-  const object = { kind: 'Service', metadata: { name: 'web', namespace: 'shop' } };
-  const objects = source?.decoded.objects.map((entry) => ({
-    ...entry,
-    object: object as unknown as typeof entry.object,
-  }));
-  return {
-    ...rest,
-    sources: source === undefined ? [] : [{ ...source, decoded: { ...source.decoded, objects: objects ?? [] } }],
-  };
+/** The same with one object as no reader would let it through, so that translating it fails. */
+function indigestible(text: string, kind: string): Configuration {
+  const { sources, ...rest } = configuration(text);
+  const broken = sources.map(({ decoded, ...source }) => {
+    const objects = decoded.objects.map((entry) => {
+      const { kind: own, metadata } = entry.object;
+      return own === kind ? { ...entry, object: { kind: own, metadata } as unknown as typeof entry.object } : entry;
+    });
+    return { ...source, decoded: { ...decoded, objects } };
+  });
+  return { ...rest, sources: broken };
 }
 
 describe('the state of the mesh', () => {
-  it('stays as it was when a change cannot be translated, says so once, and goes on with the next', () => {
+  it('goes on without the change that cannot be translated, and says which it is', () => {
+    mesh.apply(configuration(SERVICE));
+    const before = [...(mesh.translation?.addresses.keys() ?? [])];
+    for (let turn = 0; turn < 2; turn++) mesh.apply(indigestible(`${SERVICE}\n---\n${POD}`, 'Service'));
+    expect([...(mesh.translation?.addresses.keys() ?? [])]).toEqual([...before, 'Kubernetes//Pod/shop/web-1'].sort());
+    const said = mesh.notHonoured.filter((line) => line.includes('which is a defect of the controller'));
+    expect(said).toEqual([expect.stringMatching(/^Service shop\/web: it cannot be translated.*last good state stays/)]);
+    expect(refusals.at(-1)).toEqual([expect.objectContaining({ kind: 'Service', name: 'shop/web' })]);
+    mesh.apply(configuration(`${SERVICE}\n---\n${POD}`));
+    expect([mesh.notHonoured, refusals.at(-1)]).toEqual([[], []]);
+  });
+
+  it('stays as it was when a policy cannot be translated, says so once, and goes on with the next change', () => {
     mesh.apply(configuration(SERVICE));
     const before = mesh.translation;
-    mesh.apply(indigestible());
-    mesh.apply(indigestible());
-    expect([published, mesh.translation === before]).toEqual([1, true]);
+    for (let turn = 0; turn < 2; turn++) {
+      mesh.apply(indigestible(`${SERVICE}\n---\n${POD}\n---\n${POLICY}`, 'AuthorizationPolicy'));
+    }
+    expect([refusals.length, mesh.translation === before]).toEqual([1, true]);
     expect(lines.filter(({ level }) => level === 'error').length).toBe(1);
     expect(mesh.notHonoured.join()).toContain('the newest changes are not in force');
     mesh.apply(configuration(SERVICE));
-    expect([published, mesh.notHonoured]).toEqual([2, []]);
+    expect([refusals.length, mesh.notHonoured]).toEqual([2, []]);
+  });
+
+  it('serves nothing at all when the first configuration cannot be translated', () => {
+    mesh.apply(indigestible(`${SERVICE}\n---\n${POD}`, 'Service'));
+    expect([refusals.length, mesh.translation]).toEqual([0, undefined]);
   });
 
   it('shows, and goes by, what is served, when a change cannot be', () => {

@@ -12,6 +12,8 @@ import type { PodChanges } from '../ca/pod-wait.ts';
 import type { Counters } from '../serve/counters.ts';
 import type { WaypointDirectory } from '../serve/waypoint-access.ts';
 import type { Configuration, Refusal } from '../watch/configuration.ts';
+import { type DigestibleModel, digestible, type Indigestible } from './digestible-model.ts';
+import { refusalOf, sentenceOf } from './left-out.ts';
 import type { ReadyWaypoints } from './ready-waypoints.ts';
 import { ToldLines } from './told-lines.ts';
 
@@ -47,6 +49,8 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
   #notHonoured: readonly string[] = [];
   #podsOnNode = new Map<string, Pod[]>();
   #failure: string | undefined;
+  /** Objects whose newest state is not in force, because nobody could translate it. */
+  #left: readonly Indigestible[] = [];
   readonly #told: ToldLines;
   #waiting = new Set<() => void>();
 
@@ -71,7 +75,10 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
     return this.#failure === undefined ? this.#notHonoured : [this.#failure, ...this.#notHonoured];
   }
 
-  /** One object that cannot be digested must not take down a controller, which would meet it again at its next start. */
+  /**
+   * One object that cannot be digested must not take down a controller, which would meet it again at its next start, nor hold
+   * up the others: its own last state stays in force. Only where that would open something, all changes wait.
+   */
   apply(configuration: Configuration): void {
     try {
       this.#apply(configuration);
@@ -89,21 +96,36 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
 
   #apply(configuration: Configuration): void {
     const built = buildModel(configuration.sources);
-    const { readyWaypoints } = this.#parts;
-    const translation = this.#translator.translate(built.model, { waypointsOnceReady: readyWaypoints.names });
-    readyWaypoints.note(translation.waypoints);
+    const { model, result: translation, left } = this.#digest(built.model);
+    this.#parts.readyWaypoints.note(translation.waypoints);
     // What cannot be served must not be shown as in force, nor decide who gets a certificate.
-    const { refusals, changedAt } = configuration;
-    this.#parts.publish({ model: built.model, translation, refusals, changedAt });
-    this.#model = built.model;
+    const { changedAt } = configuration;
+    const refusals = [...configuration.refusals, ...left.flatMap((one) => refusalOf(one) ?? [])];
+    this.#parts.publish({ model, translation, refusals, changedAt });
+    this.#model = model;
     this.#translation = translation;
+    this.#left = left;
     this.#problems = [...configuration.problems, ...built.problems];
-    this.#podsOnNode = podsByNode(built.model);
+    this.#podsOnNode = podsByNode(model);
     this.#tell(configuration, built, translation.conditions.filter(isComplaint));
     this.#parts.counters.count('ambit_config_reloads_total');
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const resume of waiting) resume();
+  }
+
+  #digest(wanted: Model): DigestibleModel<Translation> {
+    const { readyWaypoints, counters } = this.#parts;
+    const translate = (model: Model): Translation =>
+      this.#translator.translate(model, { waypointsOnceReady: readyWaypoints.names });
+    try {
+      return { model: wanted, result: translate(wanted), left: [] };
+    } catch (error) {
+      const found = this.#model === undefined ? undefined : digestible(this.#model, wanted, this.#left, translate);
+      if (found === undefined) throw error;
+      counters.count('ambit_config_translation_errors_total');
+      return found;
+    }
   }
 
   pod(name: string): Pod | undefined {
@@ -142,7 +164,7 @@ export class MeshState implements PodChanges, PodDirectory, WaypointDirectory {
       return `${placeOf(built.origins.get(`${kind} ${name}`))}${subjectOf(condition)}: ${type}=${status} ${reason}: ${message}`;
     });
     const duplicates = built.problems.map((problem) => formatProblem(problem));
-    this.#notHonoured = [...conditions, ...ignored];
+    this.#notHonoured = [...this.#left.map(sentenceOf), ...conditions, ...ignored];
     this.#told.tell([...duplicates, ...this.#notHonoured]);
   }
 }

@@ -36,8 +36,8 @@ export function keyOf({ metadata: { namespace, name } }: KubeObject): string {
 }
 
 /** The parents that a route names, those that can be read. */
-export function parentsOf({ spec }: RawObject): ParentReference[] {
-  return listUnder(spec, 'parentRefs').flatMap((parent) => {
+export function parentsOf(object: object): ParentReference[] {
+  return listUnder(fieldUnder(object, 'spec'), 'parentRefs').flatMap((parent) => {
     const name = textUnder(parent, 'name');
     if (name === undefined) return [];
     const texts = (['group', 'kind', 'namespace', 'sectionName'] as const).flatMap((field) => {
