@@ -34,4 +34,12 @@ describe('a PROXY header', () => {
   ])('of version 2 from %s to %s', (source, destination, header) => {
     expect(proxyHeader('v2', at(source), at(destination)).toString('hex')).toBe(header);
   });
+
+  it('of version 2 names who the client has proven to be, as Istio does', () => {
+    const principal = 'spiffe://cluster.local/ns/shop/sa/web';
+    const header = proxyHeader('v2', at('10.0.1.7:51000'), at('10.96.0.1:443'), principal);
+    expect(header.readUInt16BE(14)).toBe(12 + 3 + principal.length);
+    expect(header.subarray(28, 31).toString('hex')).toBe('d00025');
+    expect(header.subarray(31).toString()).toBe(principal);
+  });
 });

@@ -8,6 +8,7 @@ export interface Config extends ProxySettings {
   readonly ipv6: boolean;
   readonly dnsCapture: boolean;
   readonly dnsUpstream: string;
+  readonly localhostApplicationTunnel: boolean;
   readonly snapshotDirectory: string;
 }
 
@@ -18,6 +19,11 @@ export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> 
   packetMark: integer('PACKET_MARK', 1337, { min: 1, max: 0xfff }, 'mark of every socket opened in a pod'),
   ipv6: flag('IPV6_ENABLED', true, 'listen and answer on IPv6 as well'),
   dnsCapture: flag('ISTIO_META_DNS_CAPTURE', true, 'run the DNS proxy'),
+  localhostApplicationTunnel: flag(
+    'LOCALHOST_APP_TUNNEL',
+    true,
+    'reach applications that take tunnelled traffic (sandwiched waypoints) at the loopback address; false: at the address of their pod',
+  ),
   snapshotDirectory: text(
     'AMBIT_SNAPSHOT_DIR',
     '',

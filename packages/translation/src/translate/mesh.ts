@@ -138,6 +138,7 @@ export function translateMesh(
       services,
       policies: [...selecting.namesFor(pod.metadata), ...mutualTls.policiesOf(pod.metadata)],
       waypoint: binding?.address,
+      inboundBinding: gateways.sandwichOf(pod),
       healthy: ready.usesPod(pod, keys),
     });
     addresses.set(workload.uid, addressOfWorkload(workload));

@@ -1,6 +1,8 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type IpAddress, ipToBytes, parseIp } from '@ambit/core/address';
 import {
+  ApplicationTunnel_Protocol,
+  type ApplicationTunnelSchema,
   type GatewayAddress,
   NetworkMode,
   TunnelProtocol,
@@ -15,6 +17,7 @@ import type { EndpointSlice, Node, Pod } from '../objects.ts';
 import type { ServicePorts } from './membership.ts';
 import type { TranslationSettings } from './settings.ts';
 import { GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES } from './waypoint/deployed-names.ts';
+import type { InboundBinding } from './waypoint/sandwich.ts';
 import { workloadNamesOf } from './workload-name.ts';
 
 /** Label of a Pod or of the root namespace that names its network. */
@@ -37,6 +40,8 @@ export interface WorkloadContext {
   /** Names of the policies that select the workload. */
   readonly policies: readonly string[];
   readonly waypoint: GatewayAddress | undefined;
+  /** Of the sandwiched waypoint that it is a pod of. */
+  readonly inboundBinding: InboundBinding | undefined;
   /** Whether it should get connections. */
   readonly healthy: boolean;
 }
@@ -54,7 +59,7 @@ export function isPublishedPod(pod: Pod): boolean {
 /** A published pod as a workload. */
 export function convertPod(pod: Pod, context: WorkloadContext): Workload {
   const { metadata, spec } = pod;
-  const { settings, node, services, policies, waypoint, healthy } = context;
+  const { settings, node, services, policies, waypoint, inboundBinding, healthy } = context;
   const nativeTunnel = valueOf(metadata.labels, 'networking.istio.io/tunnel') === 'http' || isWaypointPod(pod);
   const names = workloadNamesOf(pod);
   return create(WorkloadSchema, {
@@ -68,6 +73,7 @@ export function convertPod(pod: Pod, context: WorkloadContext): Workload {
     trustDomain: wireTrustDomain(settings),
     serviceAccount: serviceAccountOf(pod),
     ...(waypoint === undefined ? {} : { waypoint }),
+    ...(inboundBinding === undefined ? {} : { applicationTunnel: applicationTunnelOf(inboundBinding) }),
     node: spec.nodeName ?? '',
     canonicalName: names.canonicalName,
     canonicalRevision: names.canonicalRevision,
@@ -118,6 +124,10 @@ export function serviceAccountOf({ spec }: Pod): string {
 export function isWaypointPod({ metadata }: Pod): boolean {
   const gateway = valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? '';
   return gateway !== '' && WAYPOINT_CLASSES.includes(valueOf(metadata.labels, GATEWAY_CLASS_LABEL) ?? '');
+}
+
+function applicationTunnelOf({ protocol, port }: InboundBinding): MessageInitShape<typeof ApplicationTunnelSchema> {
+  return { protocol: ApplicationTunnel_Protocol[protocol], port };
 }
 
 export function podIps({ status }: Pod): IpAddress[] {

@@ -18,7 +18,6 @@ const TABLE: Readonly<Record<FailureCause, readonly string[]>> = {
   route: [
     'AMBIT_HBONE_RETIRED',
     'AMBIT_ROUTE_HOSTNAME',
-    'AMBIT_ROUTE_PROXY_HEADER',
     'AMBIT_ROUTE_REMOTE_NETWORK',
     'AMBIT_ROUTE_SELF_CALL',
     'AMBIT_ROUTE_WORKLOAD_INVALID',

@@ -1,5 +1,6 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import { AmbitError } from '@ambit/core/errors';
+import { proxyHeader } from '@ambit/core/proxy-protocol';
 import { forwardedHost, forwardedPort } from '@ambit/hbone/forwarded';
 import type { IncomingTunnel, TunnelPeer } from '@ambit/hbone/tunnel';
 import type { Decision } from '@ambit/mesh/policy/decision';
@@ -8,6 +9,8 @@ import { askedService } from '@ambit/mesh/route/asked-service';
 import { type InboundAccept, statusOf } from '@ambit/mesh/route/inbound';
 import type { Service } from '@ambit/mesh/service';
 import { traceIdOf } from '@ambit/telemetry/trace-context';
+import { send, socketError } from '@ambit/native/socket';
+import type { BufferPool } from '@ambit/reactor/buffer-pool';
 import { connectTcp, type TcpConnectHandler } from '@ambit/reactor/tcp-connect';
 import { CONNECT_TIMEOUT } from '../limits.ts';
 import type { LiveConnection, PodInfo } from '../messages.ts';
@@ -86,9 +89,6 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
     const route = served.inboundRoute(localIp, tunnel.authority);
     if (route.kind === 'refuse') {
       InboundConnection.#turnAway(served, tunnel, statusOf(route.reason), unroutable(route));
-    } else if (route.proxyDestination !== undefined) {
-      const message = `${tunnel.authority} asks for a PROXY header, which is not supported`;
-      InboundConnection.#turnAway(served, tunnel, 503, new AmbitError('AMBIT_ROUTE_PROXY_HEADER', message));
     } else {
       new InboundConnection(served, tunnel, route).#start(tunnel);
     }
@@ -104,6 +104,13 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
     const tunnel = this.#tunnel;
     if (tunnel === undefined) {
       this.served.thread.reactor.close(fd);
+      return;
+    }
+    const header = this.#proxyHeader();
+    const untold = header === undefined ? undefined : sendWhole(this.served.thread.reactor.buffers, fd, header);
+    if (untold !== undefined) {
+      this.served.thread.reactor.close(fd);
+      this.fail(applicationUnreachable(this.#route.target, untold));
       return;
     }
     this.#tunnel = undefined;
@@ -163,6 +170,15 @@ export class InboundConnection extends Transfer implements TcpConnectHandler, Ju
     });
     // Settled at once, unless there is something to take back.
     if (question !== undefined) this.pending = question;
+  }
+
+  /** What an application is told first that wants to know who reaches it, and where to. */
+  #proxyHeader(): Buffer | undefined {
+    const { proxyDestination: destination } = this.#route;
+    if (destination === undefined) return undefined;
+    const { address, principal } = this.#peer;
+    const source = this.#clientPort === 0 ? address : { ip: address.ip, port: this.#clientPort };
+    return proxyHeader('v2', source, destination, principal);
   }
 
   #connect(): void {
@@ -237,6 +253,18 @@ class RefusedTunnel extends Transfer {
 function serviceAsked(served: ServedPod, { judged }: InboundAccept, host: string | undefined): Service | undefined {
   const own = served.workload();
   return own === undefined ? undefined : askedService(served.thread.store, own, judged.port, host);
+}
+
+/** For a socket that nothing was sent on yet: its buffer takes a header at once, or nothing can be sent at all. */
+function sendWhole(buffers: BufferPool, fd: number, bytes: Buffer): AmbitError | undefined {
+  const memory = buffers.lend();
+  bytes.copy(memory.bytes);
+  const taken = send(fd, memory.address, bytes.length);
+  buffers.giveBack(memory);
+  if (taken === bytes.length) return undefined;
+  return taken < 0
+    ? socketError('send', taken, 'the PROXY header')
+    : new AmbitError('AMBIT_SYSCALL', `${taken} octets of a PROXY header of ${bytes.length} were taken`);
 }
 
 function inboundRelation(served: ServedPod, peer: TunnelPeer, service: Service | undefined): RelationKey {

@@ -152,7 +152,7 @@ export class ServedPod {
 
   /** Where a CONNECT to `authority` goes that arrived at `localIp`. */
   inboundRoute(localIp: string, authority: string): InboundRoute {
-    const { store } = this.thread;
+    const { store, config } = this.thread;
     const own = this.workload();
     const fresh = this.#routedAt === store.revision && this.#routedFor === own;
     if (!fresh || this.#inboundRouteCount >= INBOUND_ROUTES) {
@@ -168,7 +168,7 @@ export class ServedPod {
     }
     let route = routes.get(authority);
     if (route === undefined) {
-      route = routeInbound(store, own, { localIp, authority });
+      route = routeInbound(store, own, { localIp, authority }, config);
       routes.set(authority, route);
       this.#inboundRouteCount += 1;
     }

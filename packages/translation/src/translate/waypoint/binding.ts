@@ -9,6 +9,7 @@ import type { EntryHost, MeshService } from '../mesh-service.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { isWaypointPod } from '../workload.ts';
 import { WAYPOINT_CLASSES } from './deployed-names.ts';
+import { INBOUND_BINDING } from './sandwich.ts';
 import { failureModeConditions, failureModeOf } from './failure-mode.ts';
 import type { Waypoint, WaypointGateways } from './gateways.ts';
 import type { JudgedTargets } from './judged.ts';
@@ -102,7 +103,8 @@ export class Waypoints {
    * serves workloads. Of one that is not there nobody knows, so it counts.
    */
   ofWorkload(workload: Pod | WorkloadEntry): WorkloadBinding | undefined {
-    if (workload.kind === 'Pod' && isWaypointPod(workload)) return undefined;
+    if (workload.kind === 'Pod' && (isWaypointPod(workload) || this.#parts.gateways.sandwichOf(workload) !== undefined))
+      return undefined;
     const own = waypointReferenceOf(workload);
     if (own === 'none') return undefined;
     if (own !== undefined) return this.#bind(workload, own);
@@ -169,7 +171,8 @@ export class Waypoints {
     const classes = waypoint === undefined ? WAYPOINT_CLASSES : [waypoint.gateway.spec.gatewayClassName];
     const judged = this.#parts.judged.has(object, key, classes);
     const revision = waypoint?.otherRevision;
-    const isServed = obstacle?.attached !== false && waypoint?.refusal === undefined && revision === undefined;
+    const isOurs = revision === undefined && waypoint?.sandwich === undefined;
+    const isServed = obstacle?.attached !== false && waypoint?.refusal === undefined && isOurs;
     const served = isServed ? waypoint : undefined;
     const address = this.#addressOf(reference, waypoint);
     const said = (status: Condition['status'], reason: string, message: string): Condition =>
@@ -177,6 +180,17 @@ export class Waypoints {
     if (obstacle === undefined && revision !== undefined) {
       const condition = said('True', 'WaypointAccepted', `bound to waypoint ${key} of revision ${revision}`);
       return { waypoint: served, judged: false, address, condition, obstacle };
+    }
+    if (obstacle === undefined && waypoint?.sandwich !== undefined) {
+      const bound = `bound to sandwiched waypoint ${key}`;
+      const condition = judged
+        ? said(
+            'True',
+            'UnsupportedPolicy',
+            `${bound}, and policies wait there of which nobody knows whether it judges them, so connections are refused`,
+          )
+        : said('True', 'WaypointAccepted', bound);
+      return { waypoint: served, judged, address: judged ? nowhere(reference) : address, condition, obstacle };
     }
     if (obstacle === undefined) {
       const condition = judged
@@ -204,7 +218,14 @@ export class Waypoints {
 
   #obstacleOf(object: Bindable, key: string, waypoint: Waypoint | undefined): Obstacle | undefined {
     const unready = (message: string): Obstacle => ({ reason: 'WaypointIsNotReady', message, attached: true });
-    if (waypoint === undefined) return { ...unready(`waypoint ${key} does not exist`), attached: false };
+    if (waypoint === undefined) {
+      const gateway = this.#parts.model.gateways.get(key);
+      const message =
+        gateway === undefined
+          ? `waypoint ${key} does not exist`
+          : `Gateway ${key} is no waypoint: its class is ${gateway.spec.gatewayClassName}, and without annotation ${INBOUND_BINDING}`;
+      return { ...unready(message), attached: false };
+    }
     if (waypoint.refusal !== undefined) return unready(`waypoint ${key} is not served (${waypoint.refusal.message})`);
     const { gateways } = this.#parts;
     if (!gateways.admits(waypoint, namespaceOf(object))) {
@@ -219,7 +240,10 @@ export class Waypoints {
     if (unsupported !== undefined) {
       return { reason: 'UnsupportedTrafficType', message: unsupported, attached: false };
     }
-    return waypoint.ready ? undefined : unready(`waypoint ${key} is not ready`);
+    if (waypoint.ready) return undefined;
+    const pods =
+      waypoint.sandwich === undefined ? '' : ': it has no Service, or none of its pods is ready and in the mesh';
+    return unready(`waypoint ${key} is not ready${pods}`);
   }
 
   /** Why an object is not reached past its waypoint; undefined: it is. */
@@ -244,6 +268,14 @@ export class Waypoints {
       hboneMtlsPort: HBONE_PORT,
     });
   }
+}
+
+/** A waypoint that nobody is: connections to it are refused. */
+function nowhere({ name, namespace }: WaypointReference): GatewayAddress {
+  return create(GatewayAddressSchema, {
+    destination: { case: 'hostname', value: { namespace, hostname: `${name}.${namespace}.unjudged.invalid` } },
+    hboneMtlsPort: HBONE_PORT,
+  });
 }
 
 function unsupportedTraffic(object: Bindable, key: string, { purpose }: Waypoint): string | undefined {

@@ -1,21 +1,24 @@
 import { HBONE_PORT } from '@ambit/mesh/ports';
-import { isServingPod } from '../../enrolment.ts';
+import { isCaptured, isServingPod } from '../../enrolment.ts';
 import type { Gateway, GatewayListener } from '../../gateway-objects.ts';
 import { selectorHolds, valueOf } from '../../labels.ts';
-import { objectName, type Service } from '../../objects.ts';
+import { objectName, type Pod, type Service } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import { revisionOf } from '../revision.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from './deployed-names.ts';
 import { replicasOf } from './replicas.ts';
+import { boundListener, INBOUND_BINDING, type InboundBinding, inboundBindingOf, serviceInFront } from './sandwich.ts';
 
 /** Label of a Gateway or GatewayClass: what the waypoint is for. */
 const WAYPOINT_FOR = 'istio.io/waypoint-for';
+const PURPOSES: readonly string[] = ['service', 'workload', 'all', 'none'];
+const NO_PURPOSE = `${WAYPOINT_FOR} must be service, workload, all or none`;
 
 const SERVED = WAYPOINT_CLASSES.join(' and ');
 
-/** A Gateway of a class of waypoints. */
+/** A Gateway of a class of waypoints, or one of another class that is sandwiched between node proxies. */
 export interface Waypoint {
   readonly gateway: Gateway;
   /** Why it is not served; undefined: it is. */
@@ -25,9 +28,11 @@ export interface Waypoint {
   /** The Service in front of its pods. */
   readonly serviceName: string;
   readonly serviceAccount: string;
-  /** Its Service and a ready pod are there; of another revision: its status says where it is. */
+  /** How its pods take what comes in tunnels; undefined: it ends them itself, and is not sandwiched. */
+  readonly sandwich: InboundBinding | undefined;
+  /** Its Service and a ready pod are there (sandwiched: one in the mesh); of another revision: its status says where it is. */
   readonly ready: boolean;
-  /** Its status says where it is or was: it was ready at some time. */
+  /** Its status says where it is or was, or its Service is there that somebody else made: it was ready at some time. */
   readonly hadAddress: boolean;
   /** The revision of the other control plane that runs and programs it; undefined: it is ours. */
   readonly otherRevision: string | undefined;
@@ -49,10 +54,15 @@ export interface WaypointFacts {
 export class WaypointGateways {
   readonly #model: MeshModel;
   readonly #inCluster: boolean;
+  /** `namespace/name` of the Services in front of sandwiched waypoints. */
+  readonly #sandwichFronts = new Set<string>();
   readonly #revision: string;
   readonly #waypoints = new Map<string, Waypoint>();
 
-  constructor(model: MeshModel, { inCluster, revision }: Pick<TranslationSettings, 'inCluster' | 'revision'>) {
+  constructor(
+    model: MeshModel,
+    { inCluster, revision, clusterDomain }: Pick<TranslationSettings, 'clusterDomain' | 'inCluster' | 'revision'>,
+  ) {
     this.#model = model;
     this.#inCluster = inCluster;
     this.#revision = revision;
@@ -62,14 +72,19 @@ export class WaypointGateways {
         .map(({ metadata }) => `${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`),
     );
     for (const [key, gateway] of model.gateways) {
-      if (!this.#isWaypointClass(gateway.spec.gatewayClassName)) continue;
+      const binding = inboundBindingOf(gateway, model.gatewayClasses.get(gateway.spec.gatewayClassName));
+      if (!this.#isWaypointClass(gateway.spec.gatewayClassName)) {
+        if (binding !== undefined) this.#waypoints.set(key, this.#sandwich(gateway, binding, clusterDomain));
+        continue;
+      }
       const { name, serviceAccount } = deployedNamesOf(gateway);
       const hadAddress = (gateway.status?.addresses ?? []).length > 0;
       const otherRevision = this.#otherRevisionOf(gateway);
       const isHere = gatewaysWithPods.has(key) && model.services.has(`${gateway.metadata.namespace}/${name}`);
       this.#waypoints.set(key, {
         gateway,
-        refusal: otherRevision === undefined ? this.#refusalOf(gateway) : undefined,
+        refusal: otherRevision === undefined ? this.#refusalOf(gateway, binding) : undefined,
+        sandwich: undefined,
         purpose: this.#purposeOf(gateway),
         serviceName: name,
         serviceAccount,
@@ -85,8 +100,17 @@ export class WaypointGateways {
     return this.#waypoints.get(key);
   }
 
+  /** The sandwiched waypoint that a pod is of. */
+  sandwichOf({ metadata }: Pod): InboundBinding | undefined {
+    const name = valueOf(metadata.labels, GATEWAY_NAME_LABEL);
+    if (name === undefined) return undefined;
+    const waypoint = this.#waypoints.get(`${metadata.namespace}/${name}`);
+    return waypoint?.refusal === undefined ? waypoint?.sandwich : undefined;
+  }
+
   /** Whether a Service is the one in front of a waypoint, which itself has none. */
   isInFront({ metadata }: Service): boolean {
+    if (this.#sandwichFronts.has(`${metadata.namespace}/${metadata.name}`)) return true;
     const gateway = this.#waypoints.get(`${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`);
     return gateway?.serviceName === metadata.name;
   }
@@ -97,16 +121,48 @@ export class WaypointGateways {
     return WAYPOINT_CLASSES.includes(name) && (controller === undefined || controller === WAYPOINT_CONTROLLER);
   }
 
-  /** Those of this revision by `namespace/name`. */
+  /** Those of this revision by `namespace/name`, which we run and program. */
   facts(): ReadonlyMap<string, WaypointFacts> {
     return new Map(
       [...this.#waypoints].flatMap(([key, waypoint]): [string, WaypointFacts][] => {
-        const { serviceAccount, serviceName, ready, refusal, otherRevision } = waypoint;
-        if (otherRevision !== undefined) return [];
+        const { serviceAccount, serviceName, ready, refusal, otherRevision, sandwich } = waypoint;
+        if (otherRevision !== undefined || sandwich !== undefined) return [];
         const accepted = refusal === undefined;
         return [[key, { serviceAccount, serviceName, accepted, ready: ready && accepted }]];
       }),
     );
+  }
+
+  /** Whoever runs it, its pods have to be in the mesh, or there is no node proxy to end their tunnels. */
+  #sandwich(gateway: Gateway, binding: 'invalid' | InboundBinding, clusterDomain: string): Waypoint {
+    const { name, namespace } = gateway.metadata;
+    const service = serviceInFront(gateway, this.#model.services.values(), { clusterDomain });
+    const isInMesh = [...this.#model.pods.values()].some(
+      (pod) =>
+        pod.metadata.namespace === namespace &&
+        valueOf(pod.metadata.labels, GATEWAY_NAME_LABEL) === name &&
+        isServingPod(pod) &&
+        isCaptured(pod),
+    );
+    if (service !== undefined) this.#sandwichFronts.add(`${namespace}/${service.metadata.name}`);
+    const purpose = this.#purposeOf(gateway);
+    const refusal =
+      binding === 'invalid'
+        ? `the annotation ${INBOUND_BINDING} must be NONE or PROXY, with /port of its own after it or not`
+        : PURPOSES.includes(purpose)
+          ? undefined
+          : NO_PURPOSE;
+    return {
+      gateway,
+      refusal: refusal === undefined ? undefined : { reason: 'UnsupportedValue', message: refusal },
+      sandwich: binding === 'invalid' ? { protocol: 'NONE', port: 0 } : binding,
+      purpose,
+      serviceName: service?.metadata.name ?? name,
+      serviceAccount: '',
+      ready: service !== undefined && isInMesh,
+      hadAddress: service !== undefined || (gateway.status?.addresses ?? []).length > 0,
+      otherRevision: undefined,
+    };
   }
 
   #otherRevisionOf({ metadata }: Gateway): string | undefined {
@@ -115,8 +171,9 @@ export class WaypointGateways {
   }
 
   /** Whether a waypoint takes what belongs to a namespace. */
-  admits({ gateway }: Waypoint, namespace: string): boolean {
-    const { from = 'Same', selector = {} } = hboneListener(gateway)?.allowedRoutes?.namespaces ?? {};
+  admits({ gateway, sandwich }: Waypoint, namespace: string): boolean {
+    const listener = sandwich === undefined ? hboneListener(gateway) : boundListener(gateway, sandwich);
+    const { from = 'Same', selector = {} } = listener?.allowedRoutes?.namespaces ?? {};
     switch (from) {
       case 'All':
         return true;
@@ -164,20 +221,22 @@ export class WaypointGateways {
       const message = `its class ${gatewayClassName} is not served, only ${SERVED} are`;
       return [conditionOf(gateway, 'Accepted', 'False', 'Pending', message)];
     }
-    const { refusal, serviceName, otherRevision } = waypoint;
+    const { refusal, serviceName, otherRevision, sandwich } = waypoint;
+    if (sandwich !== undefined && this.#inCluster) return [];
     if (otherRevision !== undefined) {
       const message = `it is left to the control plane of revision ${otherRevision}, and this one is ${this.#revision}`;
       return [conditionOf(gateway, 'Accepted', 'False', 'Pending', message)];
     }
     if (refusal !== undefined) return [conditionOf(gateway, 'Accepted', 'False', refusal.reason, refusal.message)];
-    const accepted = conditionOf(gateway, 'Accepted', 'True', 'Accepted', `a waypoint for ${waypoint.purpose}`);
+    const kind = sandwich === undefined ? 'a waypoint' : 'a sandwiched waypoint that somebody else runs and programs,';
+    const accepted = conditionOf(gateway, 'Accepted', 'True', 'Accepted', `${kind} for ${waypoint.purpose}`);
     const programmed = (status: Condition['status'], reason: string, message: string): Condition[] => {
       return [accepted, conditionOf(gateway, 'Programmed', status, reason, message)];
     };
     if (waypoint.ready)
       return programmed('True', 'Programmed', `Service ${serviceName} is there, and a pod of it is ready`);
     return this.#model.services.has(`${gateway.metadata.namespace}/${serviceName}`)
-      ? programmed('False', 'Pending', 'none of its pods is ready')
+      ? programmed('False', 'Pending', `none of its pods is ready${sandwich === undefined ? '' : ' and in the mesh'}`)
       : programmed('False', 'AddressNotAssigned', `Service ${serviceName} is not there`);
   }
 
@@ -187,9 +246,13 @@ export class WaypointGateways {
     return own ?? valueOf(gatewayClass?.metadata.labels, WAYPOINT_FOR) ?? 'service';
   }
 
-  #refusalOf(gateway: Gateway): Waypoint['refusal'] {
+  #refusalOf(gateway: Gateway, binding: 'invalid' | InboundBinding | undefined): Waypoint['refusal'] {
     const { addresses = [], infrastructure, tls, allowedListeners, defaultScope } = gateway.spec;
     const purpose = this.#purposeOf(gateway);
+    if (binding !== undefined) {
+      const message = `the annotation ${INBOUND_BINDING} is not honoured: its pods end tunnels themselves`;
+      return { reason: 'UnsupportedValue', message };
+    }
     if (addresses.length > 0) return { reason: 'UnsupportedAddress', message: 'spec.addresses is not honoured' };
     const parameters = infrastructure?.parametersRef;
     if (parameters !== undefined && !this.#inCluster) {
@@ -201,8 +264,8 @@ export class WaypointGateways {
     for (const [field, value] of Object.entries({ tls, allowedListeners, defaultScope })) {
       if (value !== undefined) return { reason: 'UnsupportedValue', message: `spec.${field} is not honoured` };
     }
-    if (!['service', 'workload', 'all', 'none'].includes(purpose)) {
-      return { reason: 'UnsupportedValue', message: `${WAYPOINT_FOR} must be service, workload, all or none` };
+    if (!PURPOSES.includes(purpose)) {
+      return { reason: 'UnsupportedValue', message: NO_PURPOSE };
     }
     if (replicasOf(gateway, 1) === undefined) {
       return { reason: 'InvalidParameters', message: 'the annotation ambit.io/replicas must be a number from 1 to 16' };
