@@ -23,10 +23,6 @@ export function notHonouredObjects(namespace: string, service: string, waypoint:
     object(extensions, 'TrafficExtension', { lua: { inlineCode: 'function envoy_on_request(handle) end' } }),
     object('telemetry.istio.io/v1', 'Telemetry', { accessLogging: [{ providers: [{ name: 'envoy' }] }] }),
     object(gateway, 'UDPRoute', { ...route, parentRefs: [target, { name: waypoint }, { name: 'ingress-of-others' }] }),
-    object(gateway, 'BackendTLSPolicy', {
-      targetRefs: [target],
-      validation: { hostname: 'example.com', wellKnownCACertificates: 'System' },
-    }),
     object(gateway, 'ListenerSet', {
       parentRef: { name: waypoint },
       listeners: [{ name: 'more', port: 8080, protocol: 'HTTP' }],

@@ -92,6 +92,13 @@ const GATEWAY = 'gateway.networking.k8s.io';
 export const GATEWAY_CLASSES: Resource<'GatewayClass'> = clusterWide(GATEWAY, 'v1', 'gatewayclasses', 'GatewayClass');
 export const GATEWAYS: Resource<'Gateway'> = namespaced(GATEWAY, 'v1', 'gateways', 'Gateway');
 export const HTTP_ROUTES: Resource<'HTTPRoute'> = namespaced(GATEWAY, 'v1', 'httproutes', 'HTTPRoute');
+/** v1 since release 1.4 of the Gateway API. */
+export const BACKEND_TLS_POLICIES: Resource<'BackendTLSPolicy'> = namespaced(
+  GATEWAY,
+  'v1',
+  'backendtlspolicies',
+  'BackendTLSPolicy',
+);
 export const GRPC_ROUTES: Resource<'GRPCRoute'> = namespaced(GATEWAY, 'v1', 'grpcroutes', 'GRPCRoute');
 /** v1 since release 1.6 of the Gateway API. */
 export const TCP_ROUTES: Resource<'TCPRoute'> = namespaced(GATEWAY, 'v1', 'tcproutes', 'TCPRoute');

@@ -50,6 +50,36 @@ export interface GatewayListener {
   };
 }
 
+export interface BackendTlsPolicy {
+  readonly apiVersion: string;
+  readonly kind: 'BackendTLSPolicy';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly targetRefs: readonly BackendTlsTarget[];
+    readonly validation: {
+      /** Of the policy's namespace. At most one of both lists is not empty. */
+      readonly caCertificateRefs?: readonly { readonly group: string; readonly kind: string; readonly name: string }[];
+      readonly wellKnownCACertificates?: string;
+      /** SNI, and the name that the certificate must be for unless others are listed. */
+      readonly hostname: string;
+      readonly subjectAltNames?: readonly {
+        readonly type: string;
+        readonly hostname?: string;
+        readonly uri?: string;
+      }[];
+    };
+    readonly options?: Texts;
+  };
+}
+
+export interface BackendTlsTarget {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  /** Name of a port; absent: all of them. */
+  readonly sectionName?: string;
+}
+
 export interface ReferenceGrant {
   readonly apiVersion: string;
   readonly kind: 'ReferenceGrant';

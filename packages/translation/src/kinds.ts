@@ -9,6 +9,7 @@ export type KindHandling =
   | { readonly handling: 'unknown'; readonly message: string; readonly cause?: string };
 
 const GATEWAY_KINDS = [
+  { kind: 'BackendTLSPolicy', scope: 'namespace' },
   { kind: 'Gateway', scope: 'namespace' },
   { kind: 'GatewayClass', scope: 'cluster' },
   { kind: 'GRPCRoute', scope: 'namespace' },
@@ -19,7 +20,7 @@ const GATEWAY_KINDS = [
 ] as const;
 
 /** Kinds that were never of v1beta1. */
-const NOT_BETA: readonly string[] = ['GRPCRoute', 'TCPRoute', 'TLSRoute'];
+const NOT_BETA: readonly string[] = ['BackendTLSPolicy', 'GRPCRoute', 'TCPRoute', 'TLSRoute'];
 
 const SECURITY_KINDS = [
   { kind: 'AuthorizationPolicy', scope: 'namespace' },
@@ -36,6 +37,7 @@ const TRAFFIC_KINDS = [
 
 const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster' | 'namespace' }[]>> = {
   v1: [
+    { kind: 'ConfigMap', scope: 'namespace' },
     { kind: 'Namespace', scope: 'cluster' },
     { kind: 'Node', scope: 'cluster' },
     { kind: 'Pod', scope: 'namespace' },
@@ -46,7 +48,9 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
   'discovery.k8s.io/v1': [{ kind: 'EndpointSlice', scope: 'namespace' }],
   'gateway.networking.k8s.io/v1': GATEWAY_KINDS,
   'gateway.networking.k8s.io/v1alpha2': GATEWAY_KINDS.filter(({ kind }) => kind === 'TCPRoute' || kind === 'TLSRoute'),
-  'gateway.networking.k8s.io/v1alpha3': GATEWAY_KINDS.filter(({ kind }) => kind === 'TLSRoute'),
+  'gateway.networking.k8s.io/v1alpha3': GATEWAY_KINDS.filter(
+    ({ kind }) => kind === 'TLSRoute' || kind === 'BackendTLSPolicy',
+  ),
   'gateway.networking.k8s.io/v1beta1': GATEWAY_KINDS.filter(({ kind }) => !NOT_BETA.includes(kind)),
   'networking.istio.io/v1': TRAFFIC_KINDS,
   'networking.istio.io/v1alpha3': TRAFFIC_KINDS,
@@ -60,7 +64,7 @@ const WAYPOINT = 'waypoints do not know it, so nothing enforces it';
 
 /** Kinds per API group that are taken and have no effect on the mesh. */
 const HARMLESS: Readonly<Record<string, string>> = {
-  '': 'ConfigMap Event LimitRange PersistentVolume PersistentVolumeClaim PodTemplate ResourceQuota Secret',
+  '': 'Event LimitRange PersistentVolume PersistentVolumeClaim PodTemplate ResourceQuota Secret',
   'admissionregistration.k8s.io':
     'MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration',
   'apiextensions.k8s.io': 'CustomResourceDefinition',
@@ -82,7 +86,6 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
   batch: { 'CronJob Job': PODS },
   'extensions.istio.io': { 'TrafficExtension WasmPlugin': WAYPOINT },
   'gateway.networking.k8s.io': {
-    BackendTLSPolicy: WAYPOINT,
     ListenerSet: 'a waypoint has the one listener of its Gateway',
     UDPRoute: 'UDP passes outside of the mesh',
   },

@@ -1,6 +1,7 @@
 import type { DecodedFile, DecodedObject } from './decode.ts';
 import type { ServiceEntry, WorkloadEntry } from './entry-objects.ts';
 import type {
+  BackendTlsPolicy,
   Gateway,
   GatewayClass,
   GrpcRoute,
@@ -12,6 +13,7 @@ import type {
 import type { ManifestProblem, Position } from './manifest/problem.ts';
 import {
   type AuthorizationPolicy,
+  type ConfigMap,
   type Deployment,
   type EndpointSlice,
   type ManifestObject,
@@ -30,6 +32,9 @@ import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 /** All objects in force. Keys are `namespace/name`, or the name of a cluster-wide object; iteration is in order of keys. */
 export interface Model {
   readonly authorizationPolicies: ReadonlyMap<string, AuthorizationPolicy>;
+  readonly backendTlsPolicies: ReadonlyMap<string, BackendTlsPolicy>;
+  /** Those that hold certificates which somebody asks for, as far as they are known. */
+  readonly configMaps: ReadonlyMap<string, ConfigMap>;
   readonly deployments: ReadonlyMap<string, Deployment>;
   readonly destinationRules: ReadonlyMap<string, DestinationRule>;
   readonly endpointSlices: ReadonlyMap<string, EndpointSlice>;
@@ -147,6 +152,8 @@ function defined<T extends object>(entries: T): { [Key in keyof T]?: Exclude<T[K
 function emptyMaps(): KindMaps {
   return {
     AuthorizationPolicy: new Map(),
+    BackendTLSPolicy: new Map(),
+    ConfigMap: new Map(),
     Deployment: new Map(),
     DestinationRule: new Map(),
     EndpointSlice: new Map(),
@@ -178,6 +185,8 @@ function put(maps: KindMaps, object: ManifestObject): void {
 function modelOf(maps: KindMaps): Model {
   return {
     authorizationPolicies: maps.AuthorizationPolicy,
+    backendTlsPolicies: maps.BackendTLSPolicy,
+    configMaps: maps.ConfigMap,
     deployments: maps.Deployment,
     destinationRules: maps.DestinationRule,
     endpointSlices: maps.EndpointSlice,

@@ -1,5 +1,6 @@
 import type { ServiceEntry, WorkloadEntry } from './entry-objects.ts';
 import type {
+  BackendTlsPolicy,
   Gateway,
   GatewayClass,
   GrpcRoute,
@@ -16,6 +17,8 @@ import type { DestinationRule, VirtualService } from './traffic-objects.ts';
  */
 export type ManifestObject =
   | AuthorizationPolicy
+  | BackendTlsPolicy
+  | ConfigMap
   | Deployment
   | DestinationRule
   | EndpointSlice
@@ -68,6 +71,14 @@ export interface Namespace {
   readonly apiVersion: string;
   readonly kind: 'Namespace';
   readonly metadata: Metadata;
+}
+
+/** Of which only certificates are read. */
+export interface ConfigMap {
+  readonly apiVersion: string;
+  readonly kind: 'ConfigMap';
+  readonly metadata: Metadata;
+  readonly data?: Texts;
 }
 
 export interface Node {

@@ -225,6 +225,8 @@ export interface DestinationSubset {
 }
 
 export interface TrafficPolicy extends PortPolicy {
+  /** Absent version: V1. */
+  readonly proxyProtocol?: { readonly version?: 'V1' | 'V2' };
   readonly portLevelSettings?: readonly (PortPolicy & { readonly port?: { readonly number?: number } })[];
 }
 
@@ -237,5 +239,19 @@ export interface PortPolicy {
       readonly useClientProtocol?: boolean;
     };
   };
-  readonly tls?: { readonly mode?: string };
+  readonly tls?: ClientTls;
+}
+
+export interface ClientTls {
+  readonly mode?: string;
+  /** Files of the proxy. */
+  readonly clientCertificate?: string;
+  readonly privateKey?: string;
+  readonly caCertificates?: string;
+  readonly caCrl?: string;
+  /** A Secret of the waypoint's namespace. */
+  readonly credentialName?: string;
+  readonly subjectAltNames?: readonly string[];
+  readonly sni?: string;
+  readonly insecureSkipVerify?: boolean;
 }

@@ -8,7 +8,7 @@ import { type MeshTranslation, translateMesh } from './translate/mesh.ts';
 import { MESH_OBJECTS, type MeshModel } from './translate/mesh-model.ts';
 import type { TranslationSettings } from './translate/settings.ts';
 import type { WaypointFacts } from './translate/waypoint/gateways.ts';
-import { translateRoutes } from './translate/waypoint/routes.ts';
+import { type NamedObjects, translateRoutes } from './translate/waypoint/routes.ts';
 
 /** What was true before and a model does not tell. */
 export interface Memory {
@@ -34,6 +34,7 @@ export interface Translation {
   /** Addresses that hosts of ServiceEntries got, by `namespace/name`: to be kept in their status. */
   readonly allocatedAddresses: ReadonlyMap<string, readonly AllocatedAddress[]>;
   readonly conditions: readonly Condition[];
+  readonly named: NamedObjects;
 }
 
 /** Translates a whole model. Pure: the same arguments give the same result. */
@@ -68,9 +69,10 @@ export class Translator {
 }
 
 function whole(model: Model, settings: TranslationSettings, mesh: MeshTranslation): Translation {
-  const { servedServices, conditions } = translateRoutes(model, settings, mesh);
+  const { servedServices, conditions, named } = translateRoutes(model, settings, mesh);
   const { addresses, authorizations, waypoints, entryHosts } = mesh;
   return {
+    named,
     ...{ addresses, authorizations, servedServices, waypoints },
     allocatedAddresses: entryHosts.allocated(),
     conditions: [...mesh.conditions, ...conditions],

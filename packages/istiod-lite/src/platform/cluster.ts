@@ -115,6 +115,7 @@ export class ClusterPlatform implements Platform {
   }
 
   act(snapshot: MeshSnapshot): void {
+    this.#objects?.follow(snapshot.translation.named);
     this.#writers.act(snapshot);
   }
 

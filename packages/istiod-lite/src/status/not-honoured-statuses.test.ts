@@ -88,18 +88,6 @@ describe('objects that nobody acts on', () => {
     expect(wordOf(subject('UDPRoute', { parentRefs: 'nonsense' }))).toBeUndefined();
   });
 
-  it('that are policies of Services are told at the waypoint that would have to know them', () => {
-    const targetRefs = [{ group: '', kind: 'Service', name: 'web' }];
-    expect(written(subject('BackendTLSPolicy', { targetRefs }))).toMatchObject({
-      status: {
-        ancestors: [
-          { ancestorRef: { kind: 'Gateway', namespace: 'shop', name: 'door' }, conditions: [{ status: 'False' }] },
-        ],
-      },
-    });
-    expect(wordOf(subject('BackendTLSPolicy', { targetRefs: [{ kind: 'Service', name: 'free' }] }))).toBeUndefined();
-  });
-
   it('that are listeners are told when their Gateway is a waypoint', () => {
     const pending = { conditions: [{ type: 'Accepted', status: 'Unknown', reason: 'Pending', message: 'Waiting' }] };
     const set = subject('ListenerSet', { parentRef: { name: 'door' } }, { status: pending });

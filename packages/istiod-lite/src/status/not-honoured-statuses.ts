@@ -28,18 +28,17 @@ export function notHonouredWords(
   snapshot: MeshSnapshot,
   revision: string,
 ): NotHonouredWord[] {
-  const waypointOf = waypointsByService(snapshot);
   return objects.flatMap((subject): NotHonouredWord[] => {
     const { kind, name, object } = subject;
     const namespace = name.slice(0, name.indexOf('/'));
     const isOfRevision = revisionOf(object.metadata, snapshot.model.namespaces.get(namespace)) === revision;
-    const parents = isOfRevision ? parentsThatCount(subject, namespace, snapshot, waypointOf) : [];
+    const parents = isOfRevision ? parentsThatCount(subject, namespace, snapshot) : [];
     const isOurs = parents?.length !== 0;
     if (!isOurs && !saysSo(subject)) return [];
     const { generation } = object.metadata;
     const condition: ConditionFacts = {
       ...{ type: 'Accepted', status: 'False', message: kind.reason, generation },
-      reason: kind.shape === 'ancestors' || kind.shape === 'parents' ? 'UnsupportedValue' : REASON,
+      reason: kind.shape === 'parents' ? 'UnsupportedValue' : REASON,
     };
     const subjectOf = { kind: kind.key, name, fieldManager: FIELD_MANAGER };
     const where = (parents ?? []).map((parent) => ` on ${textOf(parent)}`).join(',');
@@ -48,7 +47,7 @@ export function notHonouredWords(
       {
         line: isOurs ? `${what} ${name}${where}: ${kind.reason}` : undefined,
         status:
-          kind.shape === 'ancestors' || kind.shape === 'parents'
+          kind.shape === 'parents'
             ? {
                 ...subjectOf,
                 shape: kind.shape,
@@ -69,7 +68,7 @@ export function notHonouredWords(
 /** Whether a status still says what was said before. */
 function saysSo({ kind, object: { status } }: NotHonouredObject): boolean {
   const lists =
-    kind.shape === 'ancestors' || kind.shape === 'parents'
+    kind.shape === 'parents'
       ? listUnder(status, kind.shape)
           .filter((entry) => textUnder(entry, 'controllerName') === WAYPOINT_CONTROLLER)
           .map((entry) => listUnder(entry, 'conditions'))
@@ -77,12 +76,11 @@ function saysSo({ kind, object: { status } }: NotHonouredObject): boolean {
   return lists.flat().some((condition) => textUnder(condition, 'message') === kind.reason);
 }
 
-/** The parents or ancestors that are for this controller to speak of; undefined: the object needs none. */
+/** The parents that are for this controller to speak of; undefined: the object needs none. */
 function parentsThatCount(
   { kind, object }: NotHonouredObject,
   namespace: string,
   { translation }: MeshSnapshot,
-  waypointOf: ReadonlyMap<string, string>,
 ): readonly ParentReference[] | undefined {
   const isOwn = (parent: ParentReference): boolean =>
     isOwnParent(parent, namespace, (name) => translation.waypoints.has(name));
@@ -93,26 +91,7 @@ function parentsThatCount(
       return distinct(parentsOf(object).filter(isOwn));
     case 'parentRef':
       return parentsOf({ ...object, spec: { parentRefs: [fieldUnder(object.spec, 'parentRef')] } }).filter(isOwn);
-    case 'targetRefs':
-      return distinct(
-        listUnder(object.spec, 'targetRefs').flatMap((target): ParentReference[] => {
-          const waypoint = waypointOf.get(`${namespace}/${textUnder(target, 'name') ?? ''}`);
-          if (textUnder(target, 'kind') !== 'Service' || waypoint === undefined) return [];
-          const [place = '', name = ''] = waypoint.split('/');
-          return [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: place, name }];
-        }),
-      );
   }
-}
-
-/** `namespace/name` of the waypoint that serves a Service, by that of the Service. */
-function waypointsByService({ translation }: MeshSnapshot): Map<string, string> {
-  return new Map(
-    Array.from(translation.servedServices.values(), ({ namespace, hostname, waypointNamespace, waypointName }) => [
-      `${namespace}/${hostname.slice(0, hostname.indexOf('.'))}`,
-      `${waypointNamespace}/${waypointName}`,
-    ]),
-  );
 }
 
 function distinct(parents: readonly ParentReference[]): ParentReference[] {

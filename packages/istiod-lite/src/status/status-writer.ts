@@ -5,6 +5,7 @@ import { WATCHED, type WatchedKind } from '../watch/watched-kinds.ts';
 import { FactsByObject } from './facts-by-object.ts';
 import { gatewayStatuses } from './gateway-statuses.ts';
 import { plainStatuses } from './plain-statuses.ts';
+import { policyStatuses } from './policy-statuses.ts';
 import { routeStatuses } from './route-statuses.ts';
 import { StatusApplier, type StatusApplierParts } from './status-applier.ts';
 
@@ -64,6 +65,7 @@ export class StatusWriter implements Drainable {
     this.#applier.want([
       ...plainStatuses(this.#snapshot, facts),
       ...gatewayStatuses(this.#snapshot, facts, { clusterDomain, revision, deployProblems, raw }),
+      ...policyStatuses(model, facts),
       ...routeStatuses(model, facts, (name) => translation.waypoints.has(name)),
     ]);
   }

@@ -2,13 +2,15 @@ import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import type { KubeClient } from '@ambit/kube/client';
 import { Informer } from '@ambit/kube/informer';
+import type { NamedObjects as NamedObjectsOf } from '@ambit/translation/translate/waypoint/routes';
 import { PushSchedule } from '@ambit/xds/push-schedule';
 import { GATHER_MS } from '../limits.ts';
 import type { Counters } from '../serve/counters.ts';
 import type { RawObject } from './api-object.ts';
 import type { Configuration, ConfigurationSource } from './configuration.ts';
 import { ObjectStore } from './object-store.ts';
-import { WATCHED, WATCHED_KINDS, type WatchedKind } from './watched-kinds.ts';
+import { NamedObjects } from './named-objects.ts';
+import { type NamedKind, WATCHED, WATCHED_KINDS, type WatchedKind } from './watched-kinds.ts';
 
 export interface KubernetesObjectsParts {
   readonly client: KubeClient;
@@ -34,6 +36,7 @@ export class KubernetesObjects implements ConfigurationSource {
   readonly #parts: KubernetesObjectsParts;
   readonly #store = new ObjectStore();
   readonly #informers: ReadonlyMap<WatchedKind, Informer<RawObject>>;
+  readonly #named: NamedObjects;
   readonly #schedule: PushSchedule;
   #synced = false;
   /** Of the first change that nobody was told of yet. */
@@ -45,6 +48,12 @@ export class KubernetesObjects implements ConfigurationSource {
       const changedAt = this.#changedAt ?? parts.clock.now();
       this.#changedAt = undefined;
       parts.onChange({ ...this.#store.configuration(), changedAt });
+    });
+    this.#named = new NamedObjects({
+      ...{ client: parts.client, clock: parts.clock, log: parts.log },
+      onChange: (kind, object, gone) => {
+        if (gone ? this.#store.remove(kind, object) : this.#take(kind, object)) this.#changed();
+      },
     });
     this.#informers = new Map(WATCHED_KINDS.map((kind) => [kind, this.#informer(kind)]));
   }
@@ -76,17 +85,24 @@ export class KubernetesObjects implements ConfigurationSource {
     return this.#informers.get(kind)?.values() ?? [];
   }
 
+  /** The objects that those of the model name. */
+  follow({ configMaps }: NamedObjectsOf): void {
+    this.#named.follow('ConfigMap', configMaps);
+  }
+
   states(): KindState[] {
     return Array.from(this.#informers, ([kind, { state, size }]) => ({ kind, state, objects: size }));
   }
 
   async close(options: { deadline: number }): Promise<void> {
     this.#schedule.stop();
+    this.#named.destroy();
     await Promise.all(Array.from(this.#informers.values(), (informer) => informer.close(options)));
   }
 
   destroy(error?: Error): void {
     this.#schedule.stop();
+    this.#named.destroy();
     for (const informer of this.#informers.values()) informer.destroy(error);
   }
 
@@ -100,17 +116,19 @@ export class KubernetesObjects implements ConfigurationSource {
       onChange: ({ kind: change, object }) => {
         const isOther = change === 'deleted' ? this.#store.remove(kind, object) : this.#take(kind, object);
         if (!this.#synced) return;
-        if (isOther) {
-          this.#changedAt ??= clock.now();
-          this.#schedule.changed();
-        }
+        if (isOther) this.#changed();
         this.#parts.onObject(kind, object);
       },
     });
   }
 
+  #changed(): void {
+    this.#changedAt ??= this.#parts.clock.now();
+    this.#schedule.changed();
+  }
+
   /** Whether anything that is read of the object changed. */
-  #take(kind: WatchedKind, object: RawObject): boolean {
+  #take(kind: NamedKind | WatchedKind, object: RawObject): boolean {
     const taken = this.#store.put(kind, object);
     if (taken.outcome === 'refused') {
       const { name, message } = taken.refusal;

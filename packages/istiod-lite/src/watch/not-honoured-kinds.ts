@@ -13,9 +13,9 @@ export interface NotHonouredKind {
   /** Why, in words. */
   readonly reason: string;
   /** The field of `spec` that says whom an object is for; undefined: it is for the mesh. */
-  readonly scopedBy: 'parentRef' | 'parentRefs' | 'targetRefs' | undefined;
+  readonly scopedBy: 'parentRef' | 'parentRefs' | undefined;
   /** Where the status takes a condition, and how. */
-  readonly shape: 'ancestors' | 'atomic conditions' | 'conditions' | 'parents';
+  readonly shape: 'atomic conditions' | 'conditions' | 'parents';
 }
 
 const ISTIO = { scopedBy: undefined, shape: 'atomic conditions' } as const;
@@ -32,7 +32,6 @@ export const NOT_HONOURED_KINDS: readonly NotHonouredKind[] = [
   row('extensions.istio.io', 'v1alpha1', 'trafficextensions', 'TrafficExtension', ISTIO),
   row('telemetry.istio.io', 'v1 v1alpha1', 'telemetries', 'Telemetry', ISTIO),
   row(GATEWAY, 'v1 v1alpha2', 'udproutes', 'UDPRoute', ROUTE),
-  row(GATEWAY, 'v1 v1alpha3', 'backendtlspolicies', 'BackendTLSPolicy', { scopedBy: 'targetRefs', shape: 'ancestors' }),
   row(GATEWAY, 'v1', 'listenersets', 'ListenerSet', { scopedBy: 'parentRef', shape: 'conditions' }),
 ];
 

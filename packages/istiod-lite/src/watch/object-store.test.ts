@@ -86,6 +86,16 @@ describe('an object that is wrong', () => {
       { targetRefs: [{ kind: 'Service', name: 'web' }], jwtRules: [{}] },
     ],
     [
+      'a Service whose endpoints ask for TLS of a newer kind',
+      'BackendTLSPolicy',
+      { targetRefs: [{ group: '', kind: 'Service', name: 'web' }], validation: { newer: 1 } },
+      {},
+      {
+        targetRefs: [{ group: '', kind: 'Service', name: 'web' }],
+        validation: { caCertificateRefs: [{ name: 'the-policy-is-wrong' }] },
+      },
+    ],
+    [
       'a waypoint that was ready once',
       'Gateway',
       { gatewayClassName: 'istio-waypoint', listeners: [], newer: 1 },

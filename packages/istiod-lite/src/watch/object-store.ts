@@ -4,7 +4,7 @@ import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest
 import { keyOf, parentsOf, type RawObject, readableObject } from './api-object.ts';
 import type { Configuration, Refusal } from './configuration.ts';
 import { substituteFor } from './substitute.ts';
-import { WATCHED, type WatchedKind } from './watched-kinds.ts';
+import { NAMED, type NamedKind, WATCHED, type WatchedKind } from './watched-kinds.ts';
 
 /** One object as it was read. */
 interface Entry {
@@ -32,10 +32,12 @@ export class ObjectStore {
   /** By `Kind namespace/name`. */
   readonly #entries = new Map<string, Entry>();
 
-  put(kind: WatchedKind, object: RawObject): Taken {
+  put(kind: NamedKind | WatchedKind, object: RawObject): Taken {
     const name = keyOf(object);
     const before = this.#entries.get(`${kind} ${name}`);
-    const { objects, ignored, problems } = decodeApiObject(readableObject(object, WATCHED[kind]));
+    const { objects, ignored, problems } = decodeApiObject(
+      readableObject(object, kind === 'ConfigMap' ? NAMED[kind] : WATCHED[kind]),
+    );
     const [good] = objects;
     if (good !== undefined && problems.length === 0) {
       if (before?.refusal === undefined && isDeepStrictEqual(before?.good?.object, good.object)) {
@@ -45,7 +47,7 @@ export class ObjectStore {
       return { outcome: 'taken', recovered: before?.refusal !== undefined };
     }
     const known = before?.substituted === false ? before.good : undefined;
-    const inForce = known ?? substituteFor(kind, object);
+    const inForce = known ?? (kind === 'ConfigMap' ? undefined : substituteFor(kind, object));
     const consequence =
       known !== undefined
         ? 'its last good state stays in force'
@@ -66,7 +68,7 @@ export class ObjectStore {
   }
 
   /** Whether it was known. */
-  remove(kind: WatchedKind, object: RawObject): boolean {
+  remove(kind: NamedKind | WatchedKind, object: RawObject): boolean {
     return this.#entries.delete(`${kind} ${keyOf(object)}`);
   }
 

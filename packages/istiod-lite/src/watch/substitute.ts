@@ -6,7 +6,8 @@ import { WATCHED, type WatchedKind } from './watched-kinds.ts';
 /**
  * What holds in place of an object that cannot be taken and of which no good state is known, so that a controller that
  * starts anew opens nothing: a policy that lets nothing through where it would have judged, mutual TLS where it would have
- * been chosen, tokens asked for where they would have been, and a waypoint where one was. Undefined for every other kind and for what cannot be read at all.
+ * been chosen, tokens asked for where they would have been, a waypoint where one was, and
+ * nobody to be trusted where somebody would have been. Undefined for every other kind and for what cannot be read at all.
  */
 export function substituteFor(kind: WatchedKind, object: RawObject): DecodedObject | undefined {
   for (const spec of substitutes(kind, object)) {
@@ -34,12 +35,20 @@ function substitutes(kind: WatchedKind, { spec, status }: RawObject): Record<str
       ...(targets.length === 0 ? [] : [{ ...closed, targetRefs: targets.slice(0, 16) }]),
     ];
   }
+  if (kind === 'BackendTLSPolicy') {
+    const targets = listUnder(spec, 'targetRefs').flatMap(readableTarget);
+    // Nobody can be trusted by it, so nothing is connected.
+    const validation = { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: NOBODY }], hostname: NOBODY };
+    return [{ targetRefs: targets.slice(0, 16).map((target) => ({ group: '', ...target })), validation }];
+  }
   if (kind === 'Gateway' && listUnder(status, 'addresses').length > 0) {
     const listeners = [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }];
     return [{ ...fieldsOf(spec, ['gatewayClassName']), listeners }];
   }
   return [];
 }
+
+const NOBODY = 'the-policy-is-wrong';
 
 /** As much of a target as tells what it is. */
 function readableTarget(target: unknown): Record<string, string>[] {

@@ -1,6 +1,8 @@
 import type { ObjectKind } from '@ambit/translation/objects';
 import {
   AUTHORIZATION_POLICIES,
+  BACKEND_TLS_POLICIES,
+  CONFIG_MAPS,
   DESTINATION_RULES,
   ENDPOINT_SLICES,
   GATEWAY_CLASSES,
@@ -24,11 +26,17 @@ import {
 } from '@ambit/kube/resource';
 
 /** The kinds that make the model of a cluster; Deployments do not: their pods are there themselves. */
-export type WatchedKind = Exclude<ObjectKind, 'Deployment'>;
+export type WatchedKind = Exclude<ObjectKind, 'ConfigMap' | 'Deployment'>;
+
+/** Kinds of which a cluster has too many, or too secret ones: each object is watched by itself when another one names it. */
+export type NamedKind = 'ConfigMap';
+
+export const NAMED: { readonly [Kind in NamedKind]: Resource<Kind> } = { ConfigMap: CONFIG_MAPS };
 
 /** Where the objects of the model live in the API. */
 export const WATCHED: { readonly [Kind in WatchedKind]: Resource<Kind> } = {
   AuthorizationPolicy: AUTHORIZATION_POLICIES,
+  BackendTLSPolicy: BACKEND_TLS_POLICIES,
   DestinationRule: DESTINATION_RULES,
   EndpointSlice: ENDPOINT_SLICES,
   Gateway: GATEWAYS,

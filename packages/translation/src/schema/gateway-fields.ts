@@ -31,6 +31,15 @@ export const GATEWAY_FIELDS: Readonly<Record<string, string>> = {
   RouteNamespaces: 'from:All|Selector|Same|None selector:LabelSelector',
   RouteGroupKind: 'group:string kind:text!',
   GatewayStatus: 'addresses:anything[] conditions:anything[] listeners:anything[] attachedListenerSets:anything',
+  BackendTLSPolicy:
+    'apiVersion:string! kind:string! metadata:ObjectMeta! spec:BackendTLSPolicySpec! status:PolicyStatus',
+  BackendTLSPolicySpec: 'targetRefs:BackendTLSTarget[16]! validation:BackendTLSValidation! options:string{}',
+  BackendTLSTarget: 'group:string! kind:text! name:text! sectionName:dns-name',
+  BackendTLSValidation:
+    'caCertificateRefs:LocalReference[8] wellKnownCACertificates:string hostname:dns-name! ' +
+    'subjectAltNames:BackendTLSName[5]',
+  BackendTLSName: 'type:Hostname|URI! hostname:string uri:string',
+  PolicyStatus: 'ancestors:anything[]',
   ReferenceGrant: 'apiVersion:string! kind:string! metadata:ObjectMeta! spec:ReferenceGrantSpec!',
   ReferenceGrantSpec: 'from:ReferenceGrantFrom[16]! to:ReferenceGrantTo[16]!',
   ReferenceGrantFrom: 'group:string! kind:text! namespace:dns-label!',

@@ -301,6 +301,7 @@ export const KUBERNETES_FIELDS: Readonly<Record<string, string>> = {
   NodeRuntimeHandler: 'features:NodeRuntimeHandlerFeatures name:string',
   NodeRuntimeHandlerFeatures: 'recursiveReadOnlyMounts:boolean userNamespaces:boolean',
   AttachedVolume: 'devicePath:string name:string',
+  ConfigMap: 'apiVersion:string! kind:string! metadata:ObjectMeta! data:string{} binaryData:anything immutable:boolean',
   ServiceAccount:
     'apiVersion:string! automountServiceAccountToken:boolean imagePullSecrets:LocalObjectReference[] ' +
     'kind:string! metadata:ObjectMeta! secrets:ObjectReference[]',

@@ -1,6 +1,7 @@
 import type { Findings } from './check.ts';
 import { entryOf, type Located } from '../manifest/located.ts';
 import type { ManifestObject } from '../objects.ts';
+import { checkBackendTlsPolicy } from './backend-tls-relations.ts';
 import { checkDestinationRule } from './destination-relations.ts';
 import { checkServiceEntry, checkWorkloadEntry } from './entry-relations.ts';
 import { checkGateway } from './gateway-relations.ts';
@@ -66,6 +67,10 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
     case 'VirtualService':
       checkVirtualService(object, report);
       break;
+    case 'BackendTLSPolicy':
+      checkBackendTlsPolicy(object, report);
+      break;
+    case 'ConfigMap':
     case 'GatewayClass':
     case 'Namespace':
     case 'Node':

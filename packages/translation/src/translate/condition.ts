@@ -10,12 +10,12 @@ export interface Condition {
   readonly status: 'False' | 'True';
   readonly reason: string;
   readonly message: string;
-  /** Of a route: the parentRef that this is about, as written. */
+  /** Of a route: the parentRef that this is about, as written. Of a policy: the Gateway that is its ancestor. */
   readonly parent?: ParentReference;
 }
 
 export type ConditionType =
-  /** Gateway, GatewayClass, routes of the Gateway API: taken, and in force as far as other conditions do not say otherwise. */
+  /** Gateway, GatewayClass, routes of the Gateway API, BackendTLSPolicy: taken, and in force as far as other conditions do not say otherwise. */
   | 'Accepted'
   /** HTTPRoute, GRPCRoute: some rules are not in force. */
   | 'PartiallyInvalid'
@@ -23,7 +23,7 @@ export type ConditionType =
   | 'PortsResolved'
   /** Gateway: it can be reached. */
   | 'Programmed'
-  /** Routes of the Gateway API, VirtualService: what it sends to is there. */
+  /** Routes of the Gateway API, VirtualService, BackendTLSPolicy: what it names is there. */
   | 'ResolvedRefs'
   /** Routes of the Gateway API: a waypoint is there to act on it. */
   | 'ResolvedWaypoints'

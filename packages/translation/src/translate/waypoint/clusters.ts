@@ -6,12 +6,14 @@ import type { MeshService } from '../mesh-service.ts';
 import { hostnameOf, serviceKey } from '../service.ts';
 import type { ServiceWorkloads } from '../service-workloads.ts';
 import type { TranslationSettings } from '../settings.ts';
+import type { BackendTlsPolicies } from './backend-tls-policies.ts';
 import type { DestinationPolicy, DestinationRules } from './destination-rules.ts';
 import { protocolOf } from './protocol.ts';
 
 export interface ClusterSetParts {
   readonly settings: TranslationSettings;
   readonly destinationRules: DestinationRules;
+  readonly backendTls: BackendTlsPolicies;
   /** Filled before any cluster is asked for. */
   readonly serviceWorkloads: ServiceWorkloads;
   readonly waypointNamespace: string;
@@ -31,7 +33,7 @@ export class ClusterSet {
    * DestinationRule has such a subset.
    */
   nameOf(service: MeshService, port: ServicePort, subset: string): string | undefined {
-    const { settings, destinationRules, serviceWorkloads, waypointNamespace } = this.#parts;
+    const { settings, destinationRules, backendTls, serviceWorkloads, waypointNamespace } = this.#parts;
     const hostname = hostnameOf(service, settings);
     const { namespace } = service.metadata;
     const plain = `outbound|${port.port}|${subset}|${hostname}`;
@@ -40,7 +42,8 @@ export class ClusterSet {
     if (this.#clusters.has(name)) return name;
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
-    const { loadBalancer, connectTimeoutMs, http, subsetLabels } = policy;
+    const { loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol } = policy;
+    const upstreamTls = backendTls.at(service, port) ?? policy.tls;
     const cluster = create(ClusterSchema, {
       name,
       namespace,
@@ -54,6 +57,8 @@ export class ClusterSet {
           : serviceWorkloads.uidsOf(serviceKey(service, settings), (labels) => selects(subsetLabels, labels)),
       loadBalancer,
       connectTimeoutMs,
+      proxyProtocol,
+      ...(upstreamTls === undefined ? {} : { upstreamTls }),
     });
     this.#clusters.set(name, cluster);
     return name;

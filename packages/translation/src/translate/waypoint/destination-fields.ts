@@ -1,5 +1,6 @@
 import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { notHonoured } from './not-honoured.ts';
+import { tlsProblems } from './upstream-tls.ts';
 
 /** Paths of the fields of a DestinationRule that are set and not honoured. */
 export interface DestinationFields {
@@ -9,7 +10,7 @@ export interface DestinationFields {
   readonly others: readonly string[];
 }
 
-const DECISIVE = ['proxyProtocol', 'tunnel', 'workloadSelector'];
+const DECISIVE = ['tunnel', 'workloadSelector'];
 
 export function destinationFieldsNotHonoured({ spec }: DestinationRule): DestinationFields {
   const paths = [
@@ -26,14 +27,36 @@ export function destinationFieldsNotHonoured({ spec }: DestinationRule): Destina
   };
 }
 
+/** What of a rule's TLS cannot be had: where it would hold, connections are refused. */
+export function unusableTls({ spec }: DestinationRule): string[] {
+  const policies: [string, TrafficPolicy | undefined][] = [
+    ['spec.trafficPolicy', spec.trafficPolicy],
+    ...(spec.subsets ?? []).map(({ trafficPolicy }, index): [string, TrafficPolicy | undefined] => [
+      `spec.subsets[${index}].trafficPolicy`,
+      trafficPolicy,
+    ]),
+  ];
+  return policies.flatMap(([path, policy]) =>
+    [
+      { path, tls: policy?.tls },
+      ...(policy?.portLevelSettings ?? []).map(({ tls }, index) => ({
+        path: `${path}.portLevelSettings[${index}]`,
+        tls,
+      })),
+    ].flatMap((one) =>
+      one.tls === undefined ? [] : tlsProblems(one.tls).map((problem) => `${one.path}.tls.${problem}`),
+    ),
+  );
+}
+
 function isDecisive(path: string): boolean {
   const names = path.split('.');
-  return names.includes('tls') || path.endsWith(' PASSTHROUGH') || DECISIVE.includes(names.at(-1) ?? '');
+  return path.endsWith(' PASSTHROUGH') || DECISIVE.includes(names.at(-1) ?? '');
 }
 
 function policyFields(policy: TrafficPolicy | undefined, path: string): string[] {
   return [
-    ...portPolicyFields(policy, ['portLevelSettings'], path),
+    ...portPolicyFields(policy, ['portLevelSettings', 'proxyProtocol'], path),
     ...(policy?.portLevelSettings ?? []).flatMap((settings, index) =>
       portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`),
     ),
@@ -41,8 +64,7 @@ function policyFields(policy: TrafficPolicy | undefined, path: string): string[]
 }
 
 function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[], path: string): string[] {
-  const { loadBalancer, connectionPool, tls } = policy ?? {};
-  const mode = tls?.mode ?? 'DISABLE';
+  const { loadBalancer, connectionPool } = policy ?? {};
   return [
     ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'tls'], path),
     ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
@@ -50,8 +72,5 @@ function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[
     ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
     ...notHonoured(connectionPool?.http, ['h2UpgradePolicy', 'useClientProtocol'], `${path}.connectionPool.http`),
     ...notHonoured(connectionPool?.tcp, ['connectTimeout'], `${path}.connectionPool.tcp`),
-    // Inside the mesh, mutual TLS is not the application's: neither of these changes anything.
-    ...(['DISABLE', 'ISTIO_MUTUAL'].includes(mode) ? [] : [`${path}.tls.mode ${mode}`]),
-    ...notHonoured(tls, ['mode'], `${path}.tls`),
   ];
 }

@@ -1,4 +1,4 @@
-import { LoadBalancer } from '@ambit/proto/waypoint';
+import { LoadBalancer, type ProxyProtocol } from '@ambit/proto/waypoint';
 import type { Model } from '../../model.ts';
 import { objectName, type Texts } from '../../objects.ts';
 import type { MeshService } from '../mesh-service.ts';
@@ -9,9 +9,10 @@ import type { TranslationSettings } from '../settings.ts';
 import { isExported } from './exported.ts';
 import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
-import { destinationFieldsNotHonoured } from './destination-fields.ts';
+import { destinationFieldsNotHonoured, unusableTls } from './destination-fields.ts';
 import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
+import { destinationTls, proxyProtocolOf, type UpstreamTlsInit } from './upstream-tls.ts';
 import { listed } from './virtual-outcome.ts';
 
 /** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
@@ -23,6 +24,9 @@ export interface DestinationPolicy {
   readonly connectTimeoutMs: number;
   /** What the port declares (undefined), HTTP/2 in any case, or what the client speaks. Of ports that may speak HTTP. */
   readonly http: 'http2' | 'as-client' | undefined;
+  /** Undefined: none beside the mesh's. */
+  readonly tls: UpstreamTlsInit | undefined;
+  readonly proxyProtocol: ProxyProtocol;
   /** Labels of the subset's pods; undefined: no subset was asked for. */
   readonly subsetLabels: Texts | undefined;
 }
@@ -35,6 +39,8 @@ export class DestinationRules {
   readonly #refused = new Map<DestinationRule, string>();
   /** Fields without which a rule is in force. */
   readonly #without = new Map<DestinationRule, readonly string[]>();
+  /** Why connections are refused where a rule holds. */
+  readonly #closed = new Map<DestinationRule, readonly string[]>();
   readonly #used = new Set<DestinationRule>();
   /** What of a rule another one of the same host decides, a sentence each. */
   readonly #hidden = new Map<DestinationRule, Set<string>>();
@@ -51,6 +57,8 @@ export class DestinationRules {
         continue;
       }
       if (others.length > 0) this.#without.set(rule, others);
+      const closed = unusableTls(rule);
+      if (closed.length > 0) this.#closed.set(rule, closed);
       this.#byHost.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
     }
   }
@@ -81,7 +89,11 @@ export class DestinationRules {
       const hidden = [...(this.#hidden.get(rule) ?? [])];
       const without = this.#without.get(rule);
       if (hidden.length > 0 || this.#used.has(rule)) {
-        const missing = without === undefined ? [] : [`${without.join(', ')}: not honoured, the rest is`];
+        const closed = this.#closed.get(rule);
+        const missing = [
+          ...(closed === undefined ? [] : [`connections are refused where it says so: ${closed.join('; ')}`]),
+          ...(without === undefined ? [] : [`${without.join(', ')}: not honoured, the rest is`]),
+        ];
         const reason = hidden.length > 0 ? 'Conflicted' : missing.length > 0 ? 'PartiallyInvalid' : 'Accepted';
         const said = [...hidden, ...missing];
         const message = said.length === 0 ? 'enforced by waypoints' : listed(said);
@@ -164,6 +176,8 @@ function policyAt(
         ? DEFAULT_CONNECT_TIMEOUT_MS
         : Math.max(1, istioDurationMs(timeout) ?? DEFAULT_CONNECT_TIMEOUT_MS),
     http: httpOf(policy.connectionPool?.http),
+    tls: destinationTls(policy.tls),
+    proxyProtocol: proxyProtocolOf(whole, subset),
   };
 }
 

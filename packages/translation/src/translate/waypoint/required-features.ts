@@ -1,4 +1,4 @@
-import type { HttpRoute, ServedService } from '@ambit/proto/waypoint';
+import { type HttpRoute, ProxyProtocol, type ServedService } from '@ambit/proto/waypoint';
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
 export function requiredFeaturesOf({ ports, clusters, workloadUid }: ServedService): string[] {
@@ -9,8 +9,10 @@ export function requiredFeaturesOf({ ports, clusters, workloadUid }: ServedServi
       ...clients.flatMap(({ routes }) => routes).flatMap((route) => routeFeatures(route)),
       ...namesOf([
         ['consumer-routes', consumers.length > 0],
+        ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],
         ['subsets', clusters.some(({ subset }) => subset !== '')],
         ['tcp-routes', clients.some(({ tcpDestinations }) => tcpDestinations.length > 0)],
+        ['upstream-tls', clusters.some(({ upstreamTls }) => upstreamTls !== undefined)],
         ['workloads', workloadUid !== ''],
       ]),
     ]),

@@ -5,6 +5,7 @@ import type { Condition } from '../condition.ts';
 import type { MeshTranslation } from '../mesh.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { sortedByName } from '../sorted-by-name.ts';
+import { BackendTlsPolicies } from './backend-tls-policies.ts';
 import { DestinationRules } from './destination-rules.ts';
 import { GatewayRoutes } from './gateway-routes.ts';
 import { ServiceHosts } from './hosts.ts';
@@ -19,6 +20,12 @@ export interface RoutesTranslation {
   /** In order of names. */
   readonly servedServices: ReadonlyMap<string, ServedService>;
   readonly conditions: readonly Condition[];
+  readonly named: NamedObjects;
+}
+
+/** Objects that others name, `namespace/name`: nobody else's are read. */
+export interface NamedObjects {
+  readonly configMaps: ReadonlySet<string>;
 }
 
 export function translateRoutes(
@@ -40,7 +47,10 @@ export function translateRoutes(
   const sources = new SourceWorkloads(publishedPods, settings);
   const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
   const destinationRules = new DestinationRules(model, settings, hosts);
-  const served = new ServedServices({ settings, gatewayRoutes, virtualServices, destinationRules, serviceWorkloads });
+  const backendTls = new BackendTlsPolicies(model, catalog);
+  const served = new ServedServices({
+    ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
+  });
   const servedServices = new Map(
     bound.map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
       served.nameOf(waypoint, service),
@@ -50,6 +60,12 @@ export function translateRoutes(
 
   return {
     servedServices: sortedByName(new Map([...servedServices, ...servedWorkloads])),
-    conditions: [...gatewayRoutes.conditions(), ...virtualServices.conditions(), ...destinationRules.conditions()],
+    conditions: [
+      ...gatewayRoutes.conditions(),
+      ...virtualServices.conditions(),
+      ...destinationRules.conditions(),
+      ...backendTls.conditions((service) => (bindings.get(service) ?? []).map(({ waypoint }) => waypoint.gateway)),
+    ],
+    named: { configMaps: new Set(backendTls.configMaps()) },
   };
 }

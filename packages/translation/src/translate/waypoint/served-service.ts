@@ -5,6 +5,7 @@ import type { MeshService } from '../mesh-service.ts';
 import { hostnameOf, tcpPorts } from '../service.ts';
 import type { ServiceWorkloads } from '../service-workloads.ts';
 import type { TranslationSettings } from '../settings.ts';
+import type { BackendTlsPolicies } from './backend-tls-policies.ts';
 import { ClusterSet } from './clusters.ts';
 import type { DestinationRules } from './destination-rules.ts';
 import type { GatewayRoutes, RouteSet } from './gateway-routes.ts';
@@ -20,6 +21,7 @@ export interface ServedServicesParts {
   readonly gatewayRoutes: GatewayRoutes;
   readonly virtualServices: VirtualServices;
   readonly destinationRules: DestinationRules;
+  readonly backendTls: BackendTlsPolicies;
   /** Filled before any Service is asked for. */
   readonly serviceWorkloads: ServiceWorkloads;
 }

@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TestControlPlane } from './test-control-plane.ts';
+import { eventually, type TestController } from './test-controller.ts';
+import type { TestKubernetes } from './test-kubernetes.ts';
+
+const POLICIES = '/apis/gateway.networking.k8s.io/v1/backendtlspolicies';
+const CONFIG_MAPS = '/api/v1/configmaps';
+const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
+let plane: TestControlPlane;
+let kubernetes: TestKubernetes;
+let controller: TestController;
+
+beforeEach(async () => {
+  plane = await TestControlPlane.create();
+  ({ kubernetes, controller } = plane);
+  kubernetes.put('/api/v1/namespaces', { metadata: { name: 'shop', labels: { 'istio.io/use-waypoint': 'door' } } });
+  kubernetes.put('/apis/gateway.networking.k8s.io/v1/gateways', {
+    metadata: { name: 'door', namespace: 'shop' },
+    spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }] },
+  });
+  kubernetes.put('/api/v1/services', {
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 80 }] },
+  });
+});
+afterEach(() => plane.destroy());
+
+interface Ancestor {
+  readonly ancestorRef: unknown;
+  readonly conditions: readonly { type: string; status: string; reason: string; observedGeneration?: number }[];
+}
+
+/** What stands in the status of the policy, `Type=Status Reason`, sorted. */
+function said(): string[] {
+  const status = kubernetes.get(POLICIES, 'shop/web')?.['status'] as { ancestors?: readonly Ancestor[] } | undefined;
+  return (status?.ancestors?.[0]?.conditions ?? [])
+    .map(({ type, status, reason }) => `${type}=${status} ${reason}`)
+    .sort();
+}
+
+describe('a BackendTLSPolicy on a cluster', () => {
+  it('has a condition at the waypoint that acts by it, which follows the ConfigMap that it names', async () => {
+    kubernetes.put(CONFIG_MAPS, { metadata: { name: 'other', namespace: 'shop' }, data: { 'ca.crt': CERTIFICATE } });
+    kubernetes.put(POLICIES, {
+      metadata: { name: 'web', namespace: 'shop', generation: 4 },
+      spec: {
+        targetRefs: [{ group: '', kind: 'Service', name: 'web' }],
+        validation: { hostname: 'web.example.com', caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'ca' }] },
+      },
+    });
+    await controller.start();
+    const refused = ['Accepted=False NoValidCACertificate', 'ResolvedRefs=False InvalidCACertificateRef'];
+    await expect.poll(said, { timeout: 15_000 }).toEqual(refused);
+    expect(kubernetes.get(POLICIES, 'shop/web')?.['status']).toMatchObject({
+      ancestors: [
+        {
+          ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'shop', name: 'door' },
+          controllerName: 'istio.io/mesh-controller',
+          conditions: [{ observedGeneration: 4 }, { observedGeneration: 4 }],
+        },
+      ],
+    });
+    const ca = await authority();
+    kubernetes.put(CONFIG_MAPS, { metadata: { name: 'ca', namespace: 'shop' }, data: { 'ca.crt': ca } });
+    await expect.poll(said, { timeout: 15_000 }).toEqual(['Accepted=True Accepted', 'ResolvedRefs=True ResolvedRefs']);
+    kubernetes.remove(CONFIG_MAPS, 'shop/ca');
+    await expect.poll(said, { timeout: 15_000 }).toEqual(refused);
+  });
+});
+
+/** The certificate of an authority: the controller's own. */
+function authority(): Promise<string> {
+  return eventually(() => {
+    const roots = kubernetes.get(CONFIG_MAPS, 'shop/istio-ca-root-cert')?.['data'];
+    const pem = (roots as Readonly<Record<string, string>> | undefined)?.['root-cert.pem'];
+    return pem;
+  }, 'the roots of the mesh');
+}
