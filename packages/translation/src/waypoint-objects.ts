@@ -1,7 +1,12 @@
 import type { Gateway } from './gateway-objects.ts';
 import type { Deployment, EnvVar, Metadata, Service, ServiceAccount, Texts } from './objects.ts';
 import type { TranslationSettings } from './translate/settings.ts';
-import { deployedNamesOf, GATEWAY_CLASS_LABEL, GATEWAY_NAME_LABEL } from './translate/waypoint/deployed-names.ts';
+import {
+  deployedNamesOf,
+  GATEWAY_CLASS_LABEL,
+  GATEWAY_NAME_LABEL,
+  MANAGED_LABEL,
+} from './translate/waypoint/deployed-names.ts';
 import { replicasOf } from './translate/waypoint/replicas.ts';
 
 /** What a Gateway of a class of waypoints becomes. */
@@ -37,8 +42,7 @@ export function waypointImage(version: string): string {
   return `ghcr.io/ambit-mesh/waypoint:${version}`;
 }
 
-/** On everything that is made of a Gateway: whose it is. */
-export const MANAGED_LABEL = 'gateway.istio.io/managed';
+/** On everything that is made of a Gateway, in the label `MANAGED_LABEL`: whose it is. */
 export const MANAGED_BY = 'istio.io-mesh-controller';
 
 const CONTROLLER_PORT = 15_012;

@@ -1,3 +1,4 @@
+import { MANAGED_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
 import type { Drainable } from '@ambit/core/drain';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { type KubeClient, KubeError } from '@ambit/kube/client';
@@ -12,12 +13,7 @@ import {
 } from '@ambit/kube/resource';
 import type { Gateway } from '@ambit/translation/gateway-objects';
 import { GATEWAY_NAME_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
-import {
-  MANAGED_BY,
-  MANAGED_LABEL,
-  type WaypointObjects,
-  type WaypointObjectSettings,
-} from '@ambit/translation/waypoint-objects';
+import { MANAGED_BY, type WaypointObjects, type WaypointObjectSettings } from '@ambit/translation/waypoint-objects';
 import type { MeshSnapshot } from '../model/mesh-state.ts';
 import type { RawObject } from '../watch/api-object.ts';
 import { isNotLeading } from '../write/leader-writes.ts';

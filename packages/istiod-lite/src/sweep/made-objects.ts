@@ -15,8 +15,12 @@ import {
   SERVICE_ACCOUNTS,
   SERVICES,
 } from '@ambit/kube/resource';
-import { WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
-import { MANAGED_BY, MANAGED_LABEL } from '@ambit/translation/waypoint-objects';
+import {
+  MANAGED_LABEL,
+  WAYPOINT_CLASSES,
+  WAYPOINT_CONTROLLER,
+} from '@ambit/translation/translate/waypoint/deployed-names';
+import { MANAGED_BY } from '@ambit/translation/waypoint-objects';
 import { HANDOVER_SECRET } from '../ca/handover-secret.ts';
 import { LEADER_LEASE } from '../write/leader-lease.ts';
 

@@ -91,7 +91,7 @@ export function translateMesh(
       service.kind === 'Service' ? convertService(service, context) : convertEntryHost(service, context);
     addresses.set(serviceKey(service, settings), addressOfService(converted));
     if (binding?.waypoint !== undefined) bound.push({ service, waypoint: binding.waypoint, judged: binding.judged });
-    if (canary !== undefined) canaries.push({ service, waypoint: canary.waypoint, judged: canary.judged });
+    if (canary?.waypoint !== undefined) canaries.push({ service, waypoint: canary.waypoint, judged: canary.judged });
   }
 
   const ready = new ReadyServices();

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { HBONE_PORT } from '@ambit/mesh/ports';
 import { type GatewayAddress, GatewayAddressSchema } from '@ambit/proto/workload';
 import type { WorkloadEntry } from '../../entry-objects.ts';
+import { valueOf } from '../../labels.ts';
 import type { Namespace, Pod } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { MeshModel } from '../mesh-model.ts';
@@ -35,7 +36,8 @@ export interface WaypointBinding {
 
 /** A second waypoint of a Service. */
 export interface Canary {
-  readonly waypoint: Waypoint;
+  /** The waypoint of this control plane; undefined: somebody else's. */
+  readonly waypoint: Waypoint | undefined;
   readonly address: GatewayAddress;
   /** Policies wait there. */
   readonly judged: boolean;
@@ -61,6 +63,9 @@ interface Obstacle {
   readonly message: string;
   readonly attached: boolean;
 }
+
+/** Label of a Service, ServiceEntry or Namespace. */
+const INGRESS_LABEL = 'istio.io/ingress-use-waypoint';
 
 /** What is bound, by itself or for what is in it. */
 type Bindable = MeshService | Namespace | Pod | WorkloadEntry;
@@ -93,7 +98,7 @@ export class Waypoints {
     const around = model.namespaces.get(namespace);
     const waypoint = waypointReferenceOf(service) ?? waypointReferenceOf(around, namespace);
     if (waypoint === undefined || waypoint === 'none') return undefined;
-    const bound = this.#bind(service, waypoint);
+    const bound = withIngress(this.#bind(service, waypoint), service, around);
     const canary = canaryReferenceOf(service) ?? canaryReferenceOf(around, namespace);
     return canary === undefined ? { ...bound, canary: undefined } : this.#withCanary(service, bound, waypoint, canary);
   }
@@ -155,7 +160,7 @@ export class Waypoints {
     const { waypoint, judged, address, condition, obstacle } = this.#bind(service, wanted);
     if (first.address === undefined) return said('CanaryUnused', 'the first waypoint is not in use');
     if (obstacle !== undefined) return said(obstacle.reason, `${obstacle.message}; it gets nothing`);
-    if (waypoint === undefined || address === undefined) {
+    if (address === undefined) {
       return said(condition.reason, `${condition.message}; it gets nothing`);
     }
     const weight = Number(wanted.weight);
@@ -268,6 +273,14 @@ export class Waypoints {
       hboneMtlsPort: HBONE_PORT,
     });
   }
+}
+
+/** Whoever asks that ingress goes through the waypoint too is told that there is no ingress. */
+function withIngress(bound: FirstBinding, service: MeshService, around: Namespace | undefined): FirstBinding {
+  const asked = valueOf(service.metadata.labels, INGRESS_LABEL) ?? valueOf(around?.metadata.labels, INGRESS_LABEL);
+  if (asked !== 'true') return bound;
+  const message = `${bound.condition.message}; ${INGRESS_LABEL} has no effect, there are no ingress gateways`;
+  return { ...bound, condition: { ...bound.condition, message } };
 }
 
 /** A waypoint that nobody is: connections to it are refused. */

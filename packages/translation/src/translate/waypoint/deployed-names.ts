@@ -7,6 +7,9 @@ export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 /** Label of what a Gateway deploys: its class. */
 export const GATEWAY_CLASS_LABEL = 'gateway.networking.k8s.io/gateway-class-name';
 
+/** Label of what a Gateway deploys: whose controller's it is. */
+export const MANAGED_LABEL = 'gateway.istio.io/managed';
+
 /** The classes of Gateways that are waypoints: Istio's, and the same under our name. */
 export const WAYPOINT_CLASSES: readonly string[] = ['istio-waypoint', 'ambit-waypoint'];
 

@@ -7,12 +7,20 @@ import { type Condition, conditionOf } from '../condition.ts';
 import { revisionOf } from '../revision.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
-import { deployedNamesOf, GATEWAY_NAME_LABEL, WAYPOINT_CLASSES, WAYPOINT_CONTROLLER } from './deployed-names.ts';
+import {
+  deployedNamesOf,
+  GATEWAY_NAME_LABEL,
+  MANAGED_LABEL,
+  WAYPOINT_CLASSES,
+  WAYPOINT_CONTROLLER,
+} from './deployed-names.ts';
 import { replicasOf } from './replicas.ts';
 import { boundListener, INBOUND_BINDING, type InboundBinding, inboundBindingOf, serviceInFront } from './sandwich.ts';
 
 /** Label of a Gateway or GatewayClass: what the waypoint is for. */
 const WAYPOINT_FOR = 'istio.io/waypoint-for';
+/** Whose gateways to other networks are. */
+const EAST_WEST = 'istio.io-eastwest-controller';
 const PURPOSES: readonly string[] = ['service', 'workload', 'all', 'none'];
 const NO_PURPOSE = `${WAYPOINT_FOR} must be service, workload, all or none`;
 
@@ -108,8 +116,10 @@ export class WaypointGateways {
     return waypoint?.refusal === undefined ? waypoint?.sandwich : undefined;
   }
 
-  /** Whether a Service is the one in front of a waypoint, which itself has none. */
+  /** Whether a Service is the one in front of a waypoint, or of a gateway to another network: these have none themselves. */
   isInFront({ metadata }: Service): boolean {
+    // What leads to another network is no application.
+    if (valueOf(metadata.labels, MANAGED_LABEL) === EAST_WEST) return true;
     if (this.#sandwichFronts.has(`${metadata.namespace}/${metadata.name}`)) return true;
     const gateway = this.#waypoints.get(`${metadata.namespace}/${valueOf(metadata.labels, GATEWAY_NAME_LABEL) ?? ''}`);
     return gateway?.serviceName === metadata.name;
