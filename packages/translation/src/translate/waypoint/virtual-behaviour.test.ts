@@ -179,6 +179,13 @@ it.each<[string, readonly string[], string]>([
   ['{withoutHeaders: {x-user: {}}}', ['x-user: anybody'], 'web'],
   ['{withoutHeaders: {x-user: {exact: jason}}}', ['x-user: anybody'], 'other'],
   ['{withoutHeaders: {x-user: {exact: jason}}}', [], 'other'],
+  ['{headers: {constructor: {exact: a}}}', ['constructor: a'], 'other'],
+  ['{headers: {constructor: {}}}', [], 'web'],
+  ['{headers: {__proto__: {exact: a}}}', ['__proto__: a'], 'other'],
+  ['{headers: {__proto__: {exact: a}}}', [], 'web'],
+  ['{headers: {x-user: {exact: "{{ .Values.a }} %s ${b}"}}}', ['x-user: {{ .Values.a }} %s ${b}'], 'other'],
+  ['{queryParams: {tostring: {exact: a}}}', [], 'web'],
+  ['{sourceLabels: {constructor: a}}', [], 'web'],
 ])('a match by %s of a request with %j leads to %s', (match, headers, expected) => {
   expect(outcomeOf(`{match: [${match}], ${OTHER}}, {${WEB}}`, { path: '/', headers })).toContain(`${expected} gets`);
 });
