@@ -73,6 +73,11 @@ export function isLoopback(ip: IpAddress): boolean {
   return ip === '::1' || ip.startsWith('127.');
 }
 
+/** 0.0.0.0 and ::, which stand for the machine itself when they are dialled. */
+export function isUnspecified(ip: IpAddress): boolean {
+  return ip === '0.0.0.0' || ip === '::';
+}
+
 /** `ip:port`, IPv6 in brackets. */
 export function formatSocketAddress(address: SocketAddress): string {
   return isIpv6(address.ip) ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`;

@@ -53,6 +53,7 @@ export function dumpWorkload(workload: Workload): Json {
     applicationTunnel: tunnel && { protocol: tunnel.protocol.toUpperCase(), port: tunnel.port || undefined },
     authorizationPolicies: workload.authorizationPolicies,
     invalid: workload.invalid,
+    unresolved: workload.resolution?.failure,
   });
 }
 

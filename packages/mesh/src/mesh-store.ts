@@ -1,6 +1,7 @@
 import type { IpAddress } from '@ambit/core/address';
 import { sameSpiffeId } from '@ambit/core/spiffe';
 import { EndpointSet } from './endpoint/endpoint-set.ts';
+import { lostParts } from './endpoint/resolved.ts';
 import { APPLY_BETWEEN_CLOCK_READS, COMPACT_BELOW_ONE_IN, COMPACT_FROM_BYTES } from './limits.ts';
 import type { Policy } from './policy/policy.ts';
 import type { PolicySet } from './policy/policy-set.ts';
@@ -192,6 +193,7 @@ export class MeshStore {
     for (const key of before.keys.services) if (!services.includes(key)) this.#leaveService(key, before);
     // Nobody has a tunnel to a workload that was never looked at.
     if (before.decoded && !samePeer(before.model, workload.model)) this.#changes.retiredWorkloads.add(uid);
+    if (before.decoded) this.#retireParts(before.model, workload.model);
     this.#release(before);
   }
 
@@ -201,8 +203,13 @@ export class MeshStore {
     for (const key of workload.keys.services) this.#leaveService(key, workload);
     this.#changes.workloads.add(uid);
     this.#changes.retiredWorkloads.add(uid);
+    if (workload.decoded) this.#retireParts(workload.model, undefined);
     this.#release(workload);
     return true;
+  }
+
+  #retireParts(before: Workload, after: Workload | undefined): void {
+    for (const uid of lostParts(before, after)) this.#changes.retiredWorkloads.add(uid);
   }
 
   #endpointsFor(key: string): EndpointSet {

@@ -74,4 +74,13 @@ export interface Workload {
   readonly services: ReadonlyMap<string, readonly PortMapping[]>;
   /** Why the controller's version could not be taken; such a workload refuses all connections. */
   readonly invalid: string | undefined;
+  /** Its addresses are what `hostname` stands for, or would be; absent: they are its own. */
+  readonly resolution?: NameResolution;
+  /** It is one of the addresses that the name of this workload (its uid) stands for. */
+  readonly partOf?: string;
+}
+
+export interface NameResolution {
+  /** Why the addresses may be old, or why there is none; undefined: they are fresh, or nobody has answered yet. */
+  readonly failure: string | undefined;
 }

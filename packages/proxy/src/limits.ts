@@ -33,3 +33,29 @@ export const ROOTS_LOOK = 10_000;
 
 /** How long it waits after that before it asks for certificates, milliseconds: every replica of the CA has noticed by then. */
 export const ROOTS_SETTLE = 15_000;
+
+/** Names of endpoints that a proxy looks up. Endpoints with further ones are not reached. */
+export const MAX_NAMES = 4_096;
+
+/** Addresses of one name that are used; the first in order. */
+export const ADDRESSES_PER_NAME = 32;
+
+/** The shortest time for which an answer about a name counts, milliseconds, whatever lifetime it has. */
+export const MIN_NAME_TTL = 5_000;
+
+/** The longest, milliseconds. */
+export const MAX_NAME_TTL = 300_000;
+
+/** Lookups that say in a row that a name does not exist, or has no address, before its last addresses go. */
+export const NAME_GONE_AFTER = 3;
+
+/** Names that are looked up at the same time. */
+export const NAME_LOOKUPS_AT_ONCE = 32;
+
+/** How long one question about a name may take, milliseconds, and how often it is asked. */
+export const NAME_LOOKUP_TIMEOUT = 2_000;
+export const NAME_LOOKUP_TRIES = 2;
+
+/** After a lookup of a name that failed, milliseconds: the first pause, doubled up to the longest. */
+export const NAME_RETRY_FIRST = 1_000;
+export const NAME_RETRY_LONGEST = 30_000;

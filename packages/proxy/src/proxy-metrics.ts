@@ -3,6 +3,7 @@ import { renderMetrics } from '@ambit/telemetry/exposition';
 import {
   BUILD,
   CERTIFICATE_EXPIRY,
+  ENDPOINT_NAMES,
   FAMILIES,
   LOG_RECORDS_DROPPED,
   PROCESS_CPU_SECONDS,
@@ -22,6 +23,7 @@ import { formatSpiffeId } from '@ambit/core/spiffe';
 import type { Certificates } from './certificates.ts';
 import type { LogWriter } from './log-writer.ts';
 import { openDescriptors } from './open-descriptors.ts';
+import type { Resources } from './resources.ts';
 import type { ThreadReport } from './thread/messages.ts';
 
 export interface MetricSources {
@@ -33,6 +35,7 @@ export interface MetricSources {
   };
   readonly certificates: Certificates;
   readonly accessLog: LogWriter;
+  readonly resources: Pick<Resources, 'names'>;
 }
 
 type ScrapedReport = Extract<ThreadReport, { kind: 'scraped' }>;
@@ -84,7 +87,9 @@ export class ProxyMetrics {
   }
 
   /** The text of a scrape. */
-  async render({ threads, certificates, accessLog }: MetricSources): Promise<string> {
+  async render({ threads, certificates, accessLog, resources }: MetricSources): Promise<string> {
+    for (const [state, count] of Object.entries(resources.names.counts))
+      this.own.number(ENDPOINT_NAMES, state).value = count;
     this.own.number(LOG_RECORDS_DROPPED).value = accessLog.dropped;
     this.own.number(PROCESS_OPEN_FDS).value = openDescriptors();
     this.own.number(PROCESS_RESIDENT_BYTES).value = process.memoryUsage.rss();

@@ -1,10 +1,12 @@
 import type { Logger } from '@ambit/core/log';
 import { MeshStore } from '@ambit/mesh/mesh-store';
-import type { ResourceBatch } from '@ambit/mesh/resource/batch';
+import { type ResourceBatch, writeBatch } from '@ambit/mesh/resource/batch';
 import type { RawResource, ResourceType } from '@ambit/mesh/resource/encode';
 import { encodeSnapshot } from '@ambit/mesh/resource/snapshot';
 import type { StoreChanges } from '@ambit/mesh/store/changes';
 import type { RejectedResource, ResourceUpdate } from '@ambit/xds/resource';
+import { EndpointNames, type EndpointNamesParts } from './names/endpoint-names.ts';
+import { NamedEndpoints } from './names/named-endpoints.ts';
 
 export const ADDRESS_TYPE = 'type.googleapis.com/istio.workload.Address';
 export const AUTHORIZATION_TYPE = 'type.googleapis.com/istio.security.Authorization';
@@ -22,6 +24,8 @@ export interface ResourcesOptions {
   readonly distribute: (batch: ResourceBatch) => Promise<void>;
   /** The state changed and is applied everywhere: it may be saved for a successor. `changes`: undefined when nothing is new. */
   readonly onApplied: (changes: StoreChanges | undefined) => void;
+  /** How names of endpoints are looked up. */
+  readonly names: Omit<EndpointNamesParts, 'log' | 'onChange'>;
 }
 
 /** What the controller said, on its way to the data threads. */
@@ -35,10 +39,23 @@ export class Resources {
   #restored = false;
   #queue: Promise<unknown> = Promise.resolve();
   readonly #firstSync = Promise.withResolvers<undefined>();
+  /** The names by which endpoints are known, and what they stand for. */
+  readonly names: EndpointNames;
+  readonly #named: NamedEndpoints;
+  /** Names of which something else is known than what is in force. */
+  readonly #changedNames = new Set<string>();
 
   constructor(options: ResourcesOptions) {
     this.#options = options;
     this.#store = new MeshStore({ network: options.network, clusterDomain: options.clusterDomain });
+    this.names = new EndpointNames({
+      ...options.names,
+      log: options.log,
+      onChange: (name) => {
+        this.#nameChanged(name);
+      },
+    });
+    this.#named = new NamedEndpoints(this.names);
   }
 
   /** Resolves when the mesh is known: from a predecessor's state, or when the controller has answered for every type. */
@@ -69,6 +86,7 @@ export class Resources {
     const store = new MeshStore({ network: this.#options.network, clusterDomain: this.#options.clusterDomain });
     store.apply(batch);
     this.#store = store;
+    this.#follow(Array.from(store.workloads.all(), ({ keys }) => keys.uid));
     this.#generation = Math.max(this.#generation, batch.generation);
     this.#restored = true;
   }
@@ -101,11 +119,9 @@ export class Resources {
       generation: ++this.#generation,
       resources: update.resources.map(({ name, version, bytes }): RawResource => ({ type, name, version, bytes })),
       removals: update.removed.map((name) => ({ type, name })),
+      adapt: (workload) => this.#named.adapt(workload),
     });
-    this.store.apply(batch);
-    const changes = this.store.takeChanges();
-    this.#snapshot = undefined;
-    await this.#options.distribute(batch);
+    const changes = await this.#putInForce(batch);
     for (const { name, reason } of rejected)
       this.#options.log.error(
         { type, name, reason },
@@ -118,5 +134,34 @@ export class Resources {
     }
     this.#options.onApplied(changes);
     return rejected.map(({ name, reason }) => ({ name, reason }));
+  }
+
+  async #putInForce(batch: ResourceBatch): Promise<StoreChanges | undefined> {
+    this.store.apply(batch);
+    const changes = this.store.takeChanges();
+    this.#snapshot = undefined;
+    this.#follow(changes?.workloads ?? []);
+    await this.#options.distribute(batch);
+    return changes;
+  }
+
+  #follow(uids: Iterable<string>): void {
+    for (const name of this.#named.follow(uids, this.store)) this.#nameChanged(name);
+  }
+
+  /** What comes while an update is under way goes out together. */
+  #nameChanged(name: string): void {
+    this.#changedNames.add(name);
+    if (this.#changedNames.size > 1) return;
+    const applied = this.#queue.then(async () => {
+      const names = [...this.#changedNames];
+      this.#changedNames.clear();
+      const entries = names.flatMap((changed) => this.#named.entries(changed, this.store));
+      if (entries.length === 0) return;
+      const batch = writeBatch(this.#generation + 1, false, entries);
+      this.#generation += 1;
+      this.#options.onApplied(await this.#putInForce(batch));
+    });
+    this.#queue = applied.catch(() => undefined);
   }
 }

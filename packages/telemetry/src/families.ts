@@ -55,6 +55,12 @@ export const XDS_REJECTED: MetricFamily = counter(
 );
 export const XDS_CONNECTED: MetricFamily = gauge('ambit_xds_connected', '1 while connected to the controller.');
 
+export const ENDPOINT_NAMES: MetricFamily = gauge(
+  'ambit_endpoint_names',
+  'Names by which endpoints are known: resolved, stale or unresolved.',
+  ['state'],
+);
+
 export const PROXIES_ACTIVE: MetricFamily = gauge('workload_manager_active_proxy_count', 'Pods that are served.');
 export const PROXIES_PENDING: MetricFamily = gauge(
   'workload_manager_pending_proxy_count',
@@ -165,6 +171,7 @@ export const PROCESS_START_TIME: MetricFamily = gauge(
 /** All of them, in the order of the scrape. */
 export const FAMILIES: readonly MetricFamily[] = [
   PROCESS_OPEN_FDS,
+  ENDPOINT_NAMES,
   CONNECTION_DESCRIPTORS,
   CONNECTION_DESCRIPTORS_ROOM,
   LISTENERS_WAITING,

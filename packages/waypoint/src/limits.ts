@@ -57,3 +57,6 @@ export const MIRROR_SERIES = 1024;
 
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET_MS = 1;
+
+/** How long a waypoint that starts waits for the first answers about names of endpoints before it takes tunnels, milliseconds. */
+export const NAMES_HEAD_START_MS = 2_000;

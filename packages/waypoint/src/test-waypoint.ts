@@ -137,7 +137,10 @@ export class TestWaypoint {
       tls: this.tls,
     });
     const choice = { random: () => this.random(), now: () => reactor.now, quarantine: new Quarantine() };
-    const upstreams = new Upstreams(store, choice, client.current, dialler);
+    const upstreams = new Upstreams({
+      ...{ store, choice, client: client.current, dialler },
+      isOwnAddress: (ip) => ip === '127.0.0.1',
+    });
     const log = new AccessLog(reactor, new SharedArrayBuffer(4));
     this.thread = {
       config,
@@ -191,7 +194,12 @@ export class TestWaypoint {
 
   /** The controller says that these may answer for the service too. */
   acceptIdentities(subjectAltNames: readonly string[]): void {
-    change(this.thread.store, { services: [{ ...this.#service, subjectAltNames }] });
+    this.tellService({ subjectAltNames });
+  }
+
+  /** The controller describes the service otherwise. */
+  tellService(fields: Partial<Service>): void {
+    change(this.thread.store, { services: [{ ...this.#service, ...fields }] });
   }
 
   /** Opens a tunnel to the service as a client's node proxy would. Resolves by turning the loop. */

@@ -1,6 +1,7 @@
 // A data thread: one synchronous loop that owns connections. Nothing in it waits, promises do not resolve in it.
 import { randomFillSync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
+import { isLoopback, isUnspecified } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
 import { formatSpiffeId } from '@ambit/core/spiffe';
 import { collectStartGarbage } from '@ambit/core/start-garbage';
@@ -72,7 +73,10 @@ const dialler = new Dialler(reactor, pool, {
   account,
 });
 const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };
-const upstreams = new Upstreams(store, choice, client.current, dialler);
+const upstreams = new Upstreams({
+  ...{ store, choice, client: client.current, dialler },
+  isOwnAddress: (ip) => isLoopback(ip) || isUnspecified(ip) || client.current().addresses.includes(ip),
+});
 
 const thread: DataThreadContext = {
   config,

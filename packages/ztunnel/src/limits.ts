@@ -25,6 +25,9 @@ export const ENDPOINT_NEWS_WAIT = 1_000;
 /** How often it looks for news, milliseconds. */
 export const ENDPOINT_NEWS_LOOK = 50;
 
+/** How long a connection waits for the first answer about the name of its endpoint, milliseconds. */
+export const NAME_WAIT = 5_000;
+
 /** How long all attempts for one connection may take together, milliseconds. */
 export const CONNECT_BUDGET = 15_000;
 

@@ -96,8 +96,9 @@ function find(store: MeshStore, client: Client, asked: string): Found | undefine
 /** The addresses of both families; undefined when the mesh has none to give and somebody else may. */
 function addressesOf(store: MeshStore, client: Client, target: Found['target']): IpAddress[] | undefined {
   if (target.kind === 'workload') {
-    const { addresses } = target.workload;
-    return addresses.length === 0 ? undefined : [...addresses];
+    const { addresses, resolution } = target.workload;
+    // Who resolves a name for the mesh has no more to say about it than who is asked.
+    return addresses.length === 0 || resolution !== undefined ? undefined : [...addresses];
   }
   const { service } = target;
   const { network } = client.scopes;

@@ -2,6 +2,7 @@ import type { Client, Scopes } from '../client.ts';
 import type { LoadBalancing, RoutingPreference, Service } from '../service.ts';
 import type { PortMapping, Workload } from '../workload.ts';
 import { type Endpoint, serviceIdentities, workloadIdentities } from './endpoint.ts';
+import { resolvedParts } from './resolved.ts';
 
 /** `waypoint`: the endpoint takes tunnelled traffic itself, so that it need not know the port as a service port. */
 export type EndpointPurpose = 'service' | 'waypoint';
@@ -46,6 +47,9 @@ export interface EndpointTable {
   readonly tiers: readonly EndpointTier[];
 }
 
+/** Rank of a workload whose name is not resolved: after all others. */
+const UNRESOLVED = -1;
+
 /** Sorts the workloads of a service that serve a port into tiers, by the routing preferences of the service. */
 export function buildEndpointTable(
   service: Service,
@@ -62,13 +66,20 @@ export function buildEndpointTable(
     if (workload.capacity === 0 || !reachable(workload, client.scopes)) continue;
     const target = targetPort(service, workload, port, purpose);
     if (target === undefined) continue;
-    const rank = rankOf(loadBalancing, client.scopes, workload);
-    if (rank === undefined) continue;
+    const fit = rankOf(loadBalancing, client.scopes, workload);
+    if (fit === undefined) continue;
+    // One that nobody can dial yet is named when there is no other.
+    const rank = workload.network === client.scopes.network && workload.addresses.length === 0 ? UNRESOLVED : fit;
     const own = workloadIdentities(workload);
-    const endpoint = { workload, port: target, identities: shared.length === 0 ? own : [...own, ...shared] };
+    const identities = shared.length === 0 ? own : [...own, ...shared];
+    const endpoints = (resolvedParts(workload) ?? [workload]).map((part) => ({
+      workload: part,
+      port: target,
+      identities,
+    }));
     const tier = ranked.get(rank);
-    if (tier === undefined) ranked.set(rank, [endpoint]);
-    else tier.push(endpoint);
+    if (tier === undefined) ranked.set(rank, endpoints);
+    else tier.push(...endpoints);
   }
   const ranks = [...ranked.keys()].sort((a, b) => b - a);
   return { tiers: ranks.map((rank) => new EndpointTier(ranked.get(rank) ?? [])) };

@@ -30,6 +30,8 @@ export interface ResourceUpdate {
   readonly reset?: boolean;
   readonly resources: readonly RawResource[];
   readonly removals: readonly { readonly type: ResourceType; readonly name: string }[];
+  /** What is known of a workload beside what the controller has sent. Default: nothing. */
+  readonly adapt?: (workload: Workload) => Workload;
 }
 
 /** A resource that is not taken, for the NACK: `reason` names the field. */
@@ -53,7 +55,7 @@ export function encodeBatch(update: ResourceUpdate): { batch: ResourceBatch; rej
   const workloads: BatchEntry[] = [];
   for (const resource of update.resources) {
     const problems: string[] = [];
-    const entry = readResource(resource, problems);
+    const entry = readResource(resource, problems, update.adapt);
     if (problems.length > 0) {
       rejected.push({ type: resource.type, name: resource.name, reason: problems.join('; ') });
     }
@@ -91,9 +93,13 @@ export function policyEntry(policy: Policy, version = ''): BatchEntry {
   return { kind: 'authorization', fallback, version, keys, record: formatPolicy(policy) };
 }
 
-function readResource(resource: RawResource, problems: string[]): BatchEntry | undefined {
+function readResource(
+  resource: RawResource,
+  problems: string[],
+  adapt: ResourceUpdate['adapt'],
+): BatchEntry | undefined {
   try {
-    return resource.type === 'address' ? readAddress(resource, problems) : readAuthorization(resource, problems);
+    return resource.type === 'address' ? readAddress(resource, problems, adapt) : readAuthorization(resource, problems);
   } catch (error) {
     problems.push(`cannot be decoded: ${messageOf(error)}`);
     if (resource.type === 'address') return undefined;
@@ -101,13 +107,17 @@ function readResource(resource: RawResource, problems: string[]): BatchEntry | u
   }
 }
 
-function readAddress(resource: RawResource, problems: string[]): BatchEntry | undefined {
+function readAddress(
+  resource: RawResource,
+  problems: string[],
+  adapt: ResourceUpdate['adapt'],
+): BatchEntry | undefined {
   const { type } = fromBinary(AddressSchema, resource.bytes);
   switch (type.case) {
     case 'workload': {
       const workload = readWorkload(type.value, problems);
       checkName(resource, workload.uid, problems);
-      if (problems.length === 0) return workloadEntry(workload, resource.version);
+      if (problems.length === 0) return workloadEntry(adapt?.(workload) ?? workload, resource.version);
       if (workload.addresses.length === 0) return undefined;
       // At its address only: as an endpoint of a service it would take connections from those that can serve.
       return workloadEntry({ ...workload, uid: resource.name, services: new Map(), invalid: problems.join('; ') });

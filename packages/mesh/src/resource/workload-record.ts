@@ -39,7 +39,9 @@ type RecordList = readonly [
   networkGateway: GatewayAddress | null,
   applicationTunnel: ApplicationTunnel | null,
   /** Left out of what is valid. */
-  invalid?: string,
+  invalid?: string | null,
+  /** Left out where addresses are its own; else why they may be old, or empty. */
+  resolution?: string,
 ];
 
 const TYPES = ['deployment', 'cronjob', 'pod', 'job'] as const satisfies readonly WorkloadType[];
@@ -95,7 +97,7 @@ export function formatWorkload(workload: Workload): { keys: string; record: stri
     workload.waypoint ?? null,
     workload.networkGateway ?? null,
     workload.applicationTunnel ?? null,
-    ...(workload.invalid === undefined ? ([] as const) : ([workload.invalid] as const)),
+    ...lastFields(workload),
   ];
   return { keys: JSON.stringify(keys), record: JSON.stringify(record) };
 }
@@ -126,6 +128,7 @@ export function parseWorkload(keysText: string, recordText: string): Workload {
   const [uid, network, addresses, hostNetwork, services, hostname, node, namespace, name, serviceAccount] = keys;
   const record = JSON.parse(recordText) as RecordList;
   const [trustDomain, clusterId, region, zone, subzone] = record;
+  const resolution = record[19];
   return {
     uid,
     name,
@@ -151,8 +154,15 @@ export function parseWorkload(keysText: string, recordText: string): Workload {
     applicationTunnel: record[17] ?? undefined,
     authorizationPolicies: record[13],
     services: parsePorts(services, record[14]),
-    invalid: record[18],
+    invalid: record[18] ?? undefined,
+    ...(resolution === undefined ? {} : { resolution: { failure: resolution === '' ? undefined : resolution } }),
   };
+}
+
+/** Most workloads need neither. */
+function lastFields({ invalid, resolution }: Workload): [] | [string | null, string] | [string] {
+  if (resolution !== undefined) return [invalid ?? null, resolution.failure ?? ''];
+  return invalid === undefined ? [] : [invalid];
 }
 
 function parsePorts(

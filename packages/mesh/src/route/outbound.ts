@@ -58,13 +58,12 @@ export interface PassthroughRoute {
   readonly service: Service | undefined;
 }
 
-/** The endpoint is known by hostname only: resolve it, then ask `withAddress`. */
+/** There is no endpoint but one that is known by a name, which is not resolved. */
 export interface UnresolvedRoute {
   readonly kind: 'unresolved';
   readonly hostname: string;
   readonly port: number;
   readonly upstream: Workload;
-  readonly identities: readonly SpiffeId[];
   readonly service: Service | undefined;
 }
 
@@ -94,11 +93,6 @@ export function routeOutbound(
   const range = store.services.byRange(store.network, ip, namespace);
   if (range !== undefined) return routeToService(store, client, destination, range, choice, excluded);
   return { kind: 'passthrough', target: destination, service: undefined };
-}
-
-/** The route to an endpoint known by hostname, once one of its addresses is known. */
-export function withAddress(route: UnresolvedRoute, ip: string): PlainRoute | TunnelRoute {
-  return routeToPort(route.upstream, { ip, port: route.port }, route.identities, route.service);
 }
 
 function routeToService(
@@ -134,7 +128,7 @@ function routeToService(
   }
   const ip = chooseAddress(workload, destination.ip, service);
   if (ip === undefined) {
-    return { kind: 'unresolved', hostname: workload.hostname, port, upstream: workload, identities, service };
+    return { kind: 'unresolved', hostname: workload.hostname, port, upstream: workload, service };
   }
   return routeToPort(workload, { ip, port }, identities, service);
 }

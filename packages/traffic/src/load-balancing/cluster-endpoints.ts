@@ -40,8 +40,8 @@ export class ClusterEndpoints {
     for (const { endpoints } of candidates) {
       const members: EndpointSlot[] = [];
       for (const endpoint of endpoints) {
-        const { uid } = endpoint.workload;
-        if (this.#subsetUids?.has(uid) === false) continue;
+        const { uid, partOf = uid } = endpoint.workload;
+        if (this.#subsetUids?.has(partOf) === false) continue;
         const slot = this.#slots.get(uid);
         slot?.update(endpoint);
         const member = slot ?? new EndpointSlot(endpoint);

@@ -1,4 +1,4 @@
-import { parseSocketAddress } from '@ambit/core/address';
+import { isIpv6, parseSocketAddress } from '@ambit/core/address';
 import type { Clock } from '@ambit/core/clock';
 import { AmbitError } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
@@ -15,6 +15,7 @@ import { DescriptorWatch } from '@ambit/proxy/descriptor-watch';
 import { FaultLog } from '@ambit/proxy/fault-log';
 import { STALL_AFTER } from '@ambit/proxy/limits';
 import { LogWriter } from '@ambit/proxy/log-writer';
+import { lookUpBy } from '@ambit/proxy/names/name-lookup';
 import { openDescriptors } from '@ambit/proxy/open-descriptors';
 import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, Resources } from '@ambit/proxy/resources';
@@ -23,6 +24,7 @@ import { REQUEST_FAMILIES } from '@ambit/telemetry/request-families';
 import { requestSamples, type RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import { openAdminListeners } from '../admin/listeners.ts';
 import type { Config } from '../config.ts';
+import { NAMES_HEAD_START_MS } from '../limits.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { Services } from './services.ts';
 
@@ -74,6 +76,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     network: config.network,
     clusterDomain: config.clusterDomain,
     log,
+    // Endpoints that are known by a name only.
+    names: { clock, random, lookUp: lookUpBy(''), prefersIpv6: isIpv6(config.instanceIp) },
     distribute: async (batch) => {
       threads.broadcast({ kind: 'resources', batch });
       await threads.applied(batch.generation);
@@ -168,6 +172,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   process.on('SIGINT', () => void end());
 
   await Promise.all([resources.known, services.known]);
+  // What comes at once must not fail because nobody has asked for a name yet.
+  await Promise.race([resources.names.settled(), pause(clock, NAMES_HEAD_START_MS)]);
   readiness.done('controller');
   await certified;
   // The end may have been asked for meanwhile.
@@ -191,7 +197,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       log.info({ delay: config.drainDelay }, 'the waypoint ends: it is not ready any more, and takes what still comes');
       readiness.lost('ending');
       // Peers learn from the controller that the pod leaves, while it already does.
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, config.drainDelay));
+      await pause(clock, config.drainDelay);
       log.info({ deadline: config.drainDeadline }, 'no new connections, open requests may finish');
       await threads.ask((ticket) => ({ kind: 'drain', deadline: config.drainDeadline, ticket }));
       await threads.stop();
@@ -202,6 +208,12 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     })();
     return ending;
   }
+}
+
+function pause(clock: Clock, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimeout(resolve, milliseconds);
+  });
 }
 
 function listen(address: string): number {

@@ -59,7 +59,7 @@ export class OpaqueDial {
       const { name } = cluster.compiled;
       const error =
         before ??
-        new AmbitError('AMBIT_WAYPOINT_NO_ENDPOINT', `cluster ${name} has no usable endpoint`, { retryable: true });
+        new AmbitError('AMBIT_WAYPOINT_NO_ENDPOINT', noEndpoint(name, cluster.whyNone()), { retryable: true });
       this.#fail(before === undefined ? 'UH' : 'UF', error);
       return;
     }
@@ -91,4 +91,8 @@ export class OpaqueDial {
     this.#done = undefined;
     done?.(result);
   }
+}
+
+function noEndpoint(cluster: string, why: string | undefined): string {
+  return `cluster ${cluster} has no usable endpoint${why === undefined ? '' : `; ${why}`}`;
 }

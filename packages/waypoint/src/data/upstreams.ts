@@ -1,5 +1,6 @@
-import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
+import { formatSocketAddress, type IpAddress, type SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
+import { sameSpiffeId } from '@ambit/core/spiffe';
 import type { FieldList } from '@ambit/http/h2/message-fields';
 import { identitiesKey } from '@ambit/hbone/pool-key';
 import type { Client } from '@ambit/mesh/client';
@@ -15,6 +16,7 @@ import { RetryBudget } from '@ambit/traffic/retry/retry-budget';
 import { ENDPOINT_TRANSPORTS } from '../limits.ts';
 import type { Dialler } from './dialler.ts';
 import { MirrorBudget } from './mirror-budget.ts';
+import { outsideOf } from './outside-workload.ts';
 import { type DiallingClient, type EndpointTransport, TransportChoice } from './transport-choice.ts';
 import { UpstreamEndpoint } from './upstream-endpoint.ts';
 import type { UpstreamTlsContexts } from './upstream-tls.ts';
@@ -69,6 +71,7 @@ export class UpstreamCluster {
     const { store, choice } = this.#upstreams;
     const { service } = this;
     if (service === undefined) return 'unknown';
+    if (service.loadBalancing.mode === 'passthrough') return this.#passedThrough(tried, client, head);
     const candidates = store
       .endpoints(service.key)
       ?.candidates(service, this.compiled.model.port, 'service', this.#upstreams.client());
@@ -83,6 +86,17 @@ export class UpstreamCluster {
     };
   }
 
+  /** Why there is none to choose, if somebody knows more than that there is none. */
+  whyNone(): string | undefined {
+    const { service } = this;
+    if (service === undefined) return undefined;
+    for (const { model } of this.#upstreams.store.endpoints(service.key)?.members() ?? []) {
+      if (model.resolution?.failure === undefined || model.addresses.length > 0) continue;
+      return `the name ${model.hostname} is not resolved: ${model.resolution.failure}`;
+    }
+    return undefined;
+  }
+
   /** It answered: what it failed before is forgiven. */
   answered({ slot }: ChosenEndpoint): void {
     const { quarantine } = this.#upstreams.choice;
@@ -95,8 +109,28 @@ export class UpstreamCluster {
     if (error?.code === 'AMBIT_DESCRIPTORS') return;
     // Clients dial any port of a workload: where nobody listens says nothing about it as an endpoint of services.
     if (this.compiled.model.workloadUid !== '') return;
+    // Nor does one address that a service lets through say anything about the others.
+    if (this.service?.loadBalancing.mode === 'passthrough') return;
     const { quarantine, now } = this.#upstreams.choice;
     quarantine.failed(slot.uid, now());
+  }
+
+  /** Connections go where they were meant to, as long as the service has that address and it is not the waypoint's own. */
+  #passedThrough(tried: readonly string[], client: DiallingClient, head?: FieldList): ChosenEndpoint | undefined {
+    const { service } = this;
+    const { store } = this.#upstreams;
+    const { network, services } = store;
+    const { ip } = client.dialled;
+    if (service === undefined) return undefined;
+    const isIts =
+      services.allByAddress(network, ip).some(({ keys }) => keys.key === service.key) ||
+      services.byRange(network, ip, service.namespace)?.keys.key === service.key;
+    if (!isIts || this.#upstreams.isOwnAddress(ip)) return undefined;
+    const workload = store.findWorkload(network, ip) ?? outsideOf(service);
+    if (workload.invalid !== undefined || tried.includes(workload.uid)) return undefined;
+    const { port } = this.compiled.model;
+    const slot = new EndpointSlot({ workload, port, identities: workloadIdentities(workload) });
+    return { slot, upstream: this.#upstreams.endpoint(slot, { ip, port }, this.#transports?.for(client, head)) };
   }
 
   /** Whoever dials a workload wants it and none other, ready or not. */
@@ -114,6 +148,17 @@ export class UpstreamCluster {
 
 const NONE: readonly never[] = [];
 
+/** Whether connections to one lead to the other. An answer about a name that says the same of an address is no news of it. */
+function isSamePeer(before: Workload, now: Workload): boolean {
+  if (before === now) return true;
+  const { partOf, protocol, identity } = now;
+  return partOf !== undefined && before.protocol === protocol && sameSpiffeId(before.identity, identity);
+}
+
+export interface UpstreamsParts extends Pick<Upstreams, 'choice' | 'client' | 'isOwnAddress' | 'store'> {
+  readonly dialler: Dialler;
+}
+
 /** Everything that this thread keeps of endpoints: who has connections, of all clusters together. */
 export class Upstreams {
   readonly store: MeshStore;
@@ -121,15 +166,18 @@ export class Upstreams {
   /** The waypoint itself, from whose place endpoints are ranked. */
   readonly client: () => Client;
   readonly tls: UpstreamTlsContexts;
+  /** Whether the waypoint itself listens at an address: nobody is let through to that. */
+  readonly isOwnAddress: (ip: IpAddress) => boolean;
   readonly #dialler: Dialler;
   readonly #endpoints = new Map<string, UpstreamEndpoint>();
   readonly #byUid = new Map<string, Set<UpstreamEndpoint>>();
   /** Those with a transport, by its group, the oldest first. */
   readonly #byGroup = new Map<string, Set<UpstreamEndpoint>>();
 
-  constructor(store: MeshStore, choice: Choice, client: () => Client, dialler: Dialler) {
+  constructor({ store, choice, client, dialler, isOwnAddress }: UpstreamsParts) {
     this.tls = dialler.tls;
     this.store = store;
+    this.isOwnAddress = isOwnAddress;
     this.choice = choice;
     this.client = client;
     this.#dialler = dialler;
@@ -144,7 +192,7 @@ export class Upstreams {
     const key = `${uid} ${formatSocketAddress(address)} ${identitiesKey(endpoint.identities)}${way}`;
     const known = this.#endpoints.get(key);
     // Its identity, or whether it is in the mesh, may have changed: other connections then.
-    if (known?.endpoint.workload === endpoint.workload) return known;
+    if (known !== undefined && isSamePeer(known.endpoint.workload, endpoint.workload)) return known;
     known?.retire();
     const created = new UpstreamEndpoint(endpoint, address, transport, this.#dialler, (unused) => {
       if (this.#endpoints.get(key) === unused) this.#endpoints.delete(key);

@@ -1,3 +1,4 @@
+import { isIpv6 } from '@ambit/core/address';
 import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
@@ -22,6 +23,7 @@ import { DirectConnections } from './direct-connections.ts';
 import { directReport } from './direct-report.ts';
 import { Pods } from './pods.ts';
 import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
+import { lookUpBy } from '@ambit/proxy/names/name-lookup';
 import { Resources } from '@ambit/proxy/resources';
 import { LastState } from './last-state.ts';
 
@@ -76,6 +78,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     network: config.network,
     clusterDomain: config.clusterDomain,
     log,
+    // Endpoints that are known by a name only.
+    names: { clock, random, lookUp: lookUpBy(config.dnsUpstream), prefersIpv6: isIpv6(config.instanceIp) },
     distribute: async (batch: ResourceBatch) => {
       threads.broadcast({ kind: 'resources', batch });
       await threads.applied(batch.generation);

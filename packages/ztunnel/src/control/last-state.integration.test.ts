@@ -50,6 +50,10 @@ describe('what a proxy starts from', () => {
     held: ReadonlyMap<StateName, Buffer> = new Map(),
   ): { state: LastState; resources: Resources; certificates: Certificates } => {
     const resources = new Resources({
+      names: {
+        ...{ clock, random: () => 0, prefersIpv6: false },
+        lookUp: () => Promise.resolve({ kind: 'failed', reason: 'ETIMEOUT' }),
+      },
       ...{ network: '', clusterDomain: 'cluster.local', log, distribute: () => Promise.resolve() },
       onApplied: silent,
     });

@@ -6,7 +6,7 @@ import { connect, localAddress, openTcpSocket } from '@ambit/native/socket';
 import { AF_INET } from '@ambit/native/socket-address';
 import { setResetOnClose } from '@ambit/native/socket-option';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CONNECT_ATTEMPTS } from '../limits.ts';
+import { CONNECT_ATTEMPTS, NAME_WAIT } from '../limits.ts';
 import { HBONE_PORT } from '../ports.ts';
 import { TestNode } from './test-node.ts';
 
@@ -210,4 +210,59 @@ describe('a connection to a Service of which pods are in trouble', () => {
     // No tunnel of the same client has it there: the pod may have been in the mesh a moment ago.
     expect(from).toBe(localAddress(application.fd).port);
   });
+});
+
+describe('a connection to a host that is known by its name alone', () => {
+  let node: TestNode;
+  /** The endpoint, as the control side describes it. */
+  const named = (addresses: readonly string[], failure?: string): Workload =>
+    workload('ext', {
+      ...{ hostname: 'ext.example.com', addresses, hostNetwork: true, protocol: 'tcp', services: endpointOf(cart) },
+      resolution: { failure },
+    });
+  const dial = (endpoint: Workload): Application => {
+    const store = storeOf({ services: [cart], workloads: [workload('web', { addresses: ['127.0.1.9'] }), endpoint] });
+    node = new TestNode(store, CLIENT, VIP, (now) => choiceOf([0], now));
+    const fd = openTcpSocket(AF_INET);
+    connect(fd, VIP);
+    node.loop.reactor.adopt(fd);
+    return new Application(node.loop.reactor, fd);
+  };
+  const serve = (ip: string): void => {
+    node.listen({ ip, port: 8080 }, (fd) => {
+      new Application(node.loop.reactor, fd).send(ip);
+    });
+  };
+
+  afterEach(() => {
+    expect(node.loop.errors).toEqual([]);
+    node.dispose();
+  });
+
+  it('waits for the first answer about it', () => {
+    const application = dial(named([]));
+    node.loop.pass(100);
+    expect(application.ended).toBeUndefined();
+    serve('127.0.0.2');
+    change(node.store, { workloads: [named(['127.0.0.2'])] });
+    node.loop.until(() => application.received === '127.0.0.2');
+  });
+
+  it('is tried at another address when one refuses it', () => {
+    const application = dial(named(['127.0.0.2', '127.0.0.3']));
+    serve('127.0.0.3');
+    node.loop.until(() => application.received === '127.0.0.3');
+  });
+
+  it.each([
+    ['at once when nobody has such a name', named([], 'ENOTFOUND'), 500],
+    ['in the end when nobody answers', named([]), NAME_WAIT + 1_000],
+  ])(
+    'is reset %s',
+    (_, endpoint, within) => {
+      const application = dial(endpoint);
+      node.loop.until(() => application.ended === 'reset', within);
+    },
+    10_000,
+  );
 });

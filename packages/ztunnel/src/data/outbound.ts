@@ -7,6 +7,7 @@ import {
   type PlainRoute,
   routeOutbound,
   type TunnelRoute,
+  type UnresolvedRoute,
 } from '@ambit/mesh/route/outbound';
 import { ECONNRESET, SystemCallError } from '@ambit/native/errno';
 import { setResetOnClose } from '@ambit/native/socket-option';
@@ -20,6 +21,7 @@ import {
   CONNECT_TIMEOUT,
   ENDPOINT_NEWS_LOOK,
   ENDPOINT_NEWS_WAIT,
+  NAME_WAIT,
 } from '../limits.ts';
 import type { LiveConnection } from '../messages.ts';
 import { FailedEndpoints } from './failed-endpoints.ts';
@@ -42,6 +44,8 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
   #attempts = 0;
   /** Until when it waits for other endpoints to become known; NaN before all that are known have failed. */
   #newsUntil = Number.NaN;
+  /** Until when it waits for a name to be resolved; NaN before it has to. */
+  #nameUntil = Number.NaN;
   #route: PassthroughRoute | PlainRoute | TunnelRoute | undefined;
   #lastError: AmbitError | undefined;
   #peerPrincipal: string | undefined;
@@ -216,12 +220,7 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
         );
         return;
       case 'unresolved':
-        this.fail(
-          new AmbitError(
-            'AMBIT_ROUTE_HOSTNAME',
-            `${route.upstream.uid} is known by hostname ${route.hostname} only; endpoints without address are not supported`,
-          ),
-        );
+        this.#awaitName(route);
         return;
     }
   }
@@ -259,6 +258,28 @@ export class OutboundConnection extends Transfer implements TunnelHandler, TcpCo
         withdraw();
       },
     };
+  }
+
+  /** No endpoint but one whose name nobody has answered for yet: that may be a matter of milliseconds. */
+  #awaitName({ upstream, hostname }: UnresolvedRoute): void {
+    const { reactor, store } = this.served.thread;
+    if (Number.isNaN(this.#nameUntil)) this.#nameUntil = reactor.now + NAME_WAIT;
+    const failure = upstream.resolution?.failure ?? (reactor.now >= this.#nameUntil ? 'no answer in time' : undefined);
+    if (failure !== undefined) {
+      const message = `${upstream.uid} is known by the name ${hostname} only, which is not resolved: ${failure}`;
+      this.fail(new AmbitError('AMBIT_ROUTE_HOSTNAME', message));
+      return;
+    }
+    const { generation } = store;
+    const look = (): void => {
+      if (store.generation === generation && reactor.now < this.#nameUntil) {
+        this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
+        return;
+      }
+      this.pending = undefined;
+      this.#follow(this.#nextRoute());
+    };
+    this.pending = reactor.after(ENDPOINT_NEWS_LOOK, look);
   }
 
   #fields(route: TunnelRoute): string[] {

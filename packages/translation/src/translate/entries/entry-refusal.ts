@@ -1,3 +1,4 @@
+import { isLoopback, isUnspecified, parseIp } from '@ambit/core/address';
 import type { ServiceEntry, WorkloadEntrySpec } from '../../entry-objects.ts';
 
 /** Why an object has no effect at all. */
@@ -34,6 +35,10 @@ export function entryRefusal({ spec, metadata }: ServiceEntry): EntryRefusal | u
 /** What of an endpoint cannot be done; begins with the field. */
 export function endpointRefusal({ address = '' }: WorkloadEntrySpec): string | undefined {
   if (address === '') return 'address: without one it is behind the gateway of its network, and such are not reached';
+  const ip = parseIp(address);
+  if (ip !== undefined && (isLoopback(ip) || isUnspecified(ip))) {
+    return `address ${address}: to a proxy that is the proxy itself`;
+  }
   if (address.startsWith('unix://')) return 'address: Unix sockets are not reached from node proxies';
   return undefined;
 }
