@@ -12,6 +12,9 @@ const TIMEOUT = 3_000;
 /** What is dialled; what answers listens elsewhere. */
 const PORT = 81;
 
+/** What the cluster's DNS knows: a Service in front of `stayer`. */
+const NAME = 'stayer.check-moving.svc.cluster.local';
+
 interface Entry {
   readonly what: string;
   readonly host: string;
@@ -49,6 +52,14 @@ function entries(bench: Bench): Entry[] {
       spec: selecting('stayer'),
     },
     { what: 'a pod of the mesh', host: 'f.example', ...at(6), server: 'server', spec: selecting('server') },
+    {
+      what: 'a name',
+      host: 'g.example',
+      namespace: 'check',
+      server: 'stayer',
+      spec: `resolution: DNS, endpoints: [{address: ${NAME}, ports: {greeting: ${listens}}}]`,
+    },
+    { what: 'a WorkloadEntry with a name', host: 'h.example', ...at(8), server: 'stayer', spec: selecting('named') },
   ];
 }
 
@@ -59,7 +70,8 @@ function entriesManifest(bench: Bench): string {
     return `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: entry-${index}, namespace: ${namespace}}, spec: {hosts: [${host}], ${addresses}${ports}, ${spec}}}`;
   });
   const workload = `{apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: {name: entry, namespace: check}, spec: {address: ${bench.pod('stayer').ip}, labels: {app: entry}}}`;
-  return [...objects, workload].join('\n---\n');
+  const named = `{apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: {name: named, namespace: check}, spec: {address: ${NAME}, labels: {app: named}}}`;
+  return [...objects, workload, named].join('\n---\n');
 }
 
 export const serviceEntries: Check<Bench> = {
