@@ -1,5 +1,5 @@
 import { toJson } from '@bufbuild/protobuf';
-import { ServedServiceSchema } from '@ambit/proto/waypoint';
+import { type ServedService, ServedServiceSchema } from '@ambit/proto/waypoint';
 import { AddressSchema } from '@ambit/proto/workload';
 import { expect, it } from 'vitest';
 import { decodeApiObject, decodeManifests } from './decode.ts';
@@ -131,10 +131,14 @@ const CASES: readonly (readonly [string, object, RegExp])[] = [
 ];
 
 /** What is said, and what proxies are told of the shop. */
-function meaningWith(bad: object | undefined): { readonly said: string[]; readonly told: unknown } {
+function meaningWith(...bad: readonly object[]): {
+  readonly said: string[];
+  readonly told: unknown;
+  readonly served: ReadonlyMap<string, ServedService>;
+} {
   const decoded = decodeManifests('shop.yaml', SHOP);
   expect(decoded.problems).toEqual([]);
-  const evil = bad === undefined ? [] : [{ role: 'manifest', decoded: decodeApiObject(bad) } as const];
+  const evil = bad.map((one) => ({ role: 'manifest', decoded: decodeApiObject(one) }) as const);
   const { model, problems } = buildModel([{ role: 'manifest', decoded }, ...evil]);
   const { servedServices, addresses, conditions } = translate(model, DEFAULT_SETTINGS);
   const served = [...servedServices].filter(([name]) => name.includes('/shop/web.'));
@@ -146,6 +150,7 @@ function meaningWith(bad: object | undefined): { readonly said: string[]; readon
     ...conditions.filter(isComplaint).map((one) => `${subjectOf(one)}: ${one.message}`),
   ];
   return {
+    served: servedServices,
     said: said.filter((line) => line.includes('evil') || line.includes('bad')),
     told: {
       served: served.map(([name, value]) => [name, toJson(ServedServiceSchema, value)]),
@@ -158,7 +163,7 @@ it.each(CASES)('%s changes nothing for others, costs little and is said', (_, ba
   const before = process.cpuUsage();
   const { said, told } = meaningWith(bad);
   const { user, system } = process.cpuUsage(before);
-  expect(told).toEqual(meaningWith(undefined).told);
+  expect(told).toEqual(meaningWith().told);
   expect(said.join('\n')).toMatch(reason);
   // What is said is read by people, on one line each.
   for (const line of said) expect(line).toMatch(/^[\x20-\x7e]{1,4000}$/);
@@ -168,5 +173,35 @@ it.each(CASES)('%s changes nothing for others, costs little and is said', (_, ba
 it('a WorkloadEntry with the address of a pod of another changes nothing for others', () => {
   const spec = { address: '10.0.0.1', labels: { app: 'own' }, serviceAccount: 'web' };
   const taking = object('networking.istio.io/v1', 'WorkloadEntry', spec);
-  expect(meaningWith(taking).told).toEqual(meaningWith(undefined).told);
+  expect(meaningWith(taking).told).toEqual(meaningWith().told);
+});
+
+it('subsets that would list more workloads than a waypoint can bear get nothing, and it is said which', () => {
+  const pods = many(1_000, (index) => {
+    const metadata = { name: `own-${index}`, namespace: 'evil', labels: { app: 'own' } };
+    const status = { podIP: `10.1.${index >> 8}.${index & 255}` };
+    return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [{ name: 'c', image: 'c' }] }, status };
+  });
+  const subsets = many(1_000, (index) => ({ name: `s${index}`, labels: { app: 'own' } }));
+  const http = many(1_000, (index) => {
+    return { match: [{ uri: { exact: `/${index}` } }], route: [{ destination: { host: 'own', subset: `s${index}` } }] };
+  });
+  const { said, told, served } = meaningWith(
+    ...pods,
+    destination({ host: 'own', subsets }),
+    virtual({ hosts: ['own'], http }),
+  );
+  expect(told).toEqual(meaningWith().told);
+  const own = served.get('shop/w/evil/own.evil.svc.cluster.local');
+  const listed = own?.clusters.map(({ subsetWorkloadUids }) => subsetWorkloadUids.length) ?? [];
+  expect(listed.filter((count) => count > 0)).toHaveLength(262);
+  const clusters = own?.ports[0]?.routes.map(({ action }) =>
+    action.case === 'forward' ? action.value.destinations[0]?.cluster : undefined,
+  );
+  expect([clusters?.[261], clusters?.[262], clusters?.[999]]).toEqual([
+    'outbound|80|s261|own.evil.svc.cluster.local',
+    '',
+    '',
+  ]);
+  expect(said.join('\n')).toContain('subset s262 of own.evil.svc.cluster.local: subsets that are routed to');
 });

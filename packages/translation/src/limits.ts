@@ -39,3 +39,6 @@ export const MAX_VIRTUAL_MATCHES = 4_096;
 
 /** Workloads that the matches of one VirtualService list as clients, by their labels. */
 export const MAX_SOURCE_WORKLOADS = 262_144;
+
+/** Workloads that the subsets list to which routes of one Service lead, each subset once for each port. */
+export const MAX_SUBSET_WORKLOADS = 262_144;

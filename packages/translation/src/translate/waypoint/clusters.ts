@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type Cluster, ClusterSchema, Protocol } from '@ambit/proto/waypoint';
 import { selects } from '../../labels.ts';
-import type { ServicePort } from '../../objects.ts';
+import { MAX_SUBSET_WORKLOADS } from '../../limits.ts';
+import type { ServicePort, Texts } from '../../objects.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { hostnameOf, serviceKey } from '../service.ts';
 import type { ServiceWorkloads } from '../service-workloads.ts';
@@ -23,17 +24,19 @@ export interface ClusterSetParts {
 export class ClusterSet {
   readonly #parts: ClusterSetParts;
   readonly #clusters = new Map<string, Cluster>();
+  /** Workloads that subsets may still list; none once one of them did not fit, so that no further one is looked at. */
+  #room: number = MAX_SUBSET_WORKLOADS;
 
   constructor(parts: ClusterSetParts) {
     this.#parts = parts;
   }
 
   /**
-   * The name of the cluster of a Service's port, or of a subset of it, made when it is asked for first. Undefined: no
-   * DestinationRule has such a subset.
+   * The name of the cluster of a Service's port, or of a subset of it, made when it is asked for first. Undefined: see
+   * `whyNone`.
    */
   nameOf(service: MeshService, port: ServicePort, subset: string): string | undefined {
-    const { settings, destinationRules, backendTls, serviceWorkloads, waypointNamespace } = this.#parts;
+    const { settings, destinationRules, backendTls, waypointNamespace } = this.#parts;
     const hostname = hostnameOf(service, settings);
     const { namespace } = service.metadata;
     const plain = `outbound|${port.port}|${subset}|${hostname}`;
@@ -43,6 +46,8 @@ export class ClusterSet {
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
     const { loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol } = policy;
+    const subsetWorkloadUids = subsetLabels === undefined ? [] : this.#workloadsOf(service, subsetLabels);
+    if (subsetWorkloadUids === undefined) return undefined;
     const upstreamTls = backendTls.at(service, port) ?? policy.tls;
     const cluster = create(ClusterSchema, {
       name,
@@ -51,10 +56,7 @@ export class ClusterSet {
       port: port.port,
       protocol: endpointProtocol(protocolOf(port), http),
       subset,
-      subsetWorkloadUids:
-        subsetLabels === undefined
-          ? []
-          : serviceWorkloads.uidsOf(serviceKey(service, settings), (labels) => selects(subsetLabels, labels)),
+      subsetWorkloadUids,
       loadBalancer,
       connectTimeoutMs,
       proxyProtocol,
@@ -62,6 +64,22 @@ export class ClusterSet {
     });
     this.#clusters.set(name, cluster);
     return name;
+  }
+
+  /** Why there is no cluster: no DestinationRule has such a subset, or the subsets before it have taken all room. */
+  whyNone(service: MeshService, port: ServicePort, subset: string): 'no-room' | 'no-subset' {
+    const { destinationRules, waypointNamespace } = this.#parts;
+    const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
+    return policy === undefined ? 'no-subset' : 'no-room';
+  }
+
+  #workloadsOf(service: MeshService, wanted: Texts): string[] | undefined {
+    if (this.#room === 0) return undefined;
+    const { settings, serviceWorkloads } = this.#parts;
+    const uids = serviceWorkloads.uidsOf(serviceKey(service, settings), (labels) => selects(wanted, labels));
+    const fits = uids.length <= this.#room;
+    this.#room = fits ? this.#room - uids.length : 0;
+    return fits ? uids : undefined;
   }
 
   /** All of them, sorted by name. */

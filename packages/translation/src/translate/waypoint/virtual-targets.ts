@@ -1,5 +1,6 @@
 import { Protocol } from '@ambit/proto/waypoint';
 import type { ServicePort } from '../../objects.ts';
+import { MAX_SUBSET_WORKLOADS } from '../../limits.ts';
 import type { MeshService } from '../mesh-service.ts';
 import type { Destination } from '../../traffic-objects.ts';
 import { tcpPorts } from '../service.ts';
@@ -42,7 +43,10 @@ export function targetOf(
     return { reason: 'UnsupportedProtocol', message: `port ${found.port} of ${name} is not declared to speak HTTP` };
   }
   const cluster = clusters.nameOf(service, found, subset);
-  return cluster === undefined
-    ? { reason: 'SubsetNotFound', message: `no DestinationRule of ${name} has the subset ${subset}` }
-    : { cluster };
+  if (cluster !== undefined) return { cluster };
+  if (clusters.whyNone(service, found, subset) === 'no-subset') {
+    return { reason: 'SubsetNotFound', message: `no DestinationRule of ${name} has the subset ${subset}` };
+  }
+  const message = `subset ${subset} of ${name}: subsets that are routed to from one Service may have ${MAX_SUBSET_WORKLOADS} workloads together`;
+  return { reason: 'UnsupportedValue', message };
 }
