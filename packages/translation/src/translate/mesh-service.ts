@@ -17,6 +17,8 @@ export interface EntryHost {
   readonly canonical: boolean;
   /** Seen by clients of its own namespace alone. */
   readonly namespaceOnly: boolean;
+  /** Nothing is behind it: policies are for it, and what it asks for is not done. */
+  readonly closed: boolean;
 }
 
 /** What clients call by a host: routes act on it, and lead to it. */

@@ -24,6 +24,7 @@ import { sortedByName } from './sorted-by-name.ts';
 import { type WorkloadBinding, Waypoints } from './waypoint/binding.ts';
 import { type Waypoint, type WaypointFacts, WaypointGateways } from './waypoint/gateways.ts';
 import { JudgedTargets } from './waypoint/judged.ts';
+import type { ClientWorkload } from './waypoint/source-workloads.ts';
 import { type BoundWorkload, ServedWorkloads } from './waypoint/served-workload.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL, podUid } from './workload.ts';
 
@@ -46,7 +47,8 @@ export interface MeshTranslation {
   readonly entryHosts: EntryHosts;
   /** What waypoints have to know of the workloads that are bound to them, by name of the resource: no route changes it. */
   readonly servedWorkloads: ReadonlyMap<string, ServedService>;
-  readonly publishedPods: readonly Pod[];
+  /** The published workloads, as clients. */
+  readonly clients: readonly ClientWorkload[];
   readonly serviceWorkloads: ServiceWorkloads;
 }
 
@@ -66,10 +68,10 @@ export function translateMesh(
     [...model.authorizationPolicies.values()].filter((_, index) => policies[index]?.authorization !== undefined),
     settings,
   );
-  const entryHosts = new EntryHosts(model, settings);
+  const judged = new JudgedTargets(model, settings);
+  const entryHosts = new EntryHosts(model, settings, (entry) => judged.has(entry, '', []));
   const membership = new Membership(model, settings, entryHosts.all());
   const gateways = new WaypointGateways(model, settings);
-  const judged = new JudgedTargets(model, settings);
   const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady });
   const serviceWorkloads = new ServiceWorkloads();
   const bound: Bound[] = [];
@@ -80,7 +82,8 @@ export function translateMesh(
   const services = [...[...model.services.values()].filter((service) => isPublished(service)), ...entryHosts.all()];
   const told = new Set<object>();
   for (const service of services) {
-    const binding = waypoints.ofService(service);
+    const isClosed = service.kind === 'ServiceEntry' && service.closed;
+    const binding = isClosed ? undefined : waypoints.ofService(service);
     // The hosts of a ServiceEntry have one fate.
     if (binding !== undefined && !told.has(service.metadata)) conditions.push(binding.condition);
     told.add(service.metadata);
@@ -177,7 +180,13 @@ export function translateMesh(
     ],
     bound: [...bound, ...canaries],
     servedWorkloads,
-    publishedPods: published.map(({ pod }) => pod),
+    clients: [
+      ...published.map(({ pod }) => {
+        const { namespace, labels } = pod.metadata;
+        return { uid: podUid(pod, settings), namespace, labels };
+      }),
+      ...machines.list.map(({ workload: { uid, namespace }, labels }) => ({ uid, namespace, labels })),
+    ],
     serviceWorkloads,
     entryHosts,
   };

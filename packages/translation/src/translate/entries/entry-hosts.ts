@@ -34,12 +34,30 @@ export class EntryHosts {
   readonly #conditions: Condition[] = [];
   readonly #allocated: ReadonlyMap<string, AllocatedPair>;
 
-  constructor(model: MeshModel, settings: TranslationSettings) {
+  /** `isJudged`: policies are for it. What of it cannot be done is reached by nobody then, instead of past them. */
+  constructor(model: MeshModel, settings: TranslationSettings, isJudged: (entry: ServiceEntry) => boolean) {
     const published: ServiceEntry[] = [];
+    const closed = new Set<ServiceEntry>();
     for (const entry of sortedByAge([...model.serviceEntries.values()])) {
       const refusal = entryRefusal(entry);
-      if (refusal === undefined) published.push(entry);
-      else this.#say(entry, 'False', refusal.reason, refusal.message);
+      if (refusal === undefined) {
+        published.push(entry);
+        continue;
+      }
+      const isClosed = refusal.isSeen && isJudged(entry);
+      this.#say(
+        entry,
+        'False',
+        refusal.reason,
+        isClosed ? `${refusal.message}; policies are for it, so nothing reaches it` : refusal.message,
+      );
+      if (!isClosed) continue;
+      closed.add(entry);
+      published.push(entry);
+    }
+    if (published.length === 0) {
+      this.#allocated = new Map();
+      return;
     }
     const services = [...model.services.values()].filter((service) => isPublished(service));
     const serviceIps = new Map(
@@ -56,7 +74,7 @@ export class EntryHosts {
     for (const [ip, key] of this.#allocatedIps()) claims.reserve(ip, key);
     const taken = new Map<string, string>();
     const canonical = new Set(servicesByHost.keys());
-    for (const entry of published) this.#publish(entry, { claims, servicesByHost, taken, canonical });
+    for (const entry of published) this.#publish(entry, { claims, servicesByHost, taken, canonical, closed });
   }
 
   /** In order of `namespace/name`. */
@@ -66,7 +84,8 @@ export class EntryHosts {
 
   /** What is published of a ServiceEntry, by `namespace/name`; undefined: nothing. */
   of(key: string): readonly EntryHost[] | undefined {
-    return this.#byEntry.get(key);
+    const hosts = this.#byEntry.get(key);
+    return hosts?.some(({ closed }) => closed) === true ? undefined : hosts;
   }
 
   conditions(): readonly Condition[] {
@@ -93,7 +112,8 @@ export class EntryHosts {
     const labels = spec.workloadSelector?.labels;
     const remarks: string[] = [];
     const hosts: EntryHost[] = [];
-    const namespaceOnly = (spec.exportTo ?? []).some((scope) => scope === '.' || scope === namespace);
+    const namespaceOnly = !(spec.exportTo ?? ['*']).includes('*') && (spec.exportTo ?? []).length > 0;
+    const closed = known.closed.has(entry);
     const own = known.claims.claim(entry, remarks);
     for (const host of new Set(spec.hosts.map((text) => text.toLowerCase()))) {
       const key = `${namespace}/${host}`;
@@ -115,12 +135,14 @@ export class EntryHosts {
         kind: 'ServiceEntry',
         ...{ metadata, entry, addresses, namespaceOnly },
         hostname: host,
-        spec: { ports: portsOf(entry), ...(labels === undefined ? {} : { selector: labels }) },
+        closed,
+        spec: closed ? {} : { ports: portsOf(entry), ...(labels === undefined ? {} : { selector: labels }) },
         canonical: isCanonical,
       });
     }
     if (hosts.length > 0) this.#byEntry.set(objectName(metadata), hosts);
-    this.#sayOf(entry, hosts, remarks);
+    // What becomes of the others is said already.
+    if (!closed) this.#sayOf(entry, hosts, remarks);
   }
 
   #sayOf(entry: ServiceEntry, hosts: readonly EntryHost[], conflicts: readonly string[]): void {
@@ -164,6 +186,7 @@ interface Known {
   readonly taken: Map<string, string>;
   /** Hosts of which it is settled whom other namespaces mean. */
   readonly canonical: Set<string>;
+  readonly closed: ReadonlySet<ServiceEntry>;
 }
 
 /** Whose an address is. */

@@ -5,13 +5,16 @@ import type { ServiceEntry, WorkloadEntrySpec } from '../../entry-objects.ts';
 export interface EntryRefusal {
   readonly reason: string;
   readonly message: string;
+  /** Somebody would see it if it could be done. */
+  readonly isSeen: boolean;
 }
 
 /** What of a ServiceEntry cannot be done; undefined: it is published. */
 export function entryRefusal({ spec, metadata }: ServiceEntry): EntryRefusal | undefined {
-  const unsupported = (message: string): EntryRefusal => ({ reason: 'UnsupportedValue', message });
+  const unsupported = (message: string): EntryRefusal => ({ reason: 'UnsupportedValue', message, isSeen: true });
   const { hosts, resolution = 'NONE', endpoints = [], exportTo = [] } = spec;
-  if (exportTo.includes('~')) return { reason: 'NotExported', message: 'spec.exportTo ~: nobody sees it' };
+  if (exportTo.includes('~'))
+    return { reason: 'NotExported', message: 'spec.exportTo ~: nobody sees it', isSeen: false };
   const others = exportTo.filter((scope) => scope !== '*' && scope !== '.' && scope !== metadata.namespace);
   if (others.length > 0) {
     return unsupported(

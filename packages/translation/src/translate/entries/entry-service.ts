@@ -15,9 +15,9 @@ import { loadBalancingOf, type ServiceContext, wirePorts, wireWaypoints } from '
 
 /** A host of a ServiceEntry as node proxies know it. */
 export function convertEntryHost(host: EntryHost, context: Omit<ServiceContext, 'settings'>): WireService {
-  const { metadata, entry, hostname, addresses, canonical, namespaceOnly } = host;
+  const { metadata, entry, hostname, addresses, canonical, namespaceOnly, closed } = host;
   const loadBalancing =
-    (entry.spec.resolution ?? 'NONE') === 'NONE'
+    (entry.spec.resolution ?? 'NONE') === 'NONE' && !closed
       ? // Connections go where the application wanted them: nobody says whether something is there.
         { mode: LoadBalancing_Mode.PASSTHROUGH, healthPolicy: LoadBalancing_HealthPolicy.ALLOW_ALL }
       : loadBalancingOf(host, context.namespace);

@@ -50,8 +50,10 @@ export class EntryWorkloads {
   constructor(parts: EntryWorkloadsParts) {
     this.#parts = parts;
     const { model, entryHosts } = parts;
-    const pods = [...model.pods.values()].filter((pod) => isPublishedPod(pod) && pod.spec.hostNetwork !== true);
-    this.#addresses = new Set(pods.flatMap((pod) => podIps(pod)));
+    // Most meshes have no machine for which it matters whose an address is.
+    const pods = model.workloadEntries.size === 0 ? [] : [...model.pods.values()];
+    const found = pods.filter((pod) => isPublishedPod(pod) && pod.spec.hostNetwork !== true);
+    this.#addresses = new Set(found.flatMap((pod) => podIps(pod)));
     const conditions: Condition[] = [];
     const machines = sortedByAge([...model.workloadEntries.values()]).flatMap((entry) => {
       const refusal = endpointRefusal(entry.spec);
@@ -64,7 +66,8 @@ export class EntryWorkloads {
       );
       return refusal === undefined ? [this.#ofWorkloadEntry(entry, binding)] : [];
     });
-    const byEntry = Map.groupBy(entryHosts.all(), ({ entry }) => entry);
+    const open = [...entryHosts.all()].filter(({ closed }) => !closed);
+    const byEntry = Map.groupBy(open, ({ entry }) => entry);
     const inline = [...byEntry.values()].flatMap((hosts) => this.#ofServiceEntry(hosts));
     this.list = [...machines, ...inline];
     this.conditions = conditions;

@@ -17,6 +17,7 @@ export class ServiceHosts {
       if (isPublished(service)) this.#services.set(hostnameOf(service, settings), [service]);
     }
     for (const host of entryHosts.all()) {
+      if (host.closed) continue;
       const others = this.#services.get(host.hostname) ?? [];
       this.#services.set(host.hostname, host.canonical ? [host, ...others] : [...others, host]);
     }

@@ -31,7 +31,7 @@ export interface NamedObjects {
 export function translateRoutes(
   model: Model,
   settings: TranslationSettings,
-  { bound, servedWorkloads, publishedPods, serviceWorkloads, entryHosts }: MeshTranslation,
+  { bound, servedWorkloads, clients, serviceWorkloads, entryHosts }: MeshTranslation,
 ): RoutesTranslation {
   const hosts = new ServiceHosts(model, settings, entryHosts);
   const catalog = new ServiceCatalog(model, entryHosts);
@@ -44,7 +44,7 @@ export function translateRoutes(
     ...{ model, catalog, hosts, isReachedAnyway },
     hasWaypoint: (service) => bindings.has(service),
   });
-  const sources = new SourceWorkloads(publishedPods, settings);
+  const sources = new SourceWorkloads(clients);
   const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
   const destinationRules = new DestinationRules(model, settings, hosts);
   const backendTls = new BackendTlsPolicies(model, catalog);

@@ -1,28 +1,30 @@
 import { selects } from '../../labels.ts';
-import type { Pod, Texts } from '../../objects.ts';
-import type { TranslationSettings } from '../settings.ts';
-import { podUid } from '../workload.ts';
+import type { Texts } from '../../objects.ts';
+import type { LabelledWorkload } from '../service-workloads.ts';
 
-/** The published pods as clients. */
+/** A workload that may be a client. */
+export interface ClientWorkload extends LabelledWorkload {
+  readonly namespace: string;
+}
+
+/** The published workloads as clients. */
 export class SourceWorkloads {
-  readonly #settings: TranslationSettings;
-  readonly #pods: readonly Pod[];
+  readonly #workloads: readonly ClientWorkload[];
   readonly #known = new Map<string, string[]>();
 
-  constructor(pods: readonly Pod[], settings: TranslationSettings) {
-    this.#settings = settings;
-    this.#pods = pods;
+  constructor(workloads: readonly ClientWorkload[]) {
+    this.#workloads = workloads;
   }
 
-  /** Uids of the pods that carry labels, of one namespace or (empty) any, sorted. */
+  /** Uids of those that carry labels, of one namespace or (empty) any, sorted. */
   uidsWith(labels: Texts, namespace: string): readonly string[] {
     const key = JSON.stringify([namespace, Object.entries(labels).sort()]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const uids = this.#pods
-      .filter(({ metadata }) => namespace === '' || metadata.namespace === namespace)
-      .filter(({ metadata }) => selects(labels, metadata.labels))
-      .map((pod) => podUid(pod, this.#settings))
+    const uids = this.#workloads
+      .filter((workload) => namespace === '' || workload.namespace === namespace)
+      .filter((workload) => selects(labels, workload.labels))
+      .map(({ uid }) => uid)
       .sort();
     this.#known.set(key, uids);
     return uids;

@@ -1,8 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Pod } from '../../objects.ts';
 import type { VirtualService } from '../../traffic-objects.ts';
-import { DEFAULT_SETTINGS } from '../settings.ts';
-import { SourceWorkloads } from './source-workloads.ts';
+import { type ClientWorkload, SourceWorkloads } from './source-workloads.ts';
 import { overLimit } from './virtual-limits.ts';
 
 function virtualService(name: string, spec: VirtualService['spec']): VirtualService {
@@ -13,16 +11,11 @@ function matches(count: number): { uri: { exact: string } }[] {
   return Array.from({ length: count }, (_, index) => ({ uri: { exact: `/${index}` } }));
 }
 
-function pods(count: number): Pod[] {
-  return Array.from({ length: count }, (_, index) => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: `p${index}`, namespace: 'shop', labels: { app: 'a' } },
-    spec: { containers: [] },
-  }));
+function pods(count: number): ClientWorkload[] {
+  return Array.from({ length: count }, (_, index) => ({ uid: `p${index}`, namespace: 'shop', labels: { app: 'a' } }));
 }
 
-const NO_PODS = new SourceWorkloads([], DEFAULT_SETTINGS);
+const NO_PODS = new SourceWorkloads([]);
 
 it('refuses more matches than 4096 in one object', () => {
   expect(overLimit(virtualService('web', { http: [{ match: matches(4096) }] }), new Map(), NO_PODS)).toBeUndefined();
@@ -38,7 +31,7 @@ it('refuses what delegation would multiply beyond that, before it is multiplied'
 });
 
 it('refuses labels that select more clients than 262144, those of delegates included', () => {
-  const sources = new SourceWorkloads(pods(1000), DEFAULT_SETTINGS);
+  const sources = new SourceWorkloads(pods(1000));
   const asking = { match: Array.from({ length: 262 }, () => ({ sourceLabels: { app: 'a' } })) };
   expect(overLimit(virtualService('web', { http: [asking] }), new Map(), sources)).toBeUndefined();
   expect(overLimit(virtualService('web', { http: [asking, asking] }), new Map(), sources)).toContain(

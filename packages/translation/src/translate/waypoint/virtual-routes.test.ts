@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { decodeManifests } from '../../decode.ts';
 import { buildModel } from '../../model.ts';
 import { DEFAULT_SETTINGS } from '../settings.ts';
+import { podUid } from '../workload.ts';
 import { SourceWorkloads } from './source-workloads.ts';
 import { virtualRoutes } from './virtual-routes.ts';
 
@@ -24,7 +25,12 @@ function routesOf(http: string): unknown[] {
   const [route] = model.virtualServices.get('shop/web')?.spec.http ?? [];
   return virtualRoutes(route ?? {}, 'r', {
     port: 8080,
-    sources: new SourceWorkloads([...model.pods.values()], DEFAULT_SETTINGS),
+    sources: new SourceWorkloads(
+      Array.from(model.pods.values(), (pod) => {
+        const { namespace, labels } = pod.metadata;
+        return { uid: podUid(pod, DEFAULT_SETTINGS), namespace, labels };
+      }),
+    ),
     clusterOf: ({ host, subset = '' }) => `${host}/${subset}`,
   }).map((init) => toJson(HttpRouteSchema, create(HttpRouteSchema, init)));
 }
