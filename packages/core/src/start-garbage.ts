@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from './garbage.ts';
 
 /** When a thread collects what its start has left on the heap, milliseconds after it. */
 export const START_GARBAGE_AFTER = 2_000;
@@ -16,10 +16,8 @@ const BYTECODE_AGE_AT_START = 1;
  * collections compare with and nothing more. No flag that changes how they work may be set here (V8 crashes).
  */
 export function collectStartGarbage(options: { readonly code: boolean }): void {
-  setFlagsFromString('--expose-gc');
   if (options.code) setFlagsFromString(`--bytecode-old-age=${BYTECODE_AGE_AT_START}`);
-  const collect = runInNewContext('gc') as (how: { type: string; execution: string; flavor: string }) => void;
-  // Repeated until it frees no more, at least twice: the second time finds the code that the first has let age.
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // It goes over the heap at least twice: the second time finds the code that the first has let age.
+  collectGarbage();
   if (options.code) setFlagsFromString(`--bytecode-old-age=${BYTECODE_AGE}`);
 }

@@ -59,3 +59,36 @@ export const NAME_LOOKUP_TRIES = 2;
 /** After a lookup of a name that failed, milliseconds: the first pause, doubled up to the longest. */
 export const NAME_RETRY_FIRST = 1_000;
 export const NAME_RETRY_LONGEST = 30_000;
+
+/** Growth of the process after which a data thread gives free memory of the C library's heap back, bytes. */
+export const HEAP_GROWTH: number = 2 << 20;
+
+/** How often the first data thread looks for such growth, milliseconds. */
+export const HEAP_LOOK = 1_000;
+
+/** How often a data thread looks whether a peak has left something to give back, milliseconds. */
+export const PEAK_LOOK = 5_000;
+
+/** Connections and requests under way by which they must have fallen, and by half, for a peak to be over. */
+export const PEAK_LOAD = 1_000;
+
+/** After a peak a data thread collects when it used less than this part of a processor from one look to the next. */
+export const PEAK_OVER_SHARE = 0.25;
+
+/** Growth of what JavaScript holds, garbage included, that is collected when the thread does next to nothing. Bytes. */
+export const PEAK_GROWTH: number = 8 << 20;
+
+/** Next to nothing: less than this part of a processor, and fewer than `PEAK_LOAD` connections and requests under way. */
+export const PEAK_IDLE_SHARE = 0.02;
+
+/**
+ * A heap that is larger than this is left to V8, bytes: a collection takes up to 3 ms for each MiB that is in use, and a thread
+ * that stands still for `STALL_AFTER` is replaced.
+ */
+export const PEAK_HEAP: number = 128 << 20;
+
+/** When the C library's heap is trimmed for a second time after a collection, milliseconds. */
+export const PEAK_TRIM = 30_000;
+
+/** After a collection the next one waits so many times as long as it took: all of them take 0.2 % of the time at most. */
+export const PEAK_REST = 500;

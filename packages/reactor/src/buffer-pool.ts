@@ -16,6 +16,17 @@ export class BufferPool implements BufferLender {
     return this.#lent;
   }
 
+  /** Buffers that wait to be used again. */
+  get free(): number {
+    return this.#small.length + this.#large.length;
+  }
+
+  /** Leaves those to the collector. */
+  dropFree(): void {
+    this.#small.length = 0;
+    this.#large.length = 0;
+  }
+
   lend(bytes: number = OUTPUT_BUFFER_BYTES): Memory {
     this.#lent += 1;
     if (bytes <= SMALL_BUFFER_BYTES) return this.#small.pop() ?? allocate(SMALL_BUFFER_BYTES);

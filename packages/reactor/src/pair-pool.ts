@@ -70,6 +70,15 @@ export class PairPool {
       this.#free.push(pair);
       return;
     }
+    this.#end(pair);
+  }
+
+  /** Frees the pairs that wait to be used again. */
+  dropFree(): void {
+    for (const pair of this.#free.splice(0)) this.#end(pair);
+  }
+
+  #end(pair: LentPair): void {
     this.#ledger.removeObject(pair.writeSlot);
     this.#ledger.removeObject(pair.readSlot);
     freeBioPair(pair);

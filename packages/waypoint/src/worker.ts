@@ -11,6 +11,8 @@ import { MeshStore } from '@ambit/mesh/mesh-store';
 import { AccessLog } from '@ambit/proxy/access-log';
 import { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
+import { trimWhenGrown } from '@ambit/proxy/thread/heap-trim';
+import { givePeaksBack } from '@ambit/proxy/thread/peak-memory';
 import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
 import { Reactor } from '@ambit/reactor/reactor';
 import { RequestIds } from '@ambit/telemetry/request-id';
@@ -112,5 +114,8 @@ const dataPlane = new DataPlane({
 });
 const ready: Report = { kind: 'ready' };
 reactor.post(ready);
+// The heap is the process's: one thread looks after it.
+if (index === 0) trimWhenGrown(reactor, () => process.memoryUsage.rss());
+givePeaksBack(reactor, () => dataPlane.load);
 reactor.run();
 reactor.dispose();

@@ -61,12 +61,6 @@ export const DNS_UPSTREAM_TIMEOUT = 5_000;
 /** How long an idle DNS connection over TCP is kept, milliseconds. */
 export const DNS_TCP_IDLE = 5_000;
 
-/** Growth of the process after which a data thread gives free memory of the C library's heap back, bytes. */
-export const HEAP_GROWTH: number = 2 << 20;
-
-/** How often the first data thread looks for such growth, milliseconds. */
-export const HEAP_LOOK = 1_000;
-
 /** A snapshot of the mesh is written at most this often, milliseconds. */
 export const SNAPSHOT_INTERVAL = 1_000;
 

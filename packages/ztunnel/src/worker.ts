@@ -17,10 +17,11 @@ import type { DataThreadContext } from './data/context.ts';
 import { Credentials } from '@ambit/proxy/credentials';
 import { DataPlane } from './data/data-plane.ts';
 import { upstreamResolver } from './data/dns-forwarder.ts';
-import { trimWhenGrown } from './data/heap-trim.ts';
 import { Judge } from './data/judge.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
+import { trimWhenGrown } from '@ambit/proxy/thread/heap-trim';
+import { givePeaksBack } from '@ambit/proxy/thread/peak-memory';
 import type { Command, NodeThreadStart, Report } from './messages.ts';
 import { UnansweredConnections } from './unanswered.ts';
 
@@ -88,6 +89,7 @@ reactor.after(START_GARBAGE_AFTER, () => {
 });
 // The heap is the process's: one thread looks after it.
 if (index === 0) trimWhenGrown(reactor, () => process.memoryUsage.rss());
+givePeaksBack(reactor, () => dataPlane.load);
 reactor.run();
 reactor.dispose();
 

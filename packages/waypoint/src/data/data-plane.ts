@@ -63,6 +63,14 @@ export class DataPlane {
     });
   }
 
+  /** Connections and requests under way. */
+  get load(): number {
+    const { connections, opaque } = this.#thread;
+    let load = this.#server.connections + connections.size + opaque.size;
+    for (const connection of connections) load += connection.active;
+    return load;
+  }
+
   handle(command: Command): void {
     const { thread, credentials, clockNow } = this.#parts;
     switch (command.kind) {

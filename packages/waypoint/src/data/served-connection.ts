@@ -88,6 +88,11 @@ export class ServedConnection implements ServerConnectionHandler {
     return this.client.authority;
   }
 
+  /** Requests under way. */
+  get active(): number {
+    return this.#http.active;
+  }
+
   /** Ends with the requests that are under way, or with the next one when there is none: it may be on its way. */
   drain(): void {
     this.#http.drain(true);

@@ -26,6 +26,13 @@ export class DataPlane {
     this.#now = thread.clockNow;
   }
 
+  /** Connections, of applications and of peers. */
+  get load(): number {
+    let load = 0;
+    for (const pods of [this.#pods.values(), this.#leaving]) for (const pod of pods) load += pod.load;
+    return load;
+  }
+
   handle(command: Command): void {
     switch (command.kind) {
       case 'resources':

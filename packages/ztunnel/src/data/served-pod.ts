@@ -207,9 +207,14 @@ export class ServedPod {
     }
   }
 
+  /** Connections of applications and of peers. */
+  get load(): number {
+    return this.transfers.size + this.#server.connections;
+  }
+
   /** True when nothing is left of it. */
   get idle(): boolean {
-    return this.transfers.size === 0 && this.#server.connections === 0;
+    return this.load === 0;
   }
 
   /** Cuts what is left. */
