@@ -13,6 +13,7 @@ import type {
   UploadOptions,
   UploadReport,
 } from './clients/requests-options.ts';
+import type { TlsServerOptions, TlsServerReport } from './clients/tls-server-options.ts';
 import type { PeerCertificate, TunnelVisit, VisitResult } from './clients/tunnel-options.ts';
 
 /** A running mesh with the pods of `manifests.ts` in it, as the checks use it. */
@@ -82,6 +83,8 @@ export interface BenchPod {
   upload(options: UploadOptions): Promise<UploadReport>;
   /** Begins to read slowly from inside the pod; resolves when every buffer on the way had time to fill. */
   readSlowly(options: SlowReaderOptions): Promise<Running<void>>;
+  /** Begins to serve HTTP/1.1 over TLS from inside the pod. */
+  serveTls(options: TlsServerOptions): Promise<Running<TlsServerReport>>;
   /** Runs the shop's teller against `host:port` from inside the pod; `rounds` of calls beside streams that it does not read. */
   tell(address: string, charges: number, rounds?: number): Promise<TellerReport>;
   /** Uploads that the HTTP server inside the pod has seen since `since` (milliseconds since the epoch). */
@@ -167,6 +170,8 @@ export interface BenchController {
 export interface BenchCertificates {
   /** A certificate of the mesh's authority for a SPIFFE id. `notAfter` in milliseconds since the epoch; default in an hour. */
   own(spiffe: string, notAfter?: number): Promise<PeerCertificate>;
+  /** The certificate of the mesh's authority, PEM. */
+  root(): string;
   /** A certificate for a SPIFFE id by an authority that the mesh does not know. */
   foreign(spiffe: string): Promise<PeerCertificate>;
 }

@@ -34,6 +34,7 @@ export function benchCertificates(authorityDirectory: string, clock: Clock): Ben
   return {
     own: async (spiffe, notAfter = clock.wallTime() + HOUR) =>
       issue(await readSigner(authorityDirectory), spiffe, clock.wallTime() - HOUR, notAfter),
+    root: () => rootOf(authorityDirectory),
     foreign: async (spiffe) => {
       const { privateKey: key } = await newKeys();
       return issue({ issuer: 'O=nobody', key }, spiffe, clock.wallTime() - HOUR, clock.wallTime() + HOUR);
@@ -41,8 +42,12 @@ export function benchCertificates(authorityDirectory: string, clock: Clock): Ben
   };
 }
 
+function rootOf(directory: string): string {
+  return readFileSync(join(directory, 'ca-cert.pem'), 'utf8');
+}
+
 async function readSigner(directory: string): Promise<Signer> {
-  const certificate = new X509Certificate(readFileSync(join(directory, 'ca-cert.pem'), 'utf8'));
+  const certificate = new X509Certificate(rootOf(directory));
   const [key] = PemConverter.decode(readFileSync(join(directory, 'ca-key.pem'), 'utf8'));
   if (key === undefined) throw new Error('the controller keeps no key');
   return {

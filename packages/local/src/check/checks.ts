@@ -23,6 +23,7 @@ import { abTest, headerTier } from './waypoint/patterns/audience.ts';
 import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
 import { aborted, delayed, mirroring } from './waypoint/patterns/trial.ts';
 import { rawGreeting } from './waypoint/raw.ts';
+import { tlsOrigination } from './waypoint/tls-origination.ts';
 import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
 import { secondWaypoint } from './waypoint/second-waypoint.ts';
@@ -49,6 +50,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   listeningAddresses,
   serviceEntries,
   routedEntry,
+  tlsOrigination,
   weights,
   canaryHeader,
   weightsChange,

@@ -125,7 +125,16 @@ ${ports.join('\n')}
 }
 
 /** The programs that run inside pods; each is a file of `clients/`. */
-export type ClientProgram = 'backend' | 'dial' | 'load' | 'requests' | 'server' | 'slow-reader' | 'tunnel' | 'upload';
+export type ClientProgram =
+  | 'backend'
+  | 'dial'
+  | 'load'
+  | 'requests'
+  | 'server'
+  | 'slow-reader'
+  | 'tls-server'
+  | 'tunnel'
+  | 'upload';
 
 /** Arguments of Node that run one of the clients, as source or compiled, whichever this file is. */
 export function nodeArguments(program: ClientProgram): string[] {
