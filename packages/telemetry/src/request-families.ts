@@ -50,6 +50,12 @@ export const MIRRORED_REQUESTS: MetricFamily = counter(
   ['cluster', 'result'],
 );
 
+export const DETECTED_PROTOCOLS: MetricFamily = counter(
+  'ambit_detected_protocols_total',
+  'Connections to ports of undeclared protocol, by what they turned out to speak.',
+  ['protocol'],
+);
+
 /** What a waypoint counts of requests, in the order of the scrape. */
 export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   REQUESTS,
@@ -59,4 +65,5 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   REQUEST_MESSAGES,
   RESPONSE_MESSAGES,
   MIRRORED_REQUESTS,
+  DETECTED_PROTOCOLS,
 ];

@@ -3,6 +3,7 @@ import { answering, Client, Raw, raw } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
 import { clusterName } from './test-models.ts';
 import { start } from './test-start.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 /** An application that greets at once and echoes. */
 function greeting(servers: Raw[] = []): EndpointBehaviour {
@@ -17,6 +18,33 @@ function greeting(servers: Raw[] = []): EndpointBehaviour {
       echoed = server.text.length;
     };
   };
+}
+
+/** An application that takes connections and says nothing. */
+const silent: EndpointBehaviour = (tunnel) => {
+  tunnel.open([], new Raw());
+};
+
+/** Connections by what they turned out to speak. */
+function detected(bed: TestWaypoint): Record<string, number> {
+  const family = bed.thread.metrics.snapshot().counters.find(({ name }) => name === 'ambit_detected_protocols_total');
+  return Object.fromEntries((family?.samples ?? []).map(({ labels, values }) => [labels[0] ?? '', values[0] ?? 0]));
+}
+
+/** Two requests on one connection. */
+function ask(bed: TestWaypoint, version: 'HTTP/1.1' | 'HTTP/2'): void {
+  const client = new Client(bed, version);
+  for (let count = 0; count < 2; count++) {
+    const answer = client.send({});
+    bed.loop.until(() => answer.settled);
+    expect(answer.status).toBe(200);
+  }
+}
+
+function says(bed: TestWaypoint, words: string): void {
+  const client = raw(bed);
+  client.write(words);
+  bed.loop.until(() => client.text.includes('hello'));
 }
 
 describe.each(['tcp', 'auto'] as const)('a server that speaks first, on a port declared %s', (protocol) => {
@@ -134,6 +162,28 @@ describe.each(['tcp', 'auto'] as const)('connections on a port declared %s', (pr
 });
 
 describe('a port of undeclared protocol', () => {
+  it.each<[string, Readonly<Record<string, number>>, EndpointBehaviour, (bed: TestWaypoint) => void]>([
+    ['a request', { http1: 1 }, answering('HTTP/1.1', 200, 'hello'), (bed) => ask(bed, 'HTTP/1.1')],
+    ['a request of HTTP/2', { http2: 1 }, answering('HTTP/2', 200, 'hello'), (bed) => ask(bed, 'HTTP/2')],
+    ['a greeting', { server_first: 1 }, greeting(), (bed) => says(bed, '')],
+    ['words that are no HTTP', { tcp: 1 }, greeting(), (bed) => says(bed, 'EHLO me\r\n')],
+    [
+      'nothing',
+      { none: 1 },
+      silent,
+      (bed) => {
+        const client = raw(bed);
+        bed.loop.pass(60);
+        client.endpoint?.destroy(undefined, true);
+        bed.loop.until(() => Object.keys(detected(bed)).length > 0);
+      },
+    ],
+  ])('counts %s as what it is: %j', (_, counted, behaviour, act) => {
+    const bed = start({ protocol: 'auto', endpoints: { 'cart-1': behaviour } });
+    act(bed);
+    expect(detected(bed)).toEqual(counted);
+  });
+
   it.each(['HTTP/1.1', 'HTTP/2'] as const)('serves %s as HTTP', (version) => {
     const bed = start({ protocol: 'auto', endpoints: { 'cart-1': answering(version, 200, 'hello') } });
     const client = new Client(bed, version);

@@ -10,6 +10,7 @@ import { OpaqueDial, type OpaqueFailure, type OpaqueUpstream } from './opaque-di
 import { OpaqueRecord } from './opaque-record.ts';
 import { type ServedClient, ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
+import type { DetectedProtocol } from './thread-metrics.ts';
 import { WAITING } from './waiting-endpoint.ts';
 
 /**
@@ -28,6 +29,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
   #upstream: OpaqueUpstream | undefined;
   /** The client speaks no HTTP; an endpoint is being connected. */
   #opaque = false;
+  #counted = false;
 
   constructor(thread: DataThreadContext, client: ServedClient, live: LiveService, port: CompiledPort) {
     this.#thread = thread;
@@ -64,12 +66,14 @@ export class ProtocolDetection implements ByteEndpointHandler {
         return;
       case 'http1':
       case 'http2': {
+        this.#count(spoken);
         this.#forgetUpstream();
         const version = spoken === 'http2' ? 'HTTP/2' : 'HTTP/1.1';
         new ServedConnection(this.#thread, this.#client, endpoint, version).receive(words, 0, words.length);
         return;
       }
       case 'tcp':
+        this.#count('tcp');
         this.#opaque = true;
         this.#words = Buffer.from(words);
         endpoint.pauseReading();
@@ -82,6 +86,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
     const endpoint = this.#endpoint;
     if (this.#opaque || endpoint === undefined) return;
     // A client that ends before it said anything that tells.
+    this.#count('none');
     this.#forgetUpstream();
     endpoint.end();
   }
@@ -91,6 +96,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
   }
 
   onClose(): void {
+    this.#count('none');
     this.#forgetUpstream();
   }
 
@@ -129,6 +135,7 @@ export class ProtocolDetection implements ByteEndpointHandler {
 
   /** For the words of the server: it spoke first. */
   serverSpoke(upstream: OpaqueUpstream, bytes: Buffer, start: number, end: number): void {
+    this.#count('server_first');
     this.#relay(upstream)?.relay.deliverFromB(bytes, start, end);
   }
 
@@ -158,6 +165,13 @@ export class ProtocolDetection implements ByteEndpointHandler {
     if (this.#words.length > 0) connection.relay.deliverFromA(this.#words, 0, this.#words.length);
     endpoint.resumeReading();
     return connection;
+  }
+
+  /** Once, and only where there is something to find out. */
+  #count(protocol: DetectedProtocol): void {
+    if (this.#counted || this.#port.protocol !== 'auto') return;
+    this.#counted = true;
+    this.#thread.metrics.detected(protocol);
   }
 
   #forgetUpstream(): void {

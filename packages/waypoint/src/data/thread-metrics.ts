@@ -2,13 +2,16 @@ import type { TunnelObserver } from '@ambit/hbone/observer';
 import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import { CONNECTION_REFUSALS } from '@ambit/telemetry/families';
 import { Metrics } from '@ambit/telemetry/metrics';
-import { MIRRORED_REQUESTS } from '@ambit/telemetry/request-families';
+import { DETECTED_PROTOCOLS, MIRRORED_REQUESTS } from '@ambit/telemetry/request-families';
 import { RequestMetrics } from '@ambit/telemetry/request-metrics';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
 import { MIRROR_SERIES } from '../limits.ts';
 import type { MirrorResult } from './mirror-result.ts';
+
+/** `server_first`: nobody looked further, `tcp`: the client's words are no HTTP, `none`: it ended before any told. */
+export type DetectedProtocol = 'http1' | 'http2' | 'none' | 'server_first' | 'tcp';
 
 /** What one data thread counts. */
 export class ThreadMetrics {
@@ -39,6 +42,11 @@ export class ThreadMetrics {
     const counted = this.#mirrors.has(cluster) || this.#mirrors.size < MIRROR_SERIES;
     if (counted) this.#mirrors.add(cluster);
     this.#metrics.number(MIRRORED_REQUESTS, counted ? cluster : 'unknown', result).value += 1;
+  }
+
+  /** What a connection to a port of undeclared protocol turned out to be. */
+  detected(protocol: DetectedProtocol): void {
+    this.#metrics.number(DETECTED_PROTOCOLS, protocol).value += 1;
   }
 
   workloadRemoved(uid: string): void {
