@@ -34,7 +34,7 @@ import { halfClose } from './wire/half-close.ts';
 import { linkCapture } from './wire/link-capture.ts';
 import { everyPair, listeningAddresses, ownAddress, seenByWaypoint } from './wire/reachability.ts';
 import { reset } from './wire/reset.ts';
-import { routedEntry, serviceEntries } from './wire/service-entries.ts';
+import { egress, routedEntry, serviceEntries } from './wire/service-entries.ts';
 import { wrongManifests } from './wrong-input/manifests.ts';
 import { floods, stalledHandshakes, wrongCertificates, wrongRequests } from './wrong-input/peers.ts';
 
@@ -51,6 +51,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   serviceEntries,
   routedEntry,
   tlsOrigination,
+  egress,
   weights,
   canaryHeader,
   weightsChange,

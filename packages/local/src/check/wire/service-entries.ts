@@ -136,6 +136,45 @@ export const routedEntry: Check<Bench> = {
     }),
 };
 
+/** Hosts whose requests a waypoint sees, whatever stands behind them. */
+export const egress: Check<Bench> = {
+  name: 'a waypoint sees what is sent to a host that is known by a name, and to addresses that a ServiceEntry lets through',
+  limit: 60_000,
+  run: (bench) =>
+    withManifest(bench, MANIFEST, egressManifest(bench), async () => {
+      const since = bench.clock.wallTime();
+      const { ip } = bench.pod('backend-v2');
+      for (const [host, port] of [
+        ['named.example', 80],
+        [ip, 8080],
+      ] as const) {
+        const path = `/to-${port}`;
+        const isSeen = (): boolean =>
+          bench
+            .waypoints(WAYPOINT)
+            .flatMap((waypoint) => waypoint.accessLog(since))
+            .some(({ fields }) => fields['path'] === path);
+        await eventually(bench.clock, KNOWN_WITHIN, `an answer of ${host} that a waypoint has seen`, async () => {
+          const { answers } = await bench.pod('client').requests({ host, port, path, loops: 1, total: 5 });
+          const isAnswered =
+            answers.length > 0 && answers.every(([, , status, version]) => status === 200 && version === 'v2');
+          return (isAnswered && isSeen()) || undefined;
+        });
+      }
+      return 'a name that the cluster resolves, and an address as it was dialled';
+    }),
+};
+
+function egressManifest(bench: Bench): string {
+  const entry = (name: string, port: number, spec: string): string =>
+    `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: ${name}, namespace: ${L7_NAMESPACE}, labels: {istio.io/use-waypoint: waypoint}}, spec: {hosts: [${name}.example], ports: [{number: ${port}, name: http, protocol: HTTP}], ${spec}}}`;
+  const name = `backend-v2.${L7_NAMESPACE}.svc.cluster.local`;
+  return [
+    entry('named', 80, `resolution: DNS, endpoints: [{address: ${name}, ports: {http: 8080}}]`),
+    entry('through', 8080, `resolution: NONE, addresses: [${bench.pod('backend-v2').ip}]`),
+  ].join('\n---\n');
+}
+
 function routedManifest(bench: Bench): string {
   const entry = (name: string, labels: string, backend: BenchPodName): string =>
     `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: ${name}, namespace: ${L7_NAMESPACE}, labels: {${labels}}}, spec: {hosts: [${name}.example], ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}], resolution: STATIC, endpoints: [{address: ${bench.pod(backend).ip}}]}}`;
