@@ -3,8 +3,7 @@ import { eventually, script } from '../bed/test-bed.ts';
 import { SERVER_PORTS } from '../check/clients/options.ts';
 import { DIRECTIONS, Mesh, spiffe } from './test-mesh.ts';
 import { STOCK_ZTUNNEL } from './test-peer.ts';
-
-const PORT = 15_088;
+import { gate, GATE_PORT } from './test-gate.ts';
 
 /** Stands for somebody else's gateway: says what it is told first, and answers by itself. */
 const GATE = script(`
@@ -15,25 +14,8 @@ const GATE = script(`
       console.log('told ' + bytes.toString('hex'));
       socket.end('from the gate');
     });
-  }).listen(${PORT}, '127.0.0.1');
+  }).listen(${GATE_PORT}, '127.0.0.1');
 `);
-
-const gate = (node: string): string => `
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: { name: gate-${node}, namespace: shop, annotations: { ambient.istio.io/waypoint-inbound-binding: PROXY/${PORT} } }
-spec: { gatewayClassName: somebody-elses, listeners: [{ name: web, port: 80, protocol: HTTP }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: gate-${node}, namespace: shop, labels: { gateway.networking.k8s.io/gateway-name: gate-${node} } }
-spec: { selector: { gateway.networking.k8s.io/gateway-name: gate-${node} }, ports: [{ port: 80 }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: behind-${node}, namespace: shop, labels: { istio.io/use-waypoint: gate-${node} } }
-spec: { selector: { role: server }, ports: [{ port: ${SERVER_PORTS.echoOnce} }] }
-`;
 
 describe('a sandwiched waypoint, ours on node a, the stock ztunnel on node b', () => {
   let mesh: Mesh;

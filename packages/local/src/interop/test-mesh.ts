@@ -67,9 +67,10 @@ export class Mesh {
     this.close = close;
   }
 
-  static async open(stock: string, proxyEnvironment: BedOptions['proxyEnvironment'] = {}): Promise<Mesh> {
+  /** `stock`: path of the proxy of node b; undefined: ours there as well. */
+  static async open(stock: string | undefined, proxyEnvironment: BedOptions['proxyEnvironment'] = {}): Promise<Mesh> {
     const { bed, close } = await openBed({
-      proxies: { a: { kind: 'ambit' }, b: { kind: 'binary', path: stock } },
+      proxies: { a: { kind: 'ambit' }, b: stock === undefined ? { kind: 'ambit' } : { kind: 'binary', path: stock } },
       proxyEnvironment,
     });
     const mesh = new Mesh(bed, close);
