@@ -10,7 +10,8 @@ export interface RawObject extends KubeObject {
 
 /**
  * What is read of an object: of its metadata what the model knows, so that a newer API server's additions refuse nothing,
- * and no status but that of Pods and the addresses of Gateways: others write there.
+ * and no status but that of Pods, the addresses of Gateways and those that were allocated for ServiceEntries: others write
+ * there.
  */
 export function readableObject(object: RawObject, { group, version, kind }: Resource): Record<string, unknown> {
   const { metadata, status, ...content } = object;
@@ -27,7 +28,16 @@ export function readableObject(object: RawObject, { group, version, kind }: Reso
     },
     ...(kind === 'Pod' ? { status } : {}),
     ...(kind === 'Gateway' ? { status: { addresses: listUnder(status, 'addresses') } } : {}),
+    ...(kind === 'ServiceEntry' ? { status: { addresses: allocatedAddresses(status) } } : {}),
   };
+}
+
+/** Those that can be read: what somebody else has written there refuses no object. */
+function allocatedAddresses(status: unknown): { value: string; host: string }[] {
+  return listUnder(status, 'addresses').flatMap((address) => {
+    const value = textUnder(address, 'value');
+    return value === undefined ? [] : [{ value, host: textUnder(address, 'host') ?? '' }];
+  });
 }
 
 /** `namespace/name`, or the name of a cluster-wide object. */
