@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable } from 'node:worker_threads';
 import { close } from '@ambit/native/descriptor';
 import { openEvent, raiseEvent } from '@ambit/native/eventfd';
 import { Ledger } from '@ambit/native/ledger';
@@ -23,6 +23,7 @@ export class LoopControl {
   /** Pass this to the thread, `channel.port` in the transfer list. */
   readonly channel: LoopChannel;
   readonly #port: MessagePort;
+  readonly #onMessage: (message: unknown) => void;
   readonly #words: Int32Array;
   #closed = false;
 
@@ -31,6 +32,7 @@ export class LoopControl {
     const { port1, port2 } = new MessageChannel();
     const state = new SharedArrayBuffer(LOOP_WORDS * 4);
     this.#port = port1;
+    this.#onMessage = onMessage;
     this.#port.on('message', onMessage);
     this.#port.on('messageerror', onMessage);
     this.#words = new Int32Array(state);
@@ -55,14 +57,24 @@ export class LoopControl {
     if (!this.#closed) raiseEvent(this.channel.wake);
   }
 
-  /** Once the thread is gone: closes whatever it left open, and the channel. Returns the number of handles. Idempotent. */
+  /**
+   * Once the thread is gone: hands over what it posted last, closes whatever it left open, and the channel. Returns the number
+   * of handles. Idempotent.
+   */
   reap(): number {
     const handles = new Ledger(this.channel.ledger).closeAll();
     if (!this.#closed) {
       this.#closed = true;
+      // The end of a thread overtakes the messages of its port.
+      for (let last = receive(this.#port); last !== undefined; last = receive(this.#port))
+        this.#onMessage(last.message);
       this.#port.close();
       close(this.channel.wake);
     }
     return handles;
   }
+}
+
+function receive(port: MessagePort): { readonly message: unknown } | undefined {
+  return receiveMessageOnPort(port);
 }

@@ -290,7 +290,7 @@ describe('time', () => {
     (condition) => {
       const bed = start({
         endpoints: { 'cart-1': silent },
-        action: { retry: retrying([condition], { retries: 1, perTryTimeoutMs: 30 }), timeoutMs: 2_000 },
+        action: { retry: retrying([condition], { retries: 1, perTryTimeoutMs: 200 }), timeoutMs: 5_000 },
       });
       const answer = settled(bed, new Client(bed, 'HTTP/1.1').send({}));
       expect(answer.status).toBe(504);
