@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AmbitError } from '@ambit/core/errors';
+import { PROXY_RUNTIME_ENVIRONMENT, PROXY_RUNTIME_FLAGS } from '@ambit/core/runtime-flags';
 import { PEERS_INFORMED_MS } from '@ambit/enrolment/limits';
 import type { Image } from './images.ts';
 
@@ -28,10 +29,10 @@ export function programPath(program: MeshProgram): string {
 export function meshImages(environment: Readonly<Record<string, string>>): [string, Image][] {
   const waypoint: Image = {
     directory: '/',
-    environment: { MINIMUM_DRAIN_DURATION: `${PEERS_INFORMED_MS}ms`, ...environment },
+    environment: { ...PROXY_RUNTIME_ENVIRONMENT, MINIMUM_DRAIN_DURATION: `${PEERS_INFORMED_MS}ms`, ...environment },
     // Only who runs a waypoint needs one that is built.
     get command() {
-      return [process.execPath, programPath('waypoint')];
+      return [process.execPath, ...PROXY_RUNTIME_FLAGS, programPath('waypoint')];
     },
   };
   return [['ghcr.io/ambit-mesh/waypoint', waypoint]];
