@@ -45,6 +45,7 @@ export const EVERY_VALUE: Readonly<Record<(typeof SUB_CHARTS)[number], Values>> 
     ...{ hub: 'registry.example/controller', tag: '8.8.8', image: 'controller', waypoint: { image: 'gateway' } },
     ...{ defaultCertTtl: '1h', maxCertTtl: '48h', revision: 'blue' },
     ...{ trustedZtunnelNamespace: 'proxies', trustedZtunnelName: 'node-proxy' },
+    clientCredentials: [{ namespace: 'shop', names: ['partner', 'partner-cacert'] }],
     extraContainerArgs: ['--log-level', 'warn'],
     pdb: { minAvailable: '60%' },
     priorityClassName: 'high',

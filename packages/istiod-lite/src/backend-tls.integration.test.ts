@@ -69,6 +69,37 @@ describe('a BackendTLSPolicy on a cluster', () => {
   });
 });
 
+describe('a DestinationRule that names a Secret', () => {
+  const RULES = '/apis/networking.istio.io/v1/destinationrules';
+  const SECRETS = '/api/v1/secrets';
+
+  function message(): string {
+    const status = kubernetes.get(RULES, 'shop/web')?.['status'] as
+      | { conditions?: readonly { type: string; message: string }[] }
+      | undefined;
+    return status?.conditions?.find(({ type }) => type === 'WaypointAccepted')?.message ?? '';
+  }
+
+  it('says what is missing until the Secret is there, which is asked for by its name alone', async () => {
+    kubernetes.put(RULES, {
+      metadata: { name: 'web', namespace: 'shop', generation: 1 },
+      spec: { host: 'web', trafficPolicy: { tls: { mode: 'SIMPLE', credentialName: 'partner' } } },
+    });
+    await controller.start();
+    await expect
+      .poll(message, { timeout: 15_000 })
+      .toMatch(/^connections are refused.*Secret shop\/partner is not there/);
+    const ca = Buffer.from(await authority()).toString('base64');
+    kubernetes.put(SECRETS, { metadata: { name: 'partner-cacert', namespace: 'shop' }, data: { cacert: ca } });
+    await expect.poll(message, { timeout: 15_000 }).toBe('enforced by waypoints');
+    const asked = kubernetes.server.received.filter(
+      ({ path, query }) => path.endsWith('/namespaces/shop/secrets') && query.size > 0,
+    );
+    const names = asked.map(({ query }) => query.get('fieldSelector') ?? 'all');
+    expect([...new Set(names)].sort()).toEqual(['metadata.name=partner', 'metadata.name=partner-cacert']);
+  });
+});
+
 /** The certificate of an authority: the controller's own. */
 function authority(): Promise<string> {
   return eventually(() => {

@@ -140,3 +140,6 @@ export const SERVED_SERVICE_LEAD_MS = 150;
 
 /** How long a waypoint keeps a service that it no longer serves, milliseconds, while node proxies hear of it. */
 export const SERVED_SERVICE_LINGER_MS = 2_000;
+
+/** ConfigMaps and Secrets that others name and that are watched, each by itself; further ones count as missing. Objects. */
+export const NAMED_OBJECTS = 1_000;

@@ -1,8 +1,14 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { systemClock } from '@ambit/core/clock';
 import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
-import { SERVED_SERVICE_TYPE_URL, ServedServiceSchema } from '@ambit/proto/waypoint';
+import {
+  CLIENT_CERTIFICATE_TYPE_URL,
+  ClientCertificateSchema,
+  SERVED_SERVICE_TYPE_URL,
+  ServedServiceSchema,
+} from '@ambit/proto/waypoint';
 import { ADDRESS_TYPE_URL, AddressSchema } from '@ambit/proto/workload';
+import { TestAuthority, type TestCertificate } from '@ambit/identity/test-authority';
 import { DeltaClient, type DeltaClientEvent } from '@ambit/xds/delta-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, podManifest, SERVER_NAME, TestController, ZTUNNEL_POD } from './test-controller.ts';
@@ -93,7 +99,7 @@ async function subscribe(account?: string, metadata: Record<string, string> = {}
       tokenFile,
     },
     node: { id: `proxy~${account ?? 'ztunnel'}`, metadata },
-    typeUrls: [AUTHORIZATION_TYPE_URL, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE_URL],
+    typeUrls: [AUTHORIZATION_TYPE_URL, CLIENT_CERTIFICATE_TYPE_URL, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE_URL],
     clock: systemClock,
     random: () => 0.5,
     apply: (update) => {
@@ -193,5 +199,43 @@ describe('discovery for waypoints', () => {
     await controller.put('shop.yaml', GATEWAYS + service('mine', 'one'));
     await controller.logged('waypoint shop/one is not ready; connections go straight');
     expect(hasWaypoint(ztunnel)).toBe(false);
+  });
+});
+
+describe('a client certificate', () => {
+  const CERTIFICATE = 'shop/one/shop/to-partner';
+  const RULE =
+    '{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: mine, namespace: shop}, spec: ' +
+    '{host: mine, trafficPolicy: {tls: {mode: MUTUAL, credentialName: to-partner, sni: partner.example.com}}}}\n---\n';
+  function secret({ certificateChainPem, privateKeyPem }: TestCertificate, rootPem: string): string {
+    const data = { 'tls.crt': certificateChainPem, 'tls.key': privateKeyPem, 'ca.crt': rootPem };
+    const encoded = Object.entries(data).map(([key, text]) => `${key}: ${Buffer.from(text).toString('base64')}`);
+    return `{apiVersion: v1, kind: Secret, metadata: {name: to-partner, namespace: shop}, data: {${encoded.join(', ')}}}\n---\n`;
+  }
+
+  function keyOf({ held }: Subscriber): string | undefined {
+    const bytes = held.get(CERTIFICATE);
+    return bytes === undefined ? undefined : fromBinary(ClientCertificateSchema, bytes).privateKeyPem;
+  }
+
+  it('is shown to the waypoint whose rule names it and to nobody else, and follows its Secret', async () => {
+    const authority = await TestAuthority.create();
+    const identity = 'spiffe://cluster.local/ns/shop/sa/one';
+    const [before, after] = [await authority.issue(identity), await authority.issue(identity)];
+    await controller.put('rule.yaml', RULE + secret(before, authority.rootPem));
+    const one = await subscribe('one', { WAYPOINT_NAME: 'one', WAYPOINT_NAMESPACE: 'shop' });
+    await eventually(() => (keyOf(one) === before.privateKeyPem ? true : undefined), 'the certificate');
+    for (const other of [await subscribe('two'), await subscribe()]) {
+      expect([...other.held.keys()].filter((name) => name.endsWith('to-partner'))).toEqual([]);
+    }
+    await controller.put('rule.yaml', RULE + secret(after, authority.rootPem));
+    await eventually(() => (keyOf(one) === after.privateKeyPem ? true : undefined), 'the next certificate');
+    for (const page of ['/debug/resources', '/debug/problems', '/debug/clients']) {
+      expect((await controller.page(page)).text).not.toMatch(/PRIVATE KEY/);
+    }
+    expect(JSON.stringify(controller.lines)).not.toMatch(/PRIVATE KEY/);
+    await controller.put('rule.yaml', RULE);
+    await eventually(() => (one.held.has(CERTIFICATE) ? undefined : true), 'the end of the certificate');
+    expect((await controller.page('/debug/problems')).text).toMatch(/Secret shop\/to-partner is not there/);
   });
 });

@@ -1,4 +1,4 @@
-import { type KeyObject, generateKeyPairSync, sign } from 'node:crypto';
+import { type KeyObject, X509Certificate, generateKeyPairSync, sign } from 'node:crypto';
 
 /**
  * Certificates for tests, made from scratch so that wrong ones can be made as well. P-256, the shape of
@@ -53,6 +53,26 @@ export function testCertificate(options: TestCertificateOptions = {}): TestIdent
     key: privateKey,
     subject,
   };
+}
+
+/** The list of certificates that an authority has revoked, an hour ago. */
+export function testRevocations(issuer: TestIdentity, revoked: readonly TestIdentity[]): string {
+  const ecdsaWithSha256 = sequence(identifier('2a8648ce3d040302'));
+  const before = time(Date.now() - HOUR);
+  const entries = revoked.map(({ certificatePem }) => {
+    const number = Number.parseInt(new X509Certificate(certificatePem).serialNumber, 16);
+    return sequence(integer(number), before);
+  });
+  const body = sequence(
+    integer(1),
+    ecdsaWithSha256,
+    name(issuer.subject),
+    before,
+    time(Date.now() + HOUR),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+  );
+  const signature = sign('sha256', body, issuer.key);
+  return pem(sequence(body, ecdsaWithSha256, tagged(0x03, Buffer.of(0), signature)), 'X509 CRL');
 }
 
 function extensions(options: TestCertificateOptions): Buffer[] {
@@ -122,7 +142,7 @@ function tagged(tag: number, ...parts: Uint8Array[]): Buffer {
     : Buffer.concat([Buffer.of(tag, 0x82), length, content]);
 }
 
-function pem(der: Buffer): string {
+function pem(der: Buffer, label = 'CERTIFICATE'): string {
   const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

@@ -1,6 +1,8 @@
 export {
   type AcceptedName,
   AcceptedNameSchema,
+  type ClientCertificate,
+  ClientCertificateSchema,
   type Cluster,
   ClusterSchema,
   type ConsumerRoutes,
@@ -62,3 +64,6 @@ export {
 
 /** The xDS type of `ServedService`. */
 export const SERVED_SERVICE_TYPE_URL = 'type.googleapis.com/ambit.waypoint.ServedService';
+
+/** The xDS type of `ClientCertificate`. */
+export const CLIENT_CERTIFICATE_TYPE_URL = 'type.googleapis.com/ambit.waypoint.ClientCertificate';

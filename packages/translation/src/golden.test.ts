@@ -44,7 +44,7 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
   for (const service of translation.servedServices.values()) {
     expect(() => readServedService(toBinary(ServedServiceSchema, service))).not.toThrow();
   }
-  const { addresses, authorizations, servedServices, conditions } = translation;
+  const { addresses, authorizations, servedServices, clientCertificates, conditions } = translation;
   return {
     addresses: Object.fromEntries([...addresses].map(([key, value]) => [key, readable(toJson(AddressSchema, value))])),
     authorizations: Object.fromEntries(
@@ -57,6 +57,8 @@ function translated(decoded: ReturnType<typeof decodeManifests>): Record<string,
             [...servedServices].map(([key, value]) => [key, toJson(ServedServiceSchema, value)]),
           ),
         }),
+    // Names alone: nothing else of them is ever shown.
+    ...(clientCertificates.size === 0 ? {} : { clientCertificates: [...clientCertificates.keys()] }),
     conditions: conditions.map((c) => `${subjectOf(c)}: ${c.type}=${c.status} ${c.reason}: ${c.message}`),
     problems: problems.map((problem) => formatProblem(problem)),
   };

@@ -41,6 +41,7 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
     { kind: 'Namespace', scope: 'cluster' },
     { kind: 'Node', scope: 'cluster' },
     { kind: 'Pod', scope: 'namespace' },
+    { kind: 'Secret', scope: 'namespace' },
     { kind: 'Service', scope: 'namespace' },
     { kind: 'ServiceAccount', scope: 'namespace' },
   ],
@@ -64,7 +65,7 @@ const WAYPOINT = 'waypoints do not know it, so nothing enforces it';
 
 /** Kinds per API group that are taken and have no effect on the mesh. */
 const HARMLESS: Readonly<Record<string, string>> = {
-  '': 'Event LimitRange PersistentVolume PersistentVolumeClaim PodTemplate ResourceQuota Secret',
+  '': 'Event LimitRange PersistentVolume PersistentVolumeClaim PodTemplate ResourceQuota',
   'admissionregistration.k8s.io':
     'MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration',
   'apiextensions.k8s.io': 'CustomResourceDefinition',

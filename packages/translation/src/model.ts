@@ -24,6 +24,7 @@ import {
   type PeerAuthentication,
   type Pod,
   type RequestAuthentication,
+  type Secret,
   type Service,
   type ServiceAccount,
 } from './objects.ts';
@@ -48,6 +49,8 @@ export interface Model {
   readonly pods: ReadonlyMap<string, Pod>;
   readonly referenceGrants: ReadonlyMap<string, ReferenceGrant>;
   readonly requestAuthentications: ReadonlyMap<string, RequestAuthentication>;
+  /** As `configMaps`; never shown. */
+  readonly secrets: ReadonlyMap<string, Secret>;
   readonly serviceAccounts: ReadonlyMap<string, ServiceAccount>;
   readonly serviceEntries: ReadonlyMap<string, ServiceEntry>;
   readonly services: ReadonlyMap<string, Service>;
@@ -168,6 +171,7 @@ function emptyMaps(): KindMaps {
     ReferenceGrant: new Map(),
     RequestAuthentication: new Map(),
     Service: new Map(),
+    Secret: new Map(),
     ServiceAccount: new Map(),
     ServiceEntry: new Map(),
     TCPRoute: new Map(),
@@ -200,6 +204,7 @@ function modelOf(maps: KindMaps): Model {
     pods: maps.Pod,
     referenceGrants: maps.ReferenceGrant,
     requestAuthentications: maps.RequestAuthentication,
+    secrets: maps.Secret,
     serviceAccounts: maps.ServiceAccount,
     serviceEntries: maps.ServiceEntry,
     services: maps.Service,

@@ -33,6 +33,7 @@ export type ManifestObject =
   | ReferenceGrant
   | RequestAuthentication
   | Service
+  | Secret
   | ServiceAccount
   | ServiceEntry
   | TcpRoute
@@ -79,6 +80,17 @@ export interface ConfigMap {
   readonly kind: 'ConfigMap';
   readonly metadata: Metadata;
   readonly data?: Texts;
+}
+
+/** Of which only certificates and their keys are read. */
+export interface Secret {
+  readonly apiVersion: string;
+  readonly kind: 'Secret';
+  readonly metadata: Metadata;
+  /** In base64. */
+  readonly data?: Texts;
+  /** As it is; goes before `data`. */
+  readonly stringData?: Texts;
 }
 
 export interface Node {

@@ -1,5 +1,5 @@
 import type { Authorization } from '@ambit/proto/authorization';
-import type { ServedService } from '@ambit/proto/waypoint';
+import type { ClientCertificate, ServedService } from '@ambit/proto/waypoint';
 import type { Address } from '@ambit/proto/workload';
 import type { Model } from './model.ts';
 import type { Condition } from './translate/condition.ts';
@@ -35,6 +35,8 @@ export interface Translation {
   readonly allocatedAddresses: ReadonlyMap<string, readonly AllocatedAddress[]>;
   readonly conditions: readonly Condition[];
   readonly named: NamedObjects;
+  /** By `<waypoint namespace>/<waypoint name>/<namespace>/<name of the Secret>`, for that waypoint alone. They hold private keys: never shown. */
+  readonly clientCertificates: ReadonlyMap<string, ClientCertificate>;
 }
 
 /** Translates a whole model. Pure: the same arguments give the same result. */
@@ -69,10 +71,11 @@ export class Translator {
 }
 
 function whole(model: Model, settings: TranslationSettings, mesh: MeshTranslation): Translation {
-  const { servedServices, conditions, named } = translateRoutes(model, settings, mesh);
+  const { servedServices, conditions, named, clientCertificates } = translateRoutes(model, settings, mesh);
   const { addresses, authorizations, waypoints, entryHosts } = mesh;
   return {
     named,
+    clientCertificates,
     ...{ addresses, authorizations, servedServices, waypoints },
     allocatedAddresses: entryHosts.allocated(),
     conditions: [...mesh.conditions, ...conditions],

@@ -4,6 +4,15 @@ import type { ServedService } from '@ambit/traffic/model/served-service';
 import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import type { Config } from './config.ts';
 
+/** A certificate with which the waypoint shows itself to endpoints. */
+export interface ClientCertificate {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly version: string;
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: string;
+}
+
 /** From the control side to a data thread. */
 export type Command =
   | ThreadCommand
@@ -13,6 +22,13 @@ export type Command =
   | {
       readonly kind: 'services';
       readonly changed: readonly ServedService[];
+      readonly removed: readonly string[];
+      readonly ticket: number;
+    }
+  /** Certificates for endpoints that ask for one, and the names of those that are gone. Answered when they are known. */
+  | {
+      readonly kind: 'client-certificates';
+      readonly changed: readonly ClientCertificate[];
       readonly removed: readonly string[];
       readonly ticket: number;
     }

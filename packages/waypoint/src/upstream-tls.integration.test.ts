@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { testCertificate } from '@ambit/native/test-certificates';
+import { testCertificate, testRevocations } from '@ambit/native/test-certificates';
 import type { UpstreamTls } from '@ambit/traffic/model/served-service';
 import { type Answer, Client, raw, Raw } from './test-application.ts';
 import { root } from './test-identities.ts';
@@ -80,6 +80,15 @@ const CASES: Case[] = [
     'AMBIT_TLS_CERTIFICATE_INVALID',
   ],
   [
+    'a certificate that was revoked',
+    tls({ crlPem: testRevocations(root, [server]) }),
+    server,
+    HOST,
+    'AMBIT_TLS_CERTIFICATE_REVOKED',
+  ],
+  ['a certificate that was not revoked', tls({ crlPem: testRevocations(root, [client]) }), server, HOST, undefined],
+  ['a list of revoked certificates that cannot be read', tls({ crlPem: 'x' }), server, HOST, 'AMBIT_TLS_CONTEXT'],
+  [
     'an authority that the runtime does not know',
     tls({ trust: { kind: 'system' } }),
     server,
@@ -117,6 +126,7 @@ describe('TLS with an endpoint outside of the mesh', () => {
       const line = bed.lines().at(-1) ?? '';
       expect(line).toContain(' UF ');
       expect(line).toContain(code === 'AMBIT_UPSTREAM_TLS' ? 'ConfigMap shop/ca is not there' : 'no TLS with');
+      expect(line).toContain(`reason="${code}"`);
       expect(line).toContain(':8080 as ');
     }
   });

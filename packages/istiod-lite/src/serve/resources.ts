@@ -1,16 +1,26 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { ipFromBytes } from '@ambit/core/address';
 import { AUTHORIZATION_TYPE_URL, AuthorizationSchema } from '@ambit/proto/authorization';
-import { SERVED_SERVICE_TYPE_URL, ServedServiceSchema } from '@ambit/proto/waypoint';
+import {
+  CLIENT_CERTIFICATE_TYPE_URL,
+  ClientCertificateSchema,
+  SERVED_SERVICE_TYPE_URL,
+  ServedServiceSchema,
+} from '@ambit/proto/waypoint';
 import { type Address, ADDRESS_TYPE_URL, AddressSchema, NetworkMode } from '@ambit/proto/workload';
 import type { Translation } from '@ambit/translation/translate';
 import type { ResourceInput } from '@ambit/xds/resource-cache';
 
 /**
- * The types served, in the order in which clients must get them: a workload names policies, and a Service that leads to a
+ * The types served, in the order in which clients must get them: a workload names policies, a served service certificates, and a Service that leads to a
  * waypoint is to be known there first.
  */
-export const SERVED_TYPES: readonly string[] = [AUTHORIZATION_TYPE_URL, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE_URL];
+export const SERVED_TYPES: readonly string[] = [
+  AUTHORIZATION_TYPE_URL,
+  CLIENT_CERTIFICATE_TYPE_URL,
+  SERVED_SERVICE_TYPE_URL,
+  ADDRESS_TYPE_URL,
+];
 
 type Encoded = ReadonlyMap<string, readonly ResourceInput[]>;
 
@@ -19,11 +29,15 @@ export class ResourceEncoder {
   readonly #known = new WeakMap<ReadonlyMap<string, unknown>, readonly ResourceInput[]>();
 
   /** A translation as resources of the served types; the same list for the same map. */
-  encode({ authorizations, servedServices, addresses }: Translation): Encoded {
+  encode({ authorizations, clientCertificates, servedServices, addresses }: Translation): Encoded {
     return new Map([
       [
         AUTHORIZATION_TYPE_URL,
         this.#listOf(authorizations, (name, value) => ({ name, bytes: toBinary(AuthorizationSchema, value) })),
+      ],
+      [
+        CLIENT_CERTIFICATE_TYPE_URL,
+        this.#listOf(clientCertificates, (name, value) => ({ name, bytes: toBinary(ClientCertificateSchema, value) })),
       ],
       [
         SERVED_SERVICE_TYPE_URL,

@@ -1,4 +1,4 @@
-import { SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
+import { CLIENT_CERTIFICATE_TYPE_URL, SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
 import { valueOf } from '@ambit/translation/labels';
 import { GATEWAY_NAME_LABEL } from '@ambit/translation/translate/waypoint/deployed-names';
 import type { ClientFacts, Visibility } from '@ambit/xds/client-facts';
@@ -27,10 +27,18 @@ export function claimedWaypoint(node: ClientFacts['node'], caller: Caller, pods:
 
 /** Everything but what is for waypoints alone. */
 export function nodeVisibility(): Visibility {
-  return new Map([[SERVED_SERVICE_TYPE_URL, () => false]]);
+  const nothing = (): boolean => false;
+  return new Map([
+    [SERVED_SERVICE_TYPE_URL, nothing],
+    [CLIENT_CERTIFICATE_TYPE_URL, nothing],
+  ]);
 }
 
 /** Everything, and of what is for waypoints only its own. Names of objects hold no slash. */
 export function waypointVisibility(waypoint: string): Visibility {
-  return new Map([[SERVED_SERVICE_TYPE_URL, (name: string) => name.startsWith(`${waypoint}/`)]]);
+  const own = (name: string): boolean => name.startsWith(`${waypoint}/`);
+  return new Map([
+    [SERVED_SERVICE_TYPE_URL, own],
+    [CLIENT_CERTIFICATE_TYPE_URL, own],
+  ]);
 }

@@ -86,7 +86,8 @@ export class KubernetesObjects implements ConfigurationSource {
   }
 
   /** The objects that those of the model name. */
-  follow({ configMaps }: NamedObjectsOf): void {
+  follow({ configMaps, secrets }: NamedObjectsOf): void {
+    this.#named.follow('Secret', secrets);
     this.#named.follow('ConfigMap', configMaps);
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import type { KubeClient } from '@ambit/kube/client';
 import { Informer } from '@ambit/kube/informer';
+import { NAMED_OBJECTS } from '../limits.ts';
 import { type RawObject, fieldUnder } from './api-object.ts';
 import { NAMED, type NamedKind } from './watched-kinds.ts';
 
@@ -14,7 +15,10 @@ export interface NamedObjectsParts {
 }
 
 /** Keys of which something is read. */
-const KEYS: { readonly [Kind in NamedKind]: readonly string[] } = { ConfigMap: ['ca.crt'] };
+const KEYS: { readonly [Kind in NamedKind]: readonly string[] } = {
+  ConfigMap: ['ca.crt'],
+  Secret: ['ca.crl', 'ca.crt', 'cacert', 'cert', 'crl', 'key', 'tls.crt', 'tls.key'],
+};
 
 /**
  * Objects that others name, each watched by itself (`metadata.name`), so that a Role for single names is enough. Of their data
@@ -38,7 +42,12 @@ export class NamedObjects {
       for (const object of informer.values()) this.#parts.onChange(kind, object, true);
       informer.destroy();
     }
-    for (const name of names) if (!this.#watched.has(`${kind} ${name}`)) this.#begin(kind, name);
+    for (const name of names) {
+      if (this.#watched.has(`${kind} ${name}`)) continue;
+      if (this.#watched.size < NAMED_OBJECTS) this.#begin(kind, name);
+      else
+        this.#parts.log.warn({ kind, name, limit: NAMED_OBJECTS }, 'too many objects are named: this one is not read');
+    }
   }
 
   destroy(): void {

@@ -4,7 +4,7 @@ import { formatProblem, type ManifestProblem } from '@ambit/translation/manifest
 import { keyOf, parentsOf, type RawObject, readableObject } from './api-object.ts';
 import type { Configuration, Refusal } from './configuration.ts';
 import { substituteFor } from './substitute.ts';
-import { NAMED, type NamedKind, WATCHED, type WatchedKind } from './watched-kinds.ts';
+import { isNamedKind, NAMED, type NamedKind, WATCHED, type WatchedKind } from './watched-kinds.ts';
 
 /** One object as it was read. */
 interface Entry {
@@ -36,7 +36,7 @@ export class ObjectStore {
     const name = keyOf(object);
     const before = this.#entries.get(`${kind} ${name}`);
     const { objects, ignored, problems } = decodeApiObject(
-      readableObject(object, kind === 'ConfigMap' ? NAMED[kind] : WATCHED[kind]),
+      readableObject(object, isNamedKind(kind) ? NAMED[kind] : WATCHED[kind]),
     );
     const [good] = objects;
     if (good !== undefined && problems.length === 0) {
@@ -47,7 +47,7 @@ export class ObjectStore {
       return { outcome: 'taken', recovered: before?.refusal !== undefined };
     }
     const known = before?.substituted === false ? before.good : undefined;
-    const inForce = known ?? (kind === 'ConfigMap' ? undefined : substituteFor(kind, object));
+    const inForce = known ?? (isNamedKind(kind) ? undefined : substituteFor(kind, object));
     const consequence =
       known !== undefined
         ? 'its last good state stays in force'

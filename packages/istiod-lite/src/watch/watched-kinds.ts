@@ -16,6 +16,7 @@ import {
   REFERENCE_GRANTS,
   REQUEST_AUTHENTICATIONS,
   type Resource,
+  SECRETS,
   SERVICE_ACCOUNTS,
   SERVICE_ENTRIES,
   SERVICES,
@@ -26,12 +27,19 @@ import {
 } from '@ambit/kube/resource';
 
 /** The kinds that make the model of a cluster; Deployments do not: their pods are there themselves. */
-export type WatchedKind = Exclude<ObjectKind, 'ConfigMap' | 'Deployment'>;
+export type WatchedKind = Exclude<ObjectKind, 'ConfigMap' | 'Deployment' | 'Secret'>;
 
 /** Kinds of which a cluster has too many, or too secret ones: each object is watched by itself when another one names it. */
-export type NamedKind = 'ConfigMap';
+export type NamedKind = 'ConfigMap' | 'Secret';
 
-export const NAMED: { readonly [Kind in NamedKind]: Resource<Kind> } = { ConfigMap: CONFIG_MAPS };
+export const NAMED: { readonly [Kind in NamedKind]: Resource<Kind> } = {
+  ConfigMap: CONFIG_MAPS,
+  Secret: SECRETS,
+};
+
+export function isNamedKind(kind: string): kind is NamedKind {
+  return Object.hasOwn(NAMED, kind);
+}
 
 /** Where the objects of the model live in the API. */
 export const WATCHED: { readonly [Kind in WatchedKind]: Resource<Kind> } = {

@@ -302,6 +302,8 @@ export const KUBERNETES_FIELDS: Readonly<Record<string, string>> = {
   NodeRuntimeHandlerFeatures: 'recursiveReadOnlyMounts:boolean userNamespaces:boolean',
   AttachedVolume: 'devicePath:string name:string',
   ConfigMap: 'apiVersion:string! kind:string! metadata:ObjectMeta! data:string{} binaryData:anything immutable:boolean',
+  Secret:
+    'apiVersion:string! kind:string! metadata:ObjectMeta! type:string data:string{} stringData:string{} immutable:boolean',
   ServiceAccount:
     'apiVersion:string! automountServiceAccountToken:boolean imagePullSecrets:LocalObjectReference[] ' +
     'kind:string! metadata:ObjectMeta! secrets:ObjectReference[]',

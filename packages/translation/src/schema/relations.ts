@@ -75,6 +75,7 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
     case 'Namespace':
     case 'Node':
     case 'ReferenceGrant':
+    case 'Secret':
     case 'ServiceAccount':
       break;
   }

@@ -7,7 +7,7 @@ import { openTcpListener } from '@ambit/native/listening-socket';
 import { openFileLimit, raiseOpenFileLimit } from '@ambit/native/process';
 import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import { selfTest } from '@ambit/native/self-test';
-import { SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
+import { CLIENT_CERTIFICATE_TYPE_URL, SERVED_SERVICE_TYPE_URL } from '@ambit/proto/waypoint';
 import { Readiness } from '@ambit/proxy/admin/readiness';
 import { Certificates } from '@ambit/proxy/certificates';
 import { connectController } from '@ambit/proxy/controller-link';
@@ -26,6 +26,7 @@ import { openAdminListeners } from '../admin/listeners.ts';
 import type { Config } from '../config.ts';
 import { NAMES_HEAD_START_MS } from '../limits.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
+import { ClientCertificates } from './client-certificates.ts';
 import { Services } from './services.ts';
 
 export interface ControlSideOptions {
@@ -96,6 +97,14 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     },
   });
 
+  // As whom it comes to endpoints that ask for a certificate.
+  const clientCertificates = new ClientCertificates({
+    log,
+    distribute: async (changed, removed) => {
+      await threads.ask((ticket) => ({ kind: 'client-certificates', changed, removed, ticket }));
+    },
+  });
+
   // Who the waypoint is.
   const identity = {
     trustDomain: config.trustDomain,
@@ -121,6 +130,8 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     *state(): Generator<Command> {
       yield* certificates.commands();
       if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
+      const shown = clientCertificates.all();
+      if (shown.length > 0) yield { kind: 'client-certificates', changed: shown, removed: [], ticket: 0 };
       const changed = services.models();
       if (changed.length > 0) yield { kind: 'services', changed, removed: [], ticket: 0 };
       if (listening.fd !== undefined && !isEnding()) yield { kind: 'listen', fd: listening.fd };
@@ -147,14 +158,20 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     random,
     log,
     metrics,
-    // Policies before what names them, services before the traffic that they bring.
-    types: [AUTHORIZATION_TYPE, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE],
+    // Policies and certificates before what names them, services before the traffic that they bring.
+    types: [AUTHORIZATION_TYPE, CLIENT_CERTIFICATE_TYPE_URL, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE],
     held: new Map([
       [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
       [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
+      [CLIENT_CERTIFICATE_TYPE_URL, clientCertificates.versions()],
       [SERVED_SERVICE_TYPE_URL, services.versions()],
     ]),
-    apply: (update) => (update.typeUrl === SERVED_SERVICE_TYPE_URL ? services.apply(update) : resources.apply(update)),
+    apply: (update) => {
+      if (update.typeUrl === SERVED_SERVICE_TYPE_URL) return services.apply(update);
+      return update.typeUrl === CLIENT_CERTIFICATE_TYPE_URL
+        ? clientCertificates.apply(update)
+        : resources.apply(update);
+    },
   });
   const admin = await openAdminListeners({
     config,

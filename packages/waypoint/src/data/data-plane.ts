@@ -86,6 +86,12 @@ export class DataPlane {
           });
         });
         return;
+      case 'client-certificates':
+        this.#answer(command.ticket, () => {
+          for (const certificate of command.changed) this.#parts.upstreams.tls.put(certificate);
+          for (const name of command.removed) this.#parts.upstreams.tls.remove(name);
+        });
+        return;
       case 'certificate':
         credentials.install(command.certificate);
         return;

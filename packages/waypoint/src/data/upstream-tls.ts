@@ -7,15 +7,7 @@ import type { TlsContext } from '@ambit/native/tls-context';
 import { createUpstreamTlsContext } from '@ambit/native/upstream-tls-context';
 import type { AcceptedName, UpstreamTls } from '@ambit/traffic/model/served-service';
 import { UPSTREAM_TLS_CONTEXTS } from '../limits.ts';
-
-/** A certificate with which the waypoint shows itself to endpoints. */
-export interface ClientCertificate {
-  /** `namespace/name`. */
-  readonly name: string;
-  readonly version: string;
-  readonly certificateChainPem: string;
-  readonly privateKeyPem: string;
-}
+import type { ClientCertificate } from '../messages.ts';
 
 /** What TLS with endpoints needs: contexts, made when they are first used, and the certificates of clients. One per data thread. */
 export class UpstreamTlsContexts {

@@ -1,4 +1,4 @@
-import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
+import type { ClientTls, DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { notHonoured } from './not-honoured.ts';
 import { tlsProblems } from './upstream-tls.ts';
 
@@ -28,7 +28,16 @@ export function destinationFieldsNotHonoured({ spec }: DestinationRule): Destina
 }
 
 /** What of a rule's TLS cannot be had: where it would hold, connections are refused. */
-export function unusableTls({ spec }: DestinationRule): string[] {
+export function unusableTls(rule: DestinationRule): string[] {
+  return tlsOf(rule).flatMap(({ path, tls }) => tlsProblems(tls).map((problem) => `${path}.tls.${problem}`));
+}
+
+/** All that a rule says of TLS: whole, by port and by subset. */
+export function tlsSettings(rule: DestinationRule): ClientTls[] {
+  return tlsOf(rule).map(({ tls }) => tls);
+}
+
+function tlsOf({ spec }: DestinationRule): { readonly path: string; readonly tls: ClientTls }[] {
   const policies: [string, TrafficPolicy | undefined][] = [
     ['spec.trafficPolicy', spec.trafficPolicy],
     ...(spec.subsets ?? []).map(({ trafficPolicy }, index): [string, TrafficPolicy | undefined] => [
@@ -43,9 +52,7 @@ export function unusableTls({ spec }: DestinationRule): string[] {
         path: `${path}.portLevelSettings[${index}]`,
         tls,
       })),
-    ].flatMap((one) =>
-      one.tls === undefined ? [] : tlsProblems(one.tls).map((problem) => `${one.path}.tls.${problem}`),
-    ),
+    ].flatMap(({ path: place, tls }) => (tls === undefined ? [] : [{ path: place, tls }])),
   );
 }
 

@@ -9,10 +9,11 @@ import type { TranslationSettings } from '../settings.ts';
 import { isExported } from './exported.ts';
 import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
-import { destinationFieldsNotHonoured, unusableTls } from './destination-fields.ts';
+import { destinationFieldsNotHonoured, tlsSettings, unusableTls } from './destination-fields.ts';
 import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
-import { destinationTls, proxyProtocolOf, type UpstreamTlsInit } from './upstream-tls.ts';
+import { type Credential, foreignCredential, type SecretCertificates } from './secret-certificates.ts';
+import { credentialProblem, destinationTls, proxyProtocolOf, type UpstreamTlsInit } from './upstream-tls.ts';
 import { listed } from './virtual-outcome.ts';
 
 /** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
@@ -35,6 +36,7 @@ export interface DestinationPolicy {
 export class DestinationRules {
   readonly #settings: TranslationSettings;
   readonly #hosts: ServiceHosts;
+  readonly #secrets: SecretCertificates;
   readonly #rules: readonly DestinationRule[];
   readonly #refused = new Map<DestinationRule, string>();
   /** Fields without which a rule is in force. */
@@ -46,8 +48,9 @@ export class DestinationRules {
   readonly #hidden = new Map<DestinationRule, Set<string>>();
   readonly #byHost = new HostIndex<DestinationRule>();
 
-  constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts) {
+  constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts, secrets: SecretCertificates) {
     this.#settings = settings;
+    this.#secrets = secrets;
     this.#hosts = hosts;
     this.#rules = [...model.destinationRules.values()].sort((a, b) => compareAge(a.metadata, b.metadata));
     for (const rule of this.#rules) {
@@ -73,12 +76,13 @@ export class DestinationRules {
     const rules = this.#rulesFor(service, waypointNamespace);
     for (const rule of rules) this.#used.add(rule);
     if (rules.length > 1) this.#noteHidden(rules);
+    const credentialOf = (name: string): Credential => this.#credentialOf(rules, waypointNamespace, name);
     const whole = rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
-    if (subset === '') return { ...policyAt(whole, undefined, port), subsetLabels: undefined };
+    if (subset === '') return { ...policyAt(whole, undefined, port, credentialOf), subsetLabels: undefined };
     const found = rules.flatMap(({ spec }) => spec.subsets ?? []).find(({ name }) => name === subset);
     return found === undefined
       ? undefined
-      : { ...policyAt(whole, found.trafficPolicy, port), subsetLabels: found.labels ?? {} };
+      : { ...policyAt(whole, found.trafficPolicy, port, credentialOf), subsetLabels: found.labels ?? {} };
   }
 
   /** Call after every policy was asked for. */
@@ -116,6 +120,24 @@ export class DestinationRules {
             `no waypoint that sees it leads to ${host}`,
           );
     });
+  }
+
+  /** Reads a Secret, and notes what rules want of it in vain. */
+  #credentialOf(rules: readonly DestinationRule[], waypointNamespace: string, name: string): Credential {
+    // Rules of one namespace act together. Who may not read a Secret must not have a waypoint show itself with it.
+    const isOwn = rules.some(({ metadata: { namespace } }) =>
+      [waypointNamespace, this.#settings.rootNamespace].includes(namespace),
+    );
+    const credential = isOwn ? this.#secrets.of(waypointNamespace, name) : foreignCredential(waypointNamespace, name);
+    for (const rule of rules) {
+      for (const tls of tlsSettings(rule)) {
+        if (tls.credentialName !== name) continue;
+        const problem = credentialProblem(credential, tls);
+        const known = this.#closed.get(rule) ?? [];
+        if (problem !== undefined && !known.includes(problem)) this.#closed.set(rule, [...known, problem]);
+      }
+    }
+    return credential;
   }
 
   /** Of several rules for one host the first that says something counts. */
@@ -166,6 +188,7 @@ function policyAt(
   whole: TrafficPolicy | undefined,
   subset: TrafficPolicy | undefined,
   port: number,
+  credentialOf: (name: string) => Credential,
 ): Omit<DestinationPolicy, 'subsetLabels'> {
   const policy: PortPolicy = { ...atPort(whole, port), ...atPort(subset, port) };
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
@@ -176,7 +199,7 @@ function policyAt(
         ? DEFAULT_CONNECT_TIMEOUT_MS
         : Math.max(1, istioDurationMs(timeout) ?? DEFAULT_CONNECT_TIMEOUT_MS),
     http: httpOf(policy.connectionPool?.http),
-    tls: destinationTls(policy.tls),
+    tls: destinationTls(policy.tls, credentialOf),
     proxyProtocol: proxyProtocolOf(whole, subset),
   };
 }

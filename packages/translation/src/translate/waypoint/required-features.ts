@@ -8,6 +8,7 @@ export function requiredFeaturesOf({ ports, clusters, workloadUid }: ServedServi
     ...new Set([
       ...clients.flatMap(({ routes }) => routes).flatMap((route) => routeFeatures(route)),
       ...namesOf([
+        ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],
         ['consumer-routes', consumers.length > 0],
         ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],
         ['subsets', clusters.some(({ subset }) => subset !== '')],

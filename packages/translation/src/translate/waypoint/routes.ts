@@ -1,4 +1,4 @@
-import type { ServedService } from '@ambit/proto/waypoint';
+import type { ClientCertificate, ServedService } from '@ambit/proto/waypoint';
 import type { Model } from '../../model.ts';
 import type { MeshService } from '../mesh-service.ts';
 import type { Condition } from '../condition.ts';
@@ -6,9 +6,11 @@ import type { MeshTranslation } from '../mesh.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { sortedByName } from '../sorted-by-name.ts';
 import { BackendTlsPolicies } from './backend-tls-policies.ts';
+import { clientCertificates } from './client-certificates.ts';
 import { DestinationRules } from './destination-rules.ts';
 import { GatewayRoutes } from './gateway-routes.ts';
 import { ServiceHosts } from './hosts.ts';
+import { SecretCertificates } from './secret-certificates.ts';
 import { ServedServices } from './served-service.ts';
 import { ServiceCatalog } from './service-catalog.ts';
 import { SourceWorkloads } from './source-workloads.ts';
@@ -21,11 +23,14 @@ export interface RoutesTranslation {
   readonly servedServices: ReadonlyMap<string, ServedService>;
   readonly conditions: readonly Condition[];
   readonly named: NamedObjects;
+  /** In order of names, `<waypoint namespace>/<waypoint name>/<namespace>/<name>`. They hold private keys: never shown. */
+  readonly clientCertificates: ReadonlyMap<string, ClientCertificate>;
 }
 
 /** Objects that others name, `namespace/name`: nobody else's are read. */
 export interface NamedObjects {
   readonly configMaps: ReadonlySet<string>;
+  readonly secrets: ReadonlySet<string>;
 }
 
 export function translateRoutes(
@@ -46,7 +51,8 @@ export function translateRoutes(
   });
   const sources = new SourceWorkloads(clients);
   const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
-  const destinationRules = new DestinationRules(model, settings, hosts);
+  const secrets = new SecretCertificates(model);
+  const destinationRules = new DestinationRules(model, settings, hosts, secrets);
   const backendTls = new BackendTlsPolicies(model, catalog);
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
@@ -66,6 +72,7 @@ export function translateRoutes(
       ...destinationRules.conditions(),
       ...backendTls.conditions((service) => (bindings.get(service) ?? []).map(({ waypoint }) => waypoint.gateway)),
     ],
-    named: { configMaps: new Set(backendTls.configMaps()) },
+    named: { configMaps: new Set(backendTls.configMaps()), secrets: secrets.named },
+    clientCertificates: sortedByName(clientCertificates(servedServices.values(), secrets)),
   };
 }

@@ -5,6 +5,7 @@ import { MAX_ACCEPTED_NAMES, MAX_TRUST_BYTES } from '@ambit/traffic/limits';
 import { hostProblem } from '@ambit/traffic/request/authority';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { quoted } from '../../manifest/problem.ts';
+import type { Credential } from './secret-certificates.ts';
 import type { ClientTls, TrafficPolicy } from '../../traffic-objects.ts';
 
 export type UpstreamTlsInit = MessageInitShape<typeof UpstreamTlsSchema>;
@@ -15,15 +16,33 @@ const OF_THE_MESH: readonly string[] = ['DISABLE', 'ISTIO_MUTUAL'];
 
 const FILES = ['clientCertificate', 'privateKey', 'caCertificates', 'caCrl'] as const;
 
-/** What a DestinationRule's `tls` means for a waypoint; undefined: no TLS beside the mesh's. */
-export function destinationTls(tls: ClientTls | undefined): UpstreamTlsInit | undefined {
+/**
+ * What a DestinationRule's `tls` means for a waypoint; undefined: no TLS beside the mesh's. `credentialOf`: what a Secret holds
+ * that the rule names.
+ */
+export function destinationTls(
+  tls: ClientTls | undefined,
+  credentialOf: (name: string) => Credential,
+): UpstreamTlsInit | undefined {
   if (tls === undefined || isOfTheMesh(tls)) return undefined;
   const [problem] = tlsProblems(tls);
   if (problem !== undefined) return unavailable(`DestinationRule: tls.${problem}`);
-  const { sni = '', subjectAltNames = [], insecureSkipVerify } = tls;
-  return {
+  const { mode, sni = '', subjectAltNames = [], credentialName = '', insecureSkipVerify } = tls;
+  const credential = credentialName === '' ? undefined : credentialOf(credentialName);
+  const missing = credential === undefined ? undefined : credentialProblem(credential, tls);
+  if (missing !== undefined) return unavailable(missing);
+  const authorities = credential?.authorities;
+  const names = {
     serverName: sni.toLowerCase(),
     acceptedNames: subjectAltNames.map((name) => acceptedName(name)),
+    clientCertificate: mode === 'MUTUAL' ? (credential?.name ?? '') : '',
+  };
+  if (insecureSkipVerify !== true && authorities !== undefined && 'caPem' in authorities) {
+    const { caPem, crlPem } = authorities;
+    return { ...names, crlPem, trust: { case: 'caPem', value: caPem } };
+  }
+  return {
+    ...names,
     trust: insecureSkipVerify === true ? { case: 'unverified', value: true } : { case: 'systemRoots', value: true },
   };
 }
@@ -36,12 +55,23 @@ export function tlsProblems(tls: ClientTls): string[] {
   const names = subjectAltNames.filter((name) => !isName(name));
   return [
     ...files.map((field) => `${field}: a waypoint has no files of its users; name a Secret in credentialName`),
-    ...(credentialName === '' ? [] : ['credentialName: Secrets are not read yet']),
+    ...(credentialName.replace('kubernetes://', '').includes('/')
+      ? [`credentialName: ${quoted(credentialName)} is not the name of a Secret of the waypoint's namespace`]
+      : []),
     ...(mode === 'MUTUAL' && credentialName === '' && files.length === 0 ? ['mode MUTUAL: needs credentialName'] : []),
     ...(sni !== '' && hostProblem(sni) !== undefined ? [`sni: ${quoted(sni)} is not a host`] : []),
     ...names.map((name) => `subjectAltNames: ${quoted(name)} is neither host, address nor URI`),
     ...(subjectAltNames.length > MAX_ACCEPTED_NAMES ? [`subjectAltNames: more than ${MAX_ACCEPTED_NAMES}`] : []),
   ];
+}
+
+/** What of a Secret that a rule names is missing; undefined: nothing that the rule needs. */
+export function credentialProblem(
+  { authorities, own }: Credential,
+  { mode, insecureSkipVerify }: ClientTls,
+): string | undefined {
+  if (mode === 'MUTUAL' && 'problem' in own) return own.problem;
+  return insecureSkipVerify !== true && 'problem' in authorities ? authorities.problem : undefined;
 }
 
 /** Said first thing to endpoints, of a subset or of all. */
