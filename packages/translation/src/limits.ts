@@ -42,3 +42,15 @@ export const MAX_SOURCE_WORKLOADS = 262_144;
 
 /** Workloads that the subsets list to which routes of one Service lead, each subset once for each port. */
 export const MAX_SUBSET_WORKLOADS = 262_144;
+
+/** Names of endpoints of one namespace that proxies are told of, so that none takes the room of all (`MAX_NAMES` of a proxy). */
+export const MAX_ENDPOINT_NAMES_PER_NAMESPACE = 512;
+
+/** Hosts of ServiceEntries of one namespace that get an address of their own, of the 65,534 that there are. */
+export const MAX_ALLOCATED_HOSTS_PER_NAMESPACE = 8_192;
+
+/** Ports of one ServiceEntry times its hosts: every endpoint that it selects has each of them. */
+export const MAX_ENTRY_PORTS = 4_096;
+
+/** The same times the endpoints that it names itself. */
+export const MAX_ENTRY_ENDPOINT_PORTS = 65_536;

@@ -2,8 +2,10 @@ import { ipFromBytes, ipToBytes, parseIp } from '@ambit/core/address';
 import { cidrContains, parseCidr } from '@ambit/core/cidr';
 import type { ServiceEntry } from '../../entry-objects.ts';
 import { valueOf } from '../../labels.ts';
+import { MAX_ALLOCATED_HOSTS_PER_NAMESPACE } from '../../limits.ts';
 import { objectName } from '../../objects.ts';
-import { compareAge } from '../waypoint/precedence.ts';
+import { sortedByAge } from '../waypoint/precedence.ts';
+import { Room } from './room.ts';
 
 /** Where addresses of ServiceEntries without any come from; as in Istio. */
 const RANGE4 = '240.240.0.0/16';
@@ -28,7 +30,7 @@ export function asksForAddresses({ spec, metadata }: ServiceEntry): boolean {
  * Addresses for all hosts that get some, by `namespace/name host`. What a status tells is kept; the rest follows from names,
  * so that every replica says the same, and says it again after a restart. `taken`: addresses of Services; `written`: those of
  * ServiceEntries, which are not given out, and cannot be taken from whom they were given to. A host is left out when none is
- * left.
+ * left, or when its namespace has as many as it may.
  */
 export function allocateAddresses(
   entries: readonly ServiceEntry[],
@@ -37,20 +39,20 @@ export function allocateAddresses(
 ): ReadonlyMap<string, AllocatedPair> {
   const used = numbersOf(taken);
   const numbers = new Map<string, number>();
-  const asking = entries
-    .filter((entry) => asksForAddresses(entry))
-    .sort((a, b) => compareAge(a.metadata, b.metadata))
-    .flatMap((entry) => entry.spec.hosts.map((host) => ({ entry, host: host.toLowerCase() })));
+  const asking = sortedByAge(entries.filter((entry) => asksForAddresses(entry))).flatMap((entry) =>
+    entry.spec.hosts.map((host) => ({ entry, host: host.toLowerCase() })),
+  );
+  const room = new Room(MAX_ALLOCATED_HOSTS_PER_NAMESPACE);
   for (const { entry, host } of asking) {
     const kept = keptNumber(entry, host);
-    if (kept === undefined || used.has(kept)) continue;
+    if (kept === undefined || used.has(kept) || !room.admit(entry.metadata.namespace, host)) continue;
     used.add(kept);
     numbers.set(allocationKey(entry, host), kept);
   }
   for (const number of numbersOf(written)) used.add(number);
   for (const { entry, host } of asking) {
     const key = allocationKey(entry, host);
-    if (numbers.has(key) || used.size >= NUMBERS) continue;
+    if (numbers.has(key) || used.size >= NUMBERS || !room.admit(entry.metadata.namespace, host)) continue;
     let number = (hashOf(key) % NUMBERS) + 1;
     while (used.has(number)) number = (number % NUMBERS) + 1;
     used.add(number);

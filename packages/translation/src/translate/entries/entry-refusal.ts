@@ -1,5 +1,6 @@
 import { isLoopback, isUnspecified, parseIp } from '@ambit/core/address';
 import type { ServiceEntry, WorkloadEntrySpec } from '../../entry-objects.ts';
+import { MAX_ENTRY_ENDPOINT_PORTS, MAX_ENTRY_PORTS } from '../../limits.ts';
 
 /** Why an object has no effect at all. */
 export interface EntryRefusal {
@@ -27,6 +28,13 @@ export function entryRefusal({ spec, metadata }: ServiceEntry): EntryRefusal | u
   const wildcard = hosts.find((host) => host.startsWith('*'));
   if (wildcard !== undefined) {
     return unsupported(`spec.hosts ${wildcard}: no waypoint resolves the names that a wildcard stands for`);
+  }
+  const entryPorts = hosts.length * (spec.ports ?? []).length;
+  if (entryPorts > MAX_ENTRY_PORTS || entryPorts * endpoints.length > MAX_ENTRY_ENDPOINT_PORTS) {
+    const product = `${hosts.length} hosts with ${(spec.ports ?? []).length} ports and ${endpoints.length} endpoints`;
+    return unsupported(
+      `spec: ${product} are more than ${MAX_ENTRY_PORTS} ports of hosts, or ${MAX_ENTRY_ENDPOINT_PORTS} of endpoints`,
+    );
   }
   for (const [index, endpoint] of endpoints.entries()) {
     const message = endpointRefusal(endpoint);

@@ -1,6 +1,7 @@
 import { parseIp } from '@ambit/core/address';
 import type { Workload } from '@ambit/proto/workload';
 import type { WorkloadEntry, WorkloadEntrySpec } from '../../entry-objects.ts';
+import { MAX_ENDPOINT_NAMES_PER_NAMESPACE } from '../../limits.ts';
 import type { Metadata, Texts } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import { type Membership, portsOfMachine, type ServicePorts } from '../membership.ts';
@@ -13,6 +14,7 @@ import { sortedByAge } from '../waypoint/precedence.ts';
 import { isPublishedPod, podIps } from '../workload.ts';
 import type { EntryHosts } from './entry-hosts.ts';
 import { endpointRefusal } from './entry-refusal.ts';
+import { Room } from './room.ts';
 import { convertInlineEndpoint, convertWorkloadEntry, labelsOf } from './entry-workload.ts';
 
 /** A published workload that is no Pod. */
@@ -23,6 +25,12 @@ export interface Machine {
   /** Of `services`. */
   readonly keys: readonly string[];
   readonly binding: WorkloadBinding | undefined;
+}
+
+/** An endpoint of a ServiceEntry, or why it is none. */
+interface InlineEndpoint {
+  readonly machine: Machine | undefined;
+  readonly crowding: string | undefined;
 }
 
 export interface EntryWorkloadsParts {
@@ -46,6 +54,7 @@ export class EntryWorkloads {
   readonly #parts: EntryWorkloadsParts;
   /** Addresses by which somebody is found. */
   readonly #addresses: Set<string>;
+  readonly #names = new Room(MAX_ENDPOINT_NAMES_PER_NAMESPACE);
 
   constructor(parts: EntryWorkloadsParts) {
     this.#parts = parts;
@@ -56,7 +65,7 @@ export class EntryWorkloads {
     this.#addresses = new Set(found.flatMap((pod) => podIps(pod)));
     const conditions: Condition[] = [];
     const machines = sortedByAge([...model.workloadEntries.values()]).flatMap((entry) => {
-      const refusal = endpointRefusal(entry.spec);
+      const refusal = endpointRefusal(entry.spec) ?? this.#crowded(entry.metadata.namespace, entry.spec);
       const binding = refusal === undefined ? parts.bindingOf(entry) : undefined;
       if (binding?.condition !== undefined) conditions.push(binding.condition);
       conditions.push(
@@ -66,9 +75,18 @@ export class EntryWorkloads {
       );
       return refusal === undefined ? [this.#ofWorkloadEntry(entry, binding)] : [];
     });
-    const open = [...entryHosts.all()].filter(({ closed }) => !closed);
+    const open = sortedByAge([...entryHosts.all()].filter(({ closed }) => !closed));
     const byEntry = Map.groupBy(open, ({ entry }) => entry);
-    const inline = [...byEntry.values()].flatMap((hosts) => this.#ofServiceEntry(hosts));
+    const inline = [...byEntry.values()].flatMap((hosts) => {
+      const endpoints = this.#endpointsOf(hosts);
+      const crowded = endpoints.flatMap(({ crowding }) => crowding ?? []);
+      const [entry] = hosts;
+      if (entry !== undefined && crowded.length > 0) {
+        const message = `${crowded.length} of its endpoints are left out: ${crowded[0] ?? ''}`;
+        conditions.push(conditionOf(entry, 'ZtunnelAccepted', 'False', 'UnsupportedValue', message));
+      }
+      return endpoints.flatMap(({ machine }) => machine ?? []);
+    });
     this.list = [...machines, ...inline];
     this.conditions = conditions;
   }
@@ -89,7 +107,7 @@ export class EntryWorkloads {
   }
 
   /** The endpoints of hosts of one ServiceEntry. */
-  #ofServiceEntry(hosts: readonly EntryHost[]): Machine[] {
+  #endpointsOf(hosts: readonly EntryHost[]): InlineEndpoint[] {
     const [first] = hosts;
     if (first === undefined) return [];
     const { spec } = first.entry;
@@ -99,16 +117,20 @@ export class EntryWorkloads {
       // The hosts themselves are to be resolved.
       return hosts.map((host) => this.#inline([host], { address: host.hostname }, 0));
     }
-    return endpoints.map((endpoint, index) => {
-      const address = endpoint.address?.toLowerCase();
-      const earlier = endpoints.slice(0, index).filter((other) => other.address?.toLowerCase() === address).length;
+    const seen = new Map<string, number>();
+    return endpoints.map((endpoint) => {
+      const address = (endpoint.address ?? '').toLowerCase();
+      const earlier = seen.get(address) ?? 0;
+      seen.set(address, earlier + 1);
       return this.#inline(hosts, endpoint, earlier);
     });
   }
 
   /** `earlier`: endpoints of the same address before it. */
-  #inline(hosts: readonly EntryHost[], endpoint: WorkloadEntrySpec, earlier: number): Machine {
+  #inline(hosts: readonly EntryHost[], endpoint: WorkloadEntrySpec, earlier: number): InlineEndpoint {
     const { settings, network } = this.#parts;
+    const crowding = this.#crowded(hosts[0]?.metadata.namespace ?? '', endpoint);
+    if (crowding !== undefined) return { machine: undefined, crowding };
     const services: ServicePorts = Object.fromEntries(
       hosts.map((host) => [serviceKey(host, settings), { ports: portsOfMachine(host, endpoint) }]),
     );
@@ -116,6 +138,13 @@ export class EntryWorkloads {
     // An endpoint of its service, and nothing by itself: the address may be somebody's.
     const workload = convertInlineEndpoint(metadata, endpoint, { settings, network, services, sharesAddress: true });
     if (earlier > 0) workload.uid = `${workload.uid}/${earlier}`;
-    return { workload, labels: endpoint.labels, services, keys: Object.keys(services), binding: undefined };
+    const keys = Object.keys(services);
+    return { machine: { workload, labels: endpoint.labels, services, keys, binding: undefined }, crowding: undefined };
+  }
+
+  /** Why there is no room for an endpoint; undefined: there is. Names alone take some, of every proxy. */
+  #crowded(namespace: string, { address = '' }: WorkloadEntrySpec): string | undefined {
+    if (parseIp(address) !== undefined || this.#names.admit(namespace, address.toLowerCase())) return undefined;
+    return `address ${address}: its namespace has ${MAX_ENDPOINT_NAMES_PER_NAMESPACE} names of endpoints already`;
   }
 }
