@@ -25,12 +25,17 @@ const HOST = `web.${NAMESPACE}.svc.cluster.local`;
 interface Written {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: object };
   readonly spec: object;
 }
 
 function object(apiVersion: string, kind: string, name: string, spec: object): Written {
   return { apiVersion, kind, metadata: { name, namespace: NAMESPACE }, spec };
+}
+
+/** The API server asks about objects of this revision, and of none. */
+function pastTheWebhook(written: Written): Written {
+  return { ...written, metadata: { ...written.metadata, labels: { 'istio.io/rev': 'another' } } };
 }
 
 const extension = { type: 'ExtensionRef', extensionRef: { group: 'example.com', kind: 'Filter', name: 'f' } };
@@ -67,12 +72,14 @@ const REFUSED: readonly (readonly [string, Written, RegExp])[] = [
 /** What only the controller can tell, and the condition that it writes. */
 const NAMED: readonly (readonly [string, Written, string, RegExp])[] = [
   [
-    'an AuthorizationPolicy with a bad CIDR',
-    object(SECURITY, 'AuthorizationPolicy', 'wrong-cidr', {
-      selector: { matchLabels: { version: 'v2' } },
-      action: 'DENY',
-      rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/99'] } }] }],
-    }),
+    'an AuthorizationPolicy with a bad CIDR, about which no webhook was asked',
+    pastTheWebhook(
+      object(SECURITY, 'AuthorizationPolicy', 'wrong-cidr', {
+        selector: { matchLabels: { version: 'v2' } },
+        action: 'DENY',
+        rules: [{ from: [{ source: { ipBlocks: ['10.0.0.0/99'] } }] }],
+      }),
+    ),
     'ZtunnelAccepted',
     /^spec\.rules\[0\]\.from\[0\]\.source\.ipBlocks\[0\]: "10\.0\.0\.0\/99"/,
   ],

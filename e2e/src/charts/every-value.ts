@@ -26,6 +26,7 @@ export const EVERY_GLOBAL: Values = {
   network: 'north',
   multiCluster: { clusterName: 'one' },
   proxy: { clusterDomain: 'cluster.example' },
+  configValidation: false,
   networkPolicy: { enabled: true },
   monitoring: { enabled: true },
 };
@@ -43,6 +44,7 @@ export const EVERY_VALUE: Readonly<Record<(typeof SUB_CHARTS)[number], Values>> 
     },
     ...{ rollingMaxSurge: 1, rollingMaxUnavailable: '10%' },
     ...{ hub: 'registry.example/controller', tag: '8.8.8', image: 'controller', waypoint: { image: 'gateway' } },
+    base: { validationURL: 'https://controller.example:9443/validate' },
     ...{ defaultCertTtl: '1h', maxCertTtl: '48h', revision: 'blue' },
     ...{ trustedZtunnelNamespace: 'proxies', trustedZtunnelName: 'node-proxy' },
     clientCredentials: [{ namespace: 'shop', names: ['partner', 'partner-cacert'] }],

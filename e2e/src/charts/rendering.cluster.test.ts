@@ -8,7 +8,12 @@ import { NAMESPACE, nameOf, rendered, templateText } from './rendered.ts';
 import { alone, valuesBySchema, without } from './value-paths.ts';
 
 /** Kinds without a namespace. */
-const CLUSTER_WIDE = ['ClusterRole', 'ClusterRoleBinding', 'CustomResourceDefinition'];
+const CLUSTER_WIDE = [
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'CustomResourceDefinition',
+  'ValidatingWebhookConfiguration',
+];
 
 /** Everything set, of one chart or of all. */
 const everything = (chart: ChartName): Values =>

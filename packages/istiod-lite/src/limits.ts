@@ -143,3 +143,25 @@ export const SERVED_SERVICE_LINGER_MS = 2_000;
 
 /** ConfigMaps and Secrets that others name and that are watched, each by itself; further ones count as missing. Objects. */
 export const NAMED_OBJECTS = 1_000;
+
+/** Bytes of a question about an object: the object and the one before it, the largest that an API server takes (3 MiB), and room. */
+export const MAX_ADMISSION_BYTES = 8_388_608;
+
+/** Bytes of such questions that are being received at one time; further ones are refused. */
+export const MAX_ADMISSION_BYTES_UNDER_WAY = 33_554_432;
+
+/** Connections of API servers, and of whoever else finds the port. */
+export const MAX_ADMISSION_CONNECTIONS = 1_000;
+
+/** How long a question may take to arrive, milliseconds; half of what the API server waits for the answer (see the chart). */
+export const ADMISSION_REQUEST_MS = 2_500;
+
+/** How long a connection of an API server may stand without a question, milliseconds. */
+export const ADMISSION_IDLE_MS = 90_000;
+
+/** Warnings about one object, and characters of one: an API server passes on 4,096 in all. */
+export const MAX_ADMISSION_WARNINGS = 10;
+export const MAX_ADMISSION_WARNING = 256;
+
+/** Mistakes of one object that a refusal lists; the rest is counted. */
+export const MAX_ADMISSION_PROBLEMS = 10;

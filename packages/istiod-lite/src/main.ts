@@ -5,6 +5,9 @@ import { AmbitError, messageOf } from '@ambit/core/errors';
 import { createLogger, type Logger } from '@ambit/core/log';
 import { DeltaServer, type DeltaServerEvent } from '@ambit/xds/delta-server';
 import { ResourceCache } from '@ambit/xds/resource-cache';
+import { AdmissionServer } from './admission/admission-server.ts';
+import { judgeAdmission } from './admission/judge.ts';
+import type { AdmissionRequest, Verdict } from './admission/review.ts';
 import { Authenticator } from './ca/authenticator.ts';
 import { CertificateIssuer } from './ca/issue.ts';
 import { PodWait } from './ca/pod-wait.ts';
@@ -47,11 +50,12 @@ async function run(options: Options): Promise<void> {
   // Objects become resources here, and the CA asks here for the pods of a node.
   const { clusterId, clusterDomain, network, revision, rootNamespace, trustDomain } = options;
   const { inCluster, readyWaypoints } = platform;
+  const translation = {
+    ...{ clusterId, clusterDomain, network, revision, rootNamespace, trustDomain, inCluster },
+    sendDryRunPolicies: false,
+  };
   const mesh = new MeshState({
-    settings: {
-      ...{ clusterId, clusterDomain, network, revision, rootNamespace, trustDomain, inCluster },
-      sendDryRunPolicies: false,
-    },
+    settings: translation,
     publish: (snapshot) => {
       publisher.publish(snapshot.translation, snapshot.changedAt);
       platform.act(snapshot);
@@ -142,6 +146,11 @@ async function run(options: Options): Promise<void> {
     read: () => Number(platform.leading),
   });
   counters.gauge({
+    name: 'ambit_validation_webhook_enforced',
+    help: '1 when the API server stores no object of the mesh that the admission webhook has not looked at.',
+    read: () => Number(platform.checksObjects),
+  });
+  counters.gauge({
     name: 'ambit_objects_not_honoured',
     help: 'Objects that are not in force as they are written.',
     read: () => mesh.notHonoured.length + platform.notHonoured.length,
@@ -168,10 +177,21 @@ async function run(options: Options): Promise<void> {
   tree.add('discovery', discovery);
   Object.assign(serving, { discovery, server });
 
+  // The API server asks here before it stores an object; what it is told follows from the object alone.
+  const webhook = await listenForObjects();
+
   await config.start();
   const listening = await server.listen(options.listen, certificate.credentials);
 
-  log.info({ address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress) }, 'serving');
+  const addresses = { address: formatSocketAddress(listening), status: formatSocketAddress(statusAddress), ...webhook };
+  log.info(addresses, 'serving');
+
+  async function listenForObjects(): Promise<{ webhook?: string }> {
+    if (options.validationWebhook === '') return {};
+    const judge = (request: AdmissionRequest): Verdict => judgeAdmission(request, translation);
+    const admission = tree.add('admission', new AdmissionServer({ judge, clock, counters, log }));
+    return { webhook: formatSocketAddress(await admission.listen(options.webhookListen, certificate)) };
+  }
 }
 
 /** Who is refused, and why, is told where it is decided. */

@@ -44,6 +44,12 @@ describe('readOptions', () => {
     ['a revision that no label can carry', [...REQUIRED, '--revision', 'Blue!'], {}, /REVISION.*lower-case/],
     ['keys without a directory', ['--token-key', '/k'], {}, /--token-key goes with --config-dir/],
     ['a CA of files without a directory', ['--ca-dir', '/k'], {}, /--ca-dir goes with --config-dir/],
+    [
+      'a webhook for a directory',
+      [...REQUIRED, '--validation-webhook-config-name', 'w'],
+      {},
+      /--validation-webhook-config-name goes with Kubernetes only/,
+    ],
     ['no token key: there is no anonymous way', ['--config-dir', '/m'], {}, /--token-key/],
     ['an unknown option', [...REQUIRED, '--insecure'], {}, /insecure/],
     ['a wrong address', REQUIRED, { LISTEN: 'localhost:1' }, /LISTEN="localhost:1"/],

@@ -21,6 +21,12 @@ const TABLE = {
   rootCertOut: text('ROOT_CERT_OUT', '', 'file that receives the root certificates'),
   listen: socketAddress('LISTEN', { ip: '0.0.0.0', port: 15_012 }, 'ADS and CA'),
   statusListen: socketAddress('STATUS_LISTEN', undefined, 'readiness, metrics and debugging'),
+  validationWebhook: text(
+    'VALIDATION_WEBHOOK_CONFIG_NAME',
+    '',
+    'the ValidatingWebhookConfiguration to switch on; empty: objects are not checked before they are stored',
+  ),
+  webhookListen: socketAddress('WEBHOOK_LISTEN', { ip: '0.0.0.0', port: 15_017 }, 'the admission webhook'),
   serverNames: list('SERVER_NAMES', [], 'further names of the server certificate'),
   trustDomain: text('TRUST_DOMAIN', 'cluster.local', 'trust domain of all identities'),
   rootNamespace: text('ROOT_NAMESPACE', '', 'namespace of mesh-wide policies; empty: that of this replica'),
@@ -50,6 +56,9 @@ export interface Options {
   readonly rootCertOut: string;
   readonly listen: SocketAddress;
   readonly statusListen: SocketAddress;
+  /** Name of a ValidatingWebhookConfiguration; empty: no admission webhook. */
+  readonly validationWebhook: string;
+  readonly webhookListen: SocketAddress;
   readonly serverNames: readonly string[];
   readonly trustDomain: string;
   readonly rootNamespace: string;
@@ -69,7 +78,7 @@ export function readOptions(
   environment: Readonly<Record<string, string | undefined>>,
 ): Options {
   const written = readEnvironment(TABLE, { ...environment, ...readArguments(args) });
-  const { configDirs, tokenKeyFile, caDir, stateDir, rootCertOut, podNamespace } = written;
+  const { configDirs, tokenKeyFile, caDir, stateDir, rootCertOut, podNamespace, validationWebhook } = written;
   const inDirectory = configDirs.length > 0;
   const stray = Object.entries({ '--token-key': tokenKeyFile, '--ca-dir': caDir, '--root-cert-out': rootCertOut });
   const wrong = [
@@ -77,6 +86,9 @@ export function readOptions(
       ? ['--token-key FILE (TOKEN_KEY) is required: without it no caller could be told']
       : []),
     ...(caDir !== '' && stateDir === caDir ? ['--state-dir and --ca-dir must differ'] : []),
+    ...(inDirectory && validationWebhook !== ''
+      ? ['--validation-webhook-config-name goes with Kubernetes only: nobody asks about the objects of a directory']
+      : []),
     ...stray
       .filter(([, value]) => !inDirectory && value !== '')
       .map(([option]) => `${option} goes with --config-dir DIR (CONFIG_DIR) only: Kubernetes has its own`),

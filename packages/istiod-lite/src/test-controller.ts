@@ -16,7 +16,7 @@ export class TestController {
   /** Every line the program has logged since it was started last. */
   lines: Record<string, unknown>[] = [];
   #child: ChildProcess | undefined;
-  #addresses: { address: string; status: string } | undefined;
+  #addresses: { address: string; status: string; webhook: string } | undefined;
 
   readonly #source: readonly string[];
 
@@ -41,6 +41,11 @@ export class TestController {
   /** `https://127.0.0.1:port` of ADS and CA. */
   get address(): string {
     return `https://${this.#addresses?.address ?? ''}`;
+  }
+
+  /** `https://127.0.0.1:port` of the admission webhook, where it is switched on. */
+  get webhook(): string {
+    return `https://${this.#addresses?.webhook ?? ''}`;
   }
 
   get rootsFile(): string {
@@ -78,7 +83,8 @@ export class TestController {
         const record = JSON.parse(line) as Record<string, unknown>;
         this.lines.push(record);
         if (record['msg'] !== 'serving') return;
-        this.#addresses = { address: String(record['address']), status: String(record['status']) };
+        const [address, status, webhook] = ['address', 'status', 'webhook'].map((name) => String(record[name]));
+        this.#addresses = { address: address ?? '', status: status ?? '', webhook: webhook ?? '' };
         resolve();
       });
     });

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendJson, sendStatus, TestApiServer } from '@ambit/kube/test-api-server';
 import type { TokenReview } from './ca/token-review-object.ts';
 
-interface StoredObject {
+export interface StoredObject {
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 }
@@ -37,6 +37,8 @@ export class TestKubernetes {
   readonly absentIn: Set<string> = new Set();
   /** Plurals of kinds whose lists are not answered yet. */
   readonly held: Map<string, HeldList[]> = new Map();
+  /** Why an object may not be created; undefined: it may. Webhooks in place of it. */
+  admit: (collection: string, object: StoredObject) => Promise<string | undefined> = () => Promise.resolve(undefined);
   /** What a TokenReview is answered. */
   review: (token: string) => TokenReview['status'] = () => ({ authenticated: false });
   readonly #objects = new Map<string, Map<string, StoredObject>>();
@@ -116,6 +118,7 @@ export class TestKubernetes {
     const collection = `${group}/${plural}`;
     if (request.method === 'GET' && name === undefined)
       this.#read(collection, plural, namespace, url.searchParams, response);
+    else if (request.method === 'POST') void this.#create({ collection, namespace, body, url }, response);
     else this.#single({ method: request.method ?? '', collection, namespace, name, body }, response);
   }
 
@@ -138,6 +141,18 @@ export class TestKubernetes {
     else held.push({ response, objects });
   }
 
+  async #create(
+    call: { collection: string; namespace: string; body: string; url: URL },
+    response: ServerResponse,
+  ): Promise<void> {
+    const { collection, namespace, body, url } = call;
+    const object = JSON.parse(body) as StoredObject;
+    const refusal = await this.admit(collection, object);
+    if (refusal !== undefined) sendStatus(response, 422, 'Invalid', refusal);
+    else if (url.searchParams.get('dryRun') === 'All') sendJson(response, object, 201);
+    else this.#single({ method: 'POST', collection, namespace, name: undefined, body }, response);
+  }
+
   #single(
     call: { method: string; collection: string; namespace: string; name: string | undefined; body: string },
     response: ServerResponse,
@@ -156,10 +171,13 @@ export class TestKubernetes {
     else if (sent === undefined) sendJson(response, known);
     else if (method === 'PUT' && sent.metadata['resourceVersion'] !== known?.metadata['resourceVersion'])
       sendStatus(response, 409, 'Conflict', `${key} has been modified`);
+    else if (known === undefined && sent.metadata['uid'] !== undefined)
+      sendStatus(response, 409, 'Conflict', `${key} of that uid is not there`);
     else {
       // Enough of an apply: what is sent replaces the fields of its name.
       const metadata = { ...known?.metadata, ...sent.metadata, ...(namespace === '' ? {} : { namespace }) };
-      sendJson(response, this.put(collection, { ...known, ...sent, metadata }));
+      const lists = 'webhooks' in sent ? { webhooks: mergedByName(known?.['webhooks'], sent['webhooks']) } : {};
+      sendJson(response, this.put(collection, { ...known, ...sent, ...lists, metadata }));
     }
   }
 
@@ -177,6 +195,23 @@ export class TestKubernetes {
 function send(watch: OpenWatch, { collection, type, object }: WatchEvent): void {
   if (watch.collection !== collection || !watch.isSelected(object)) return;
   watch.response.write(`${JSON.stringify({ type, object })}\n`);
+}
+
+/** As a server-side apply merges a list of type map, and one level of objects in its items. */
+function mergedByName(known: unknown, sent: unknown): unknown {
+  const byName = new Map(
+    ((known ?? []) as { name: string }[]).map((item) => [item.name, item as Record<string, unknown>]),
+  );
+  for (const item of sent as ({ name: string } & Record<string, unknown>)[]) {
+    const before = byName.get(item.name) ?? {};
+    const inner = (field: string): object => before[field] ?? {};
+    const fields = Object.entries(item).map(([field, value]) => [
+      field,
+      typeof value === 'object' && !Array.isArray(value) ? { ...inner(field), ...value } : value,
+    ]);
+    byName.set(item.name, { ...before, ...(Object.fromEntries(fields) as object) });
+  }
+  return [...byName.values()];
 }
 
 function keyOf({ metadata: { namespace, name } }: StoredObject): string {

@@ -87,6 +87,12 @@ export const CUSTOM_RESOURCE_DEFINITIONS: Resource<'CustomResourceDefinition'> =
   'customresourcedefinitions',
   'CustomResourceDefinition',
 );
+export const VALIDATING_WEBHOOK_CONFIGURATIONS: Resource<'ValidatingWebhookConfiguration'> = clusterWide(
+  'admissionregistration.k8s.io',
+  'v1',
+  'validatingwebhookconfigurations',
+  'ValidatingWebhookConfiguration',
+);
 
 const GATEWAY = 'gateway.networking.k8s.io';
 export const GATEWAY_CLASSES: Resource<'GatewayClass'> = clusterWide(GATEWAY, 'v1', 'gatewayclasses', 'GatewayClass');

@@ -54,3 +54,11 @@ export const MAX_ENTRY_PORTS = 4_096;
 
 /** The same times the endpoints that it names itself. */
 export const MAX_ENTRY_ENDPOINT_PORTS = 65_536;
+
+/**
+ * Bytes of the routes of a VirtualService, and characters of its expressions, up to which they are judged before it is
+ * stored. Whoever reaches the admission webhook may ask about as many as they like: a short expression may take two
+ * milliseconds, so this is a fifth of a second at most. Beyond it, the object's condition alone tells.
+ */
+export const MAX_REMARKED_BYTES = 65_536;
+export const MAX_REMARKED_EXPRESSION_CHARACTERS = 1_024;

@@ -5,6 +5,7 @@ import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
 import type { KubeClient } from '@ambit/kube/client';
 import { LeaderElection } from '@ambit/kube/leader-election';
+import { ValidationWebhook } from '../admission/webhook-configuration.ts';
 import type { AuthorityInForce } from '../ca/authority-in-force.ts';
 import { renewSelfSigned } from '../ca/authority-secret.ts';
 import { HANDOVER_SECRET, writeHandover } from '../ca/handover-secret.ts';
@@ -45,6 +46,8 @@ export class ClusterWriters implements Drainable {
   readonly #status: StatusWriter;
   readonly #notHonoured: NotHonouredReport;
   readonly #handover: WorkQueue;
+  /** Undefined: objects are not checked before they are stored. */
+  readonly #webhook: ValidationWebhook | undefined;
   readonly #parts: ClusterWritersParts;
   readonly #writes: LeaderWrites;
   #authority: AuthorityInForce | undefined;
@@ -77,6 +80,10 @@ export class ClusterWriters implements Drainable {
     const deployProblems = this.#deployer.problems;
     this.#status = new StatusWriter({ ...parts, clusterDomain, revision, deployProblems, object });
     this.#notHonoured = new NotHonouredReport({ ...parts, revision });
+    this.#webhook =
+      options.validationWebhook === ''
+        ? undefined
+        : new ValidationWebhook({ ...parts, name: options.validationWebhook, namespace: rootNamespace, revision });
     this.#election = new LeaderElection({
       ...{ client, clock, log, namespace: rootNamespace, name: LEADER_LEASE },
       // A pod that is killed and comes back under its name must not take its predecessor's Lease for its own.
@@ -94,6 +101,11 @@ export class ClusterWriters implements Drainable {
     return this.#notHonoured.lines;
   }
 
+  /** Whether the API server stores nothing that the webhook has not looked at. */
+  get checksObjects(): boolean {
+    return this.#webhook?.enforced ?? false;
+  }
+
   /** How the kinds of these are watched. */
   notHonouredStates(): KindState[] {
     return this.#notHonoured.states();
@@ -103,12 +115,14 @@ export class ClusterWriters implements Drainable {
     this.#authority = authority;
     this.#roots.start(authority.rootsPem);
     this.#deployer.start();
+    this.#webhook?.start(authority.rootsPem);
     this.#election.start();
   }
 
   /** The authority has changed, or a step of its handover was taken. */
   authorityChanged({ rootsPem }: AuthorityInForce): void {
     this.#roots.change(rootsPem);
+    this.#webhook?.change(rootsPem);
     this.#handover.add(HANDOVER_SECRET);
   }
 
@@ -137,22 +151,27 @@ export class ClusterWriters implements Drainable {
   };
 
   async close(options: { deadline: number }): Promise<void> {
-    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots, this.#handover];
     this.#rootCheck?.cancel();
-    await Promise.all(writers.map((writer) => writer.close(options)));
+    await Promise.all(this.#closing().map((writer) => writer.close(options)));
     await this.#election.close(options);
   }
 
   destroy(): void {
-    const writers = [this.#notHonoured, this.#status, this.#deployer, this.#classes.queue, this.#roots, this.#handover];
     this.#rootCheck?.cancel();
-    for (const writer of writers) writer.destroy();
+    for (const writer of this.#closing()) writer.destroy();
     this.#election.destroy();
+  }
+
+  #closing(): readonly Drainable[] {
+    const webhook = this.#webhook === undefined ? [] : [this.#webhook];
+    const { queue } = this.#classes;
+    return [this.#notHonoured, this.#status, this.#deployer, queue, this.#roots, this.#handover, ...webhook];
   }
 
   #lead(leading: boolean): void {
     const writers = [this.#roots, this.#classes, this.#deployer, this.#status, this.#notHonoured];
     for (const writer of writers) writer.lead(leading);
+    this.#webhook?.lead(leading);
     this.#handover.enable(leading);
     // The replica that led before may have died before it had written.
     this.#handoverWritten = undefined;

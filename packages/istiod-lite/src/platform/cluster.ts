@@ -70,6 +70,10 @@ export class ClusterPlatform implements Platform {
     return this.#writers.leading;
   }
 
+  get checksObjects(): boolean {
+    return this.#writers.checksObjects;
+  }
+
   get notHonoured(): readonly string[] {
     return this.#writers.notHonoured;
   }

@@ -19,6 +19,7 @@ import type { Platform, PlatformParts } from './platform.ts';
 export class DirectoryPlatform implements Platform {
   readonly inCluster = false;
   readonly leading = false;
+  readonly checksObjects = false;
   /** What a file holds is named where it stands. */
   readonly notHonoured: readonly string[] = [];
   readonly tokens: TokenVerifier;

@@ -24,6 +24,8 @@ export interface Platform extends Drainable {
   readonly inCluster: boolean;
   /** Whether this replica is the one that writes to the API server. */
   readonly leading: boolean;
+  /** Whether objects are checked before they are stored. */
+  readonly checksObjects: boolean;
   /** Objects beside those of the configuration on which nobody acts, one line each. */
   readonly notHonoured: readonly string[];
   /** Tells callers by their tokens. */

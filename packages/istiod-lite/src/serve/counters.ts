@@ -8,6 +8,9 @@ const FAMILIES: Readonly<Record<CounterName, string>> = {
   ambit_config_file_errors_total: 'Times a configuration file could not be taken.',
   ambit_config_object_errors_total: 'Times an object of the API server could not be taken, by kind.',
   ambit_config_translation_errors_total: 'Times a change of the configuration could not be translated.',
+  galley_validation_failed: 'Objects that the admission webhook has refused.',
+  galley_validation_http_error: 'Questions to the admission webhook that could not be answered, by status.',
+  galley_validation_passed: 'Objects that the admission webhook has let in.',
   ambit_kube_write_errors_total: 'Writes to the API server that failed, by what was to be written.',
   ambit_kube_writes_total: 'Writes to the API server, by what was written.',
   ambit_token_reviews_total: 'Questions to the API server who a caller is, by answer.',
@@ -28,6 +31,9 @@ export type CounterName =
   | 'citadel_server_csr_count'
   | 'citadel_server_refusal_count'
   | 'citadel_server_success_cert_issuance_count'
+  | 'galley_validation_failed'
+  | 'galley_validation_http_error'
+  | 'galley_validation_passed'
   | 'pilot_total_xds_rejects';
 
 /** Distributions: name to help text and the upper ends of the buckets. */

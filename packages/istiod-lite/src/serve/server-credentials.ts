@@ -29,6 +29,12 @@ function contextOf({ chainPem, privateKeyPem }: { readonly chainPem: string; rea
   return { cert: chainPem, key: privateKeyPem };
 }
 
+/** A certificate with its chain and key. */
+export interface ServedCertificate {
+  readonly chainPem: string;
+  readonly privateKeyPem: string;
+}
+
 export interface ServerCertificateParts {
   readonly authority: Pick<AuthorityInForce, 'issueServer'>;
   /** DNS names and IP addresses. */
@@ -42,7 +48,8 @@ export interface ServerCertificateParts {
 export class ServerCertificate implements Drainable {
   readonly credentials: ServerCredentials;
   readonly #parts: ServerCertificateParts;
-  readonly #exchange: (certificate: { chainPem: string; privateKeyPem: string }) => void;
+  readonly #users: ((certificate: ServedCertificate) => void)[] = [];
+  #current: ServedCertificate;
   #timer: Timer | undefined;
 
   private constructor(
@@ -51,13 +58,20 @@ export class ServerCertificate implements Drainable {
   ) {
     const credentials = new ExchangeableCredentials(certificate);
     this.credentials = credentials;
-    this.#exchange = (next) => credentials.exchange(next);
+    this.#users.push((next) => credentials.exchange(next));
+    this.#current = certificate;
     this.#parts = parts;
     this.#renewBefore(certificate.notAfter);
   }
 
   static async issue(parts: ServerCertificateParts): Promise<ServerCertificate> {
     return new ServerCertificate(parts, await issueOnce(parts));
+  }
+
+  /** Calls with the certificate as it is now, and with every later one. */
+  follow(use: (certificate: ServedCertificate) => void): void {
+    this.#users.push(use);
+    use(this.#current);
   }
 
   close(): Promise<void> {
@@ -84,7 +98,8 @@ export class ServerCertificate implements Drainable {
       () => {
         issueOnce(this.#parts).then(
           (next) => {
-            this.#exchange(next);
+            this.#current = next;
+            for (const use of this.#users) use(next);
             this.#renewBefore(next.notAfter);
           },
           (error: unknown) => {

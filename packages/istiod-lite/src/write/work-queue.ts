@@ -9,6 +9,9 @@ import type { Counters } from '../serve/counters.ts';
 
 const RETRY: Backoff = { first: 500, longest: 60_000, jitter: 0.2 };
 
+/** About three seconds. */
+const EARLY_FAILURES = 3;
+
 export interface WorkQueueParts {
   /** What is written, one word, for log and metric. */
   readonly what: string;
@@ -115,8 +118,11 @@ export class WorkQueue implements Drainable {
     const code = error instanceof AmbitError ? error.code : 'AMBIT_INTERNAL';
     // Two writers at one object are everyday life, once; and what was said need not be said at every attempt.
     const isNews = this.#told.get(key) !== messageOf(error);
-    this.#told.set(key, messageOf(error));
-    const level = !isNews || (failures === 1 && code === 'AMBIT_KUBE_CONFLICT') ? 'debug' : 'warn';
+    // An API server begins to ask a webhook a moment after it was told to.
+    const isEarly = code === 'AMBIT_WEBHOOK_UNPROVEN' && failures <= EARLY_FAILURES;
+    if (!isEarly) this.#told.set(key, messageOf(error));
+    const isEveryday = isEarly || (failures === 1 && code === 'AMBIT_KUBE_CONFLICT');
+    const level = !isNews || isEveryday ? 'debug' : 'warn';
     log[level]({ what, object: key, code, reason: messageOf(error), again: Math.round(delay) }, 'could not write');
     this.#retries.get(key)?.cancel();
     this.#retries.set(

@@ -14,6 +14,7 @@
   "REVISION" $values.revision
   "SERVER_NAMES" (printf "istiod.%s,istiod.%s.svc.%s" .Release.Namespace .Release.Namespace $domain)
   "TRUST_DOMAIN" $values.global.trustDomain
+  "VALIDATION_WEBHOOK_CONFIG_NAME" ($values.global.configValidation | ternary (include "istiod.webhook" .) "")
   "WAYPOINT_IMAGE" (include "istiod.image" (dict "root" . "image" $values.waypoint.image))
 -}}
 {{- $fields := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" -}}

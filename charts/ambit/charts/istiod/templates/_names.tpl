@@ -20,6 +20,11 @@ app.kubernetes.io/part-of: ambit
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* Name of the ValidatingWebhookConfiguration (Istio's). */}}
+{{- define "istiod.webhook" -}}
+istio-validator-{{ with .Values.revision }}{{ . }}-{{ end }}{{ .Release.Namespace }}
+{{- end -}}
+
 {{/* Nothing that runs here may do more than a restricted pod. */}}
 {{- define "istiod.podSecurity" -}}
 runAsNonRoot: true

@@ -166,8 +166,11 @@ function refusalOf(
 ): string | undefined {
   const fields = virtualFieldsNotHonoured(object);
   if (fields.length > 0) return notHonouredMessage(fields);
-  const tooMuch = overLimit(object, objects, sources);
-  if (tooMuch !== undefined) return tooMuch;
+  return overLimit(object, objects, sources) ?? objectionOf(object, sources);
+}
+
+/** What waypoints would object to in an object whose fields are all honoured: expressions are compiled for that. */
+export function objectionOf(object: VirtualService, sources: SourceWorkloads): string | undefined {
   const objections = (object.spec.http ?? []).flatMap((route, index) =>
     virtualRoutes(route, String(index), { port: undefined, sources, clusterOf: () => '' }).flatMap((one) =>
       objectionsTo(one, `spec.http[${index}]`),
