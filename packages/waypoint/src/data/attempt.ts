@@ -19,8 +19,8 @@ import type { ChosenEndpoint } from './upstreams.ts';
 
 /** Who tries. Nothing is called after `onOutcome` with a failure, after the end of the response, or after `abandon`. */
 export interface AttemptOwner {
-  /** The head of the request as it is sent to the endpoint, and whether it is all. */
-  head(): FieldList;
+  /** The head of the request as an endpoint gets it that speaks this version, and whether it is all. */
+  head(version: UpstreamVersion): FieldList;
   readonly headOnly: boolean;
   /** The request asks for another protocol. */
   readonly upgrade: boolean;
@@ -120,7 +120,7 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
     const owner = this.#owner;
     let exchange: ClientExchange | undefined;
     try {
-      exchange = connection.request(owner.head(), owner.headOnly, this);
+      exchange = connection.request(owner.head(connection.version), owner.headOnly, this);
     } catch (thrown) {
       // The codec says what cannot be written; the connection stays as it was.
       const error = thrown instanceof AmbitError ? thrown : undefined;

@@ -23,9 +23,9 @@ import type { DataThreadContext } from './context.ts';
 import type { MessageBody } from './message-body.ts';
 import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
-import type { Handshake } from './upgrade-handshake.ts';
+import type { UpgradeHandshake } from './upgrade-handshake.ts';
 import type { ServedClient } from './served-connection.ts';
-import { upstreamVersion } from './upstream-endpoint.ts';
+import { type UpstreamVersion, upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
 /** Who lets a request be forwarded. One of the three is called, once, unless it gives up itself. */
@@ -47,7 +47,7 @@ export interface ForwardedParts {
   /** Undefined: the head is all. */
   readonly body: MessageBody | undefined;
   /** The client asks for another protocol: its content is what it says in that. */
-  readonly upgrade: Handshake | undefined;
+  readonly upgrade: UpgradeHandshake | undefined;
   readonly facts: RequestFacts;
   /** As endpoints get it. */
   readonly head: FieldList;
@@ -148,8 +148,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   // From the try at an endpoint.
 
-  head(): FieldList {
-    return this.#parts.head;
+  head(version: UpstreamVersion): FieldList {
+    return this.#parts.upgrade?.headFor(version) ?? this.#parts.head;
   }
 
   get headOnly(): boolean {

@@ -13,7 +13,6 @@ import {
   refusedPathAnswer,
   refusedRewriteAnswer,
   ROUTE_NOT_FOUND,
-  UPGRADE_NOT_OFFERED,
 } from '@ambit/traffic/local-answer';
 import { findRoute } from '@ambit/traffic/match/find-route';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
@@ -27,9 +26,8 @@ import { RequestMirrors } from './request-mirrors.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
-import { type Handshake, handshake } from './upgrade-handshake.ts';
+import { UpgradeHandshake } from './upgrade-handshake.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
-import type { UpstreamCluster } from './upstreams.ts';
 
 type Forward = Extract<CompiledAction, { kind: 'forward' }>;
 
@@ -213,9 +211,10 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     });
     route.requestHeaders?.apply(head);
     destination.requestHeaders?.apply(head);
-    const upgrade = this.#upgrade(facts, head, cluster);
-    if (upgrade !== undefined && 'status' in upgrade) {
-      this.answer(upgrade);
+    const upgrade = this.#upgrade(head);
+    const refusal = upgrade?.refusalBy(upstreamVersion(cluster.compiled, this.#down.version, true));
+    if (refusal !== undefined) {
+      this.answer(refusal);
       return;
     }
     // What comes of another protocol is of no use without its answers.
@@ -237,15 +236,11 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#forwarded.begin();
   }
 
-  /** How the endpoint is asked to switch protocols; undefined when it is not: the route may have taken the field away. */
-  #upgrade(facts: RequestFacts, head: string[], cluster: UpstreamCluster): Handshake | LocalAnswer | undefined {
+  /** How endpoints are asked to switch protocols; undefined when they are not: the route may have taken the field away. */
+  #upgrade(head: FieldList): UpgradeHandshake | undefined {
     const { upgrade, version } = this.#down;
     if (upgrade === undefined) return undefined;
-    if (fieldValue(head, 'upgrade') !== undefined) {
-      const to = upstreamVersion(cluster.compiled, version, true);
-      if (to === 'HTTP/2' && facts.method !== 'GET') return UPGRADE_NOT_OFFERED;
-      return handshake(head, version, to);
-    }
+    if (fieldValue(head, 'upgrade') !== undefined) return new UpgradeHandshake(head, version);
     // Then it is a request without content, and answered as one (RFC 9110 7.8).
     this.#body = undefined;
     return undefined;

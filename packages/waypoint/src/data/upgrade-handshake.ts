@@ -1,43 +1,69 @@
 import { createHash, randomFillSync } from 'node:crypto';
 import type { HttpVersion } from '@ambit/http/exchange';
 import { firstProtocol, isWebSocket } from '@ambit/http/h2/connect-protocol';
-import { fieldValue } from '@ambit/http/h2/message-fields';
-import { type LocalAnswer, WEBSOCKET_KEY_MISSING } from '@ambit/traffic/local-answer';
+import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
+import { type LocalAnswer, UPGRADE_NOT_OFFERED, WEBSOCKET_KEY_MISSING } from '@ambit/traffic/local-answer';
 import type { UpstreamVersion } from './upstream-endpoint.ts';
 
-/** What the two sides of an upgrade have to be told beyond what they say to each other. */
-export interface Handshake {
-  /** Makes the endpoint's consent the client's; false when it does not prove what it has to. */
-  agreed(head: string[]): boolean;
-}
-
 /**
- * Between HTTP/1 and HTTP/2 a WebSocket is opened in two ways: in HTTP/1 the server proves by the client's key that it has
- * understood (RFC 6455 4.2.2), in HTTP/2 there are no such fields (RFC 8441 5). So the waypoint is client or server of that proof.
- * Other protocols have none. May change `head`, the request as the endpoint gets it; an answer when there is nothing to pass on.
+ * A request for another protocol, as endpoints of either version get it. Between HTTP/1 and HTTP/2 a WebSocket is opened in two
+ * ways: in HTTP/1 the server proves by the client's key that it has understood (RFC 6455 4.2.2), in HTTP/2 there are no such
+ * fields (RFC 8441 5). So the waypoint is client or server of that proof. Other protocols have none.
  */
-export function handshake(head: string[], from: HttpVersion, to: UpstreamVersion): Handshake | LocalAnswer {
-  const toHttp2 = to === 'HTTP/2';
-  const asked = fieldValue(head, 'upgrade') ?? '';
-  if ((from === 'HTTP/2') === toHttp2 || !isWebSocket(firstProtocol(asked))) return PASSED_ON;
-  const key = take(head, KEY);
-  if (toHttp2) {
-    if (key === undefined) return WEBSOCKET_KEY_MISSING;
-    const proof = proofOf(key);
-    return {
-      agreed: (answer) => {
+export class UpgradeHandshake {
+  readonly #head: FieldList;
+  readonly #from: HttpVersion;
+  readonly #isWebSocket: boolean;
+  /** Of the last endpoint that was asked. */
+  #agree: (answer: string[]) => boolean = passOn;
+
+  /** `head`: as it was routed, with the field upgrade; `from`: of the client. */
+  constructor(head: FieldList, from: HttpVersion) {
+    this.#head = head;
+    this.#from = from;
+    this.#isWebSocket = isWebSocket(firstProtocol(fieldValue(head, 'upgrade') ?? ''));
+  }
+
+  /** Why it cannot be asked of an endpoint that is to speak this version; undefined: it can. */
+  refusalBy(version: UpstreamVersion): LocalAnswer | undefined {
+    if (version === 'HTTP/1.1') return undefined;
+    if (fieldValue(this.#head, ':method') !== 'GET') return UPGRADE_NOT_OFFERED;
+    const isKeyDue = this.#isWebSocket && this.#from !== 'HTTP/2';
+    return isKeyDue && fieldValue(this.#head, KEY) === undefined ? WEBSOCKET_KEY_MISSING : undefined;
+  }
+
+  /** The head as an endpoint gets it that speaks this version. */
+  headFor(version: UpstreamVersion): FieldList {
+    const isHttp2 = version === 'HTTP/2';
+    this.#agree = passOn;
+    if (!this.#isWebSocket || isHttp2 === (this.#from === 'HTTP/2')) return this.#head;
+    const head = [...this.#head];
+    const key = take(head, KEY);
+    if (isHttp2) {
+      const proof = proofOf(key ?? '');
+      this.#agree = (answer) => {
         take(answer, ACCEPT);
         answer.push(ACCEPT, proof);
         return true;
-      },
-    };
+      };
+    } else {
+      const ours = randomFillSync(Buffer.alloc(KEY_BYTES)).toString('base64');
+      head.push(KEY, ours);
+      this.#agree = (answer) => take(answer, ACCEPT) === proofOf(ours);
+    }
+    return head;
   }
-  const ours = randomFillSync(Buffer.alloc(KEY_BYTES)).toString('base64');
-  head.push(KEY, ours);
-  return { agreed: (answer) => take(answer, ACCEPT) === proofOf(ours) };
+
+  /** Makes the consent of the endpoint that was asked last the client's; false when it does not prove what it has to. */
+  agreed(answer: string[]): boolean {
+    return this.#agree(answer);
+  }
 }
 
-const PASSED_ON: Handshake = { agreed: () => true };
+function passOn(): boolean {
+  return true;
+}
+
 const KEY = 'sec-websocket-key';
 const ACCEPT = 'sec-websocket-accept';
 const KEY_BYTES = 16;
