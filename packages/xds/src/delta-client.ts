@@ -77,12 +77,22 @@ export class DeltaClient implements Drainable {
 
   /** Whether every type has had its first response, since `start`. */
   get synced(): boolean {
-    return this.#synced.size === this.#options.typeUrls.length;
+    return this.#options.typeUrls.every((typeUrl) => this.#synced.has(typeUrl));
   }
 
   /** What the server would be told to be held, by name; for saving beside the resources. */
   held(typeUrl: string): HeldVersions {
     return this.#held.get(typeUrl) ?? new Map();
+  }
+
+  /**
+   * Asks for all resources of a further type, from now on and in every stream to come; a second call does nothing. `synced` never
+   * waits for it. For types that an older server does not serve: it would end the stream.
+   */
+  ask(typeUrl: string): void {
+    if (this.#held.has(typeUrl)) return;
+    this.#held.set(typeUrl, new Map(this.#options.held?.get(typeUrl) ?? []));
+    this.#stream?.send(this.#subscription(typeUrl, false));
   }
 
   start(): void {
@@ -119,7 +129,7 @@ export class DeltaClient implements Drainable {
       const stream = new DeltaStream({
         controlPlane: this.#options.controlPlane,
         clock: this.#options.clock,
-        requests: () => this.#options.typeUrls.map((typeUrl, index) => this.#subscription(typeUrl, index === 0)),
+        requests: () => [...this.#held.keys()].map((typeUrl, index) => this.#subscription(typeUrl, index === 0)),
         onResponse: (response) => this.#respond(response),
         onConnected: () => {
           this.#connected = true;
@@ -133,7 +143,8 @@ export class DeltaClient implements Drainable {
       this.#stream = undefined;
       this.#connected = false;
       if (this.#isClosed()) return;
-      fruitless = this.#answered.size === this.#options.typeUrls.length ? 0 : fruitless + 1;
+      const isServed = this.#options.typeUrls.every((typeUrl) => this.#answered.has(typeUrl));
+      fruitless = isServed ? 0 : fruitless + 1;
       const retryInMs = reconnectDelay(fruitless, error === undefined, this.#options.random());
       this.#options.onEvent({ kind: 'disconnected', error, retryInMs });
       if (retryInMs > 0) await this.#pause(retryInMs);
@@ -173,7 +184,8 @@ export class DeltaClient implements Drainable {
   #noteSynced(typeUrl: string): void {
     if (this.#synced.has(typeUrl)) return;
     this.#synced.add(typeUrl);
-    if (this.synced) this.#options.onEvent({ kind: 'synced' });
+    // Not once more by a type that was asked for later.
+    if (this.#options.typeUrls.includes(typeUrl) && this.synced) this.#options.onEvent({ kind: 'synced' });
   }
 
   #isClosed(): boolean {

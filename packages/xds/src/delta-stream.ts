@@ -62,6 +62,11 @@ export class DeltaStream {
     }
   }
 
+  /** Sends a further request; one that comes before the stream is open, or after its end, is the next stream's. */
+  send(request: DeltaRequest): void {
+    if (!this.#halfClosed) this.#call?.write(create(DeltaDiscoveryRequestSchema, request));
+  }
+
   /** Closes in order, once the response under way is answered. */
   end(): void {
     if (this.#ending) return;

@@ -209,6 +209,24 @@ describe('DeltaClient and DeltaServer', () => {
     expect(owner.kinds().filter((kind) => kind === 'synced')).toHaveLength(1);
   });
 
+  it('asks for a further type when it is told to, and in the streams that follow', async () => {
+    put(AUTHORIZATION_TYPE_URL, { policy: '1' });
+    const owner = new Owner({ typeUrls: [ADDRESS_TYPE_URL] });
+    await vi.waitFor(() => expect(owner.client.synced).toBe(true));
+    expect(owner.journal).toEqual([]);
+    owner.client.ask(AUTHORIZATION_TYPE_URL);
+    owner.client.ask(AUTHORIZATION_TYPE_URL);
+    await vi.waitFor(() => expect(owner.journal).toEqual(['policy=1']));
+    const { port } = endpoint;
+    server.destroy();
+    endpoint.stop();
+    await vi.waitFor(() => expect(owner.client.connected).toBe(false));
+    put(AUTHORIZATION_TYPE_URL, { policy: '2' });
+    await startServer(port);
+    await vi.waitFor(() => expect(owner.journal).toEqual(['policy=1', 'policy=2']), { timeout: 5_000 });
+    expect(owner.kinds().filter((kind) => kind === 'synced')).toHaveLength(1);
+  });
+
   it('brings back a resource that was removed and is there again, with the same content', async () => {
     put(ADDRESS_TYPE_URL, { a: '1' });
     const owner = new Owner();

@@ -26,11 +26,6 @@ export class ClientCertificates {
     return [...this.#known.values()];
   }
 
-  /** Versions by name. */
-  versions(): Map<string, string> {
-    return new Map(Array.from(this.#known, ([name, { version }]) => [name, version]));
-  }
-
   /** Resolves, when every data thread has them, with what was refused. */
   async apply(update: ResourceUpdate): Promise<RejectedResource[]> {
     const changed: ClientCertificate[] = [];

@@ -158,19 +158,20 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     random,
     log,
     metrics,
-    // Policies and certificates before what names them, services before the traffic that they bring.
-    types: [AUTHORIZATION_TYPE, CLIENT_CERTIFICATE_TYPE_URL, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE],
+    // Policies before what names them, services before the traffic that they bring.
+    types: [AUTHORIZATION_TYPE, SERVED_SERVICE_TYPE_URL, ADDRESS_TYPE],
     held: new Map([
       [AUTHORIZATION_TYPE, resourceVersions(resources.store, 'authorization')],
       [ADDRESS_TYPE, resourceVersions(resources.store, 'address')],
-      [CLIENT_CERTIFICATE_TYPE_URL, clientCertificates.versions()],
       [SERVED_SERVICE_TYPE_URL, services.versions()],
     ]),
-    apply: (update) => {
-      if (update.typeUrl === SERVED_SERVICE_TYPE_URL) return services.apply(update);
-      return update.typeUrl === CLIENT_CERTIFICATE_TYPE_URL
-        ? clientCertificates.apply(update)
-        : resources.apply(update);
+    apply: async (update) => {
+      if (update.typeUrl === CLIENT_CERTIFICATE_TYPE_URL) return clientCertificates.apply(update);
+      if (update.typeUrl !== SERVED_SERVICE_TYPE_URL) return resources.apply(update);
+      const rejected = await services.apply(update);
+      // Not before somebody wants one: a controller that does not know the type ends the stream.
+      if (services.nameCertificates) controller?.ask(CLIENT_CERTIFICATE_TYPE_URL);
+      return rejected;
     },
   });
   const admin = await openAdminListeners({

@@ -34,6 +34,13 @@ export class Services {
     return Array.from(this.#known.values(), ({ model }) => model);
   }
 
+  /** Whether a cluster of them comes with a client certificate. */
+  get nameCertificates(): boolean {
+    return this.models().some(({ clusters }) =>
+      clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== ''),
+    );
+  }
+
   /** Versions by name. */
   versions(): Map<string, string> {
     return new Map(Array.from(this.#known, ([name, { version }]) => [name, version]));
