@@ -71,8 +71,8 @@ export const PROXIES_STOPPED: MetricFamily = counter('workload_manager_proxies_s
 
 export const POLICY_DECISIONS: MetricFamily = counter(
   'ambit_policy_decisions_total',
-  'Decisions about inbound connections: the policy that decided (namespace/name, empty when none alone), its action, ' +
-    'allow or deny, and why. With dry_run="true", what a policy that is not enforced would have decided.',
+  'Decisions about inbound connections, and requests at waypoints: the policy that decided (namespace/name, empty when ' +
+    'none alone), its action, allow or deny, and why. With dry_run="true", what a policy that is not enforced would have decided.',
   ['policy', 'action', 'decision', 'reason', 'dry_run'],
 );
 export const CONNECTION_REFUSALS: MetricFamily = counter(

@@ -1,3 +1,4 @@
+import { type CompiledAuthorization, compileAuthorization } from './authorization/compiled-authorization.ts';
 import { CompiledCors } from './filters/cors.ts';
 import { CompiledFault } from './filters/fault.ts';
 import { CompiledHeaderChanges } from './filters/header-changes.ts';
@@ -23,6 +24,8 @@ import { CompiledRetryPolicy } from './retry/compiled-retry-policy.ts';
 export interface CompiledService {
   readonly model: ServedService;
   readonly ports: ReadonlyMap<number, CompiledPort>;
+  /** Judges what comes before anything else is done with it; undefined: nothing does. */
+  readonly authorization: CompiledAuthorization | undefined;
   /** By `Cluster.name`. */
   readonly clusters: ReadonlyMap<string, CompiledCluster>;
 }
@@ -108,6 +111,7 @@ export function compileService(model: ServedService): CompiledService {
   return {
     model,
     ports: new Map(model.ports.map((port) => [port.port, compilePort(port, clusters)])),
+    authorization: compileAuthorization(model.authorizationPolicies),
     clusters,
   };
 }

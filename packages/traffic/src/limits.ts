@@ -1,6 +1,9 @@
 /** Tries beyond the first that a resource may ask for: more would multiply load on a service that is down. */
 export const MAX_RETRIES = 100;
 
+/** Values that the authorization policies of one resource compare requests and connections with, all together. */
+export const MAX_POLICY_PATTERNS = 16_384;
+
 /** Sum of the weights of one choice, as Envoy's: the draw stays exact in 32 bits. */
 export const MAX_WEIGHT_SUM = 4_294_967_295;
 

@@ -1,6 +1,7 @@
 import { requireSpiffeId } from '@ambit/core/spiffe';
 import { workload } from '@ambit/mesh/test-model';
 import type { Workload } from '@ambit/mesh/workload';
+import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
 import type { Protocol, ProxyProtocol, ServedService, UpstreamTls } from '@ambit/traffic/model/served-service';
 import type { TestEndpoint } from './test-endpoint.ts';
 import {
@@ -32,6 +33,8 @@ export interface TestServiceModel {
   readonly destinations?: readonly TestDestination[];
   /** Of the port. Default: none. */
   readonly consumers?: readonly TestConsumer[];
+  /** Default: none. */
+  readonly policies?: readonly AuthorizationPolicy[];
   /** Default 2 s. */
   readonly connectTimeoutMs?: number;
   /** Subsets by name: the endpoints in them. */
@@ -48,6 +51,7 @@ export function serviceModel({
   routes,
   destinations = [{ cluster: clusterName() }],
   consumers = [],
+  policies = [],
   subsets = {},
   connectTimeoutMs = 2_000,
   upstreamTls = null,
@@ -71,6 +75,7 @@ export function serviceModel({
         consumers: consumers.map(consumerOf),
       },
     ],
+    authorizationPolicies: policies,
     clusters: ['', ...Object.keys(subsets)].map((subset) => ({
       name: clusterName(subset),
       namespace: 'shop',
@@ -120,6 +125,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
         consumers: [],
       };
     }),
+    authorizationPolicies: [],
     clusters: entries.map(({ port, protocol }) => ({
       name: clusterOf(port),
       namespace: 'shop',

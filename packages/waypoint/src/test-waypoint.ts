@@ -18,6 +18,7 @@ import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoin
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TestLoop } from '@ambit/reactor/test-loop';
 import { RequestIds } from '@ambit/telemetry/request-id';
+import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
 import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
 import { readConfig } from './config.ts';
 import type { DataThreadContext } from './data/context.ts';
@@ -156,6 +157,7 @@ export class TestWaypoint {
       wallTime: () => systemClock.wallTime(),
       principal: WAYPOINT_ID,
       connections: new Set(),
+      switched: new Set(),
       opaque: new Set(),
     };
     reactor.post = (message: unknown): void => {
@@ -187,9 +189,14 @@ export class TestWaypoint {
   }
 
   /** The pod of an endpoint asks for this waypoint, which is told of it; ports that are not listed: `auto`. */
-  serveWorkload(name: string, ports: Readonly<Record<number, Protocol>> = {}): void {
+  serveWorkload(
+    name: string,
+    ports: Readonly<Record<number, Protocol>> = {},
+    policies: readonly AuthorizationPolicy[] = [],
+  ): void {
     this.tellWorkloads(boundWorkload(this.endpoint(name)));
-    this.serve(workloadModel(this.endpoint(name).uid, { 0: 'auto', ...ports }));
+    const model = workloadModel(this.endpoint(name).uid, { 0: 'auto', ...ports });
+    this.serve({ ...model, authorizationPolicies: policies });
   }
 
   /** The controller says that these may answer for the service too. */

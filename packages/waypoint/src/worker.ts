@@ -95,6 +95,7 @@ const thread: DataThreadContext = {
   principal,
   account,
   connections: new Set(),
+  switched: new Set(),
   opaque: new Set(),
 };
 

@@ -19,7 +19,8 @@ export type DecisionReason =
 export interface DryRunFinding {
   /** `namespace/name` */
   readonly policy: string;
-  readonly action: PolicyAction;
+  /** `audit`: of a waypoint, of a policy that only watches. */
+  readonly action: PolicyAction | 'audit';
   /** Index of the rule that matched; undefined when an ALLOW policy did not match. */
   readonly rule: number | undefined;
 }

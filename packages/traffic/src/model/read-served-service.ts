@@ -4,6 +4,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { FEATURES } from '../features.ts';
 import { MAX_LISTED_PROBLEMS } from '../limits.ts';
 import { Problems } from './problems.ts';
+import { readAuthorizationPolicies } from './read-authorization.ts';
 import { readClusters } from './read-cluster.ts';
 import { readPort } from './read-port.ts';
 import type { ServedService } from './served-service.ts';
@@ -52,6 +53,7 @@ export function readServedService(bytes: Uint8Array): ServedService {
       return readPort(port, field, clusterNames, problems);
     }),
     clusters,
+    authorizationPolicies: readAuthorizationPolicies(message.authorizationPolicies, 'authorization_policies', problems),
   };
   problems.refuseRepeated(
     'ports',

@@ -1,6 +1,7 @@
 // One service or workload that a waypoint serves, read from `ambit.waypoint.ServedService` with everything checked. Plain data: it goes
 // through JSON unchanged, and every field is there in every object. What may be absent is null.
 
+import type { AuthorizationPolicy } from './authorization-policy.ts';
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
 
 /** `auto`: HTTP when the client begins like it, else TCP. */
@@ -23,6 +24,8 @@ export interface ServedService {
   readonly workloadUid: string;
   readonly ports: readonly ServedPort[];
   readonly clusters: readonly Cluster[];
+  /** What judges its requests and connections. */
+  readonly authorizationPolicies: readonly AuthorizationPolicy[];
 }
 
 export interface ServedPort {

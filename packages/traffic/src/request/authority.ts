@@ -35,3 +35,8 @@ export function authorityProblem(authority: string): string | undefined {
   }
   return hostProblem(hostOf(authority));
 }
+
+/** A host without the dot that may end a name of the DNS: both are the same host. */
+export function withoutFinalDot(host: string): string {
+  return host.endsWith('.') ? host.slice(0, -1) : host;
+}

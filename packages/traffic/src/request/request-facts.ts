@@ -1,4 +1,5 @@
 import { MAX_MATCH_STEPS } from '../limits.ts';
+import { portAt, withoutFinalDot } from './authority.ts';
 import { type FieldList, fieldValue } from './field-list.ts';
 import { isPlainPath, normalizePath, type PathRefusal } from './path.ts';
 import { parseQuery } from './query.ts';
@@ -11,7 +12,7 @@ export class RequestFacts {
   readonly fields: FieldList;
   readonly method: string;
   readonly scheme: string;
-  /** As the client sent it, with its port if there was one. Empty when there was none. */
+  /** As the client sent it, with its port if there was one; what it dialled when it sent none. */
   readonly authority: string;
   /** Normalised, without query and fragment. `*` for OPTIONS of the server as a whole. */
   readonly path: string;
@@ -21,6 +22,7 @@ export class RequestFacts {
   readonly forwardedPath: string;
   #lowerPath: string | undefined;
   #lowerAuthority: string | undefined;
+  #judgedHost: string | undefined;
   #parameters: readonly string[] | undefined;
   /** What expressions may still cost; below 0 once one would have cost more. */
   #matchSteps: number;
@@ -43,12 +45,16 @@ export class RequestFacts {
     this.forwardedPath = forwardedPath;
     this.#lowerPath = undefined;
     this.#lowerAuthority = undefined;
+    this.#judgedHost = undefined;
     this.#parameters = undefined;
     this.#matchSteps = MAX_MATCH_STEPS;
   }
 
-  /** The facts of a request's head, or why its path cannot be judged (then it must be answered with 400). */
-  static read(fields: FieldList): PathRefusal | RequestFacts {
+  /**
+   * The facts of a request's head, or why its path cannot be judged (then it must be answered with 400). `dialled`: the authority of
+   * a request that brings none (HTTP/1.0).
+   */
+  static read(fields: FieldList, dialled = ''): PathRefusal | RequestFacts {
     let method = '';
     let scheme = '';
     let authority = '';
@@ -63,6 +69,7 @@ export class RequestFacts {
       else if (name === ':authority') authority = value;
       else if (name === ':path') target = value;
     }
+    if (authority.length === 0) authority = dialled;
     // A fragment has no place in a request (RFC 9112 3.2); Istio takes it away rather than refuse.
     const hash = target.indexOf('#');
     const sent = hash < 0 ? target : target.slice(0, hash);
@@ -89,12 +96,38 @@ export class RequestFacts {
     return this.#lowerAuthority;
   }
 
+  /** The host as policies compare it: in lower case, without port and without the dot at its end. */
+  get judgedHost(): string {
+    if (this.#judgedHost === undefined) {
+      const authority = this.lowerAuthority;
+      const at = portAt(authority);
+      this.#judgedHost = withoutFinalDot(at === 0 ? authority : authority.slice(0, at - 1));
+    }
+    return this.#judgedHost;
+  }
+
+  /** The same with its port, if the request has one. */
+  get judgedAuthority(): string {
+    const at = portAt(this.lowerAuthority);
+    return at === 0 ? this.judgedHost : this.judgedHost + this.lowerAuthority.slice(at - 1);
+  }
+
+  /** Whether a field of that name has a value for which `test` holds, taken one by one. */
+  someValue(name: string, test: (value: string) => boolean): boolean {
+    const { fields } = this;
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      if (fields[at] === name && test(fields[at + 1] ?? '')) return true;
+    }
+    return false;
+  }
+
   /**
    * A field by its name in lower case, or a pseudo field; several of one name are joined (see `fieldValue`). `:path` is
    * the one that is sent on.
    */
   header(name: string): string | undefined {
     if (name === ':path') return this.forwardedPath;
+    if (name === ':authority' && this.authority.length > 0) return this.authority;
     return fieldValue(this.fields, name);
   }
 

@@ -19,20 +19,12 @@ export function targetsOf({
   return spec.targetRefs ?? (spec.targetRef === undefined ? [] : [spec.targetRef]);
 }
 
-/** Converts a policy to what node proxies enforce. */
+/** Converts a policy without targets to what node proxies enforce. */
 export function convertAuthorizationPolicy(
   policy: AuthorizationPolicy,
   settings: TranslationSettings,
 ): ConvertedPolicy {
   const { spec, metadata } = policy;
-  if (targetsOf(policy).length > 0) {
-    return notSent(
-      policy,
-      'WaypointAccepted',
-      'UnsupportedValue',
-      'waypoints cannot judge policies; what it targets is refused where a waypoint is asked for, else it has no effect',
-    );
-  }
   const action = spec.action ?? 'ALLOW';
   if (action === 'AUDIT' || action === 'CUSTOM') {
     return notSent(

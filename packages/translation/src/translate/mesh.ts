@@ -5,14 +5,14 @@ import type { ServedService } from '@ambit/proto/waypoint';
 import { type Address, AddressSchema, type Service as WireService, type Workload } from '@ambit/proto/workload';
 import { valueOf } from '../labels.ts';
 import { type Endpoint, type EndpointSlice, objectName, type Pod } from '../objects.ts';
-import { convertAuthorizationPolicy } from './authorization-policy.ts';
+import { convertAuthorizationPolicy, targetsOf } from './authorization-policy.ts';
 import type { Condition } from './condition.ts';
 import { EntryHosts } from './entries/entry-hosts.ts';
 import { convertEntryHost } from './entries/entry-service.ts';
 import { EntryWorkloads } from './entries/entry-workloads.ts';
 import { Membership, type ServicePorts } from './membership.ts';
 import type { MeshModel } from './mesh-model.ts';
-import type { MeshService } from './mesh-service.ts';
+import { describeService, type MeshService } from './mesh-service.ts';
 import { MutualTls } from './peer-authentication.ts';
 import { requestAuthenticationCondition } from './request-authentication.ts';
 import { SelectingPolicies } from './selecting-policies.ts';
@@ -21,18 +21,19 @@ import { ServiceWorkloads } from './service-workloads.ts';
 import { ReadyServices } from './serving.ts';
 import type { TranslationSettings } from './settings.ts';
 import { sortedByName } from './sorted-by-name.ts';
-import { type WorkloadBinding, Waypoints } from './waypoint/binding.ts';
+import { type WaypointBinding, type WorkloadBinding, Waypoints } from './waypoint/binding.ts';
 import { type Waypoint, type WaypointFacts, WaypointGateways } from './waypoint/gateways.ts';
-import { JudgedTargets } from './waypoint/judged.ts';
+import { PolicyTargets } from './waypoint/policy-targets.ts';
 import type { ClientWorkload } from './waypoint/source-workloads.ts';
 import { type BoundWorkload, ServedWorkloads } from './waypoint/served-workload.ts';
+import { type Judgement, WaypointPolicies } from './waypoint/waypoint-policies.ts';
 import { convertEndpoint, convertPod, isPublishedPod, NETWORK_LABEL, podUid } from './workload.ts';
 
-/** A Service or host and a waypoint that serves it. `judged`: policies wait there. */
+/** A Service or host, a waypoint that serves it, and what policies there say. */
 export interface Bound {
   readonly service: MeshService;
   readonly waypoint: Waypoint;
-  readonly judged: boolean;
+  readonly judgement: Judgement;
 }
 
 /** What a model means for node proxies, and what is known then of waypoints. Maps are in order of names. */
@@ -61,21 +62,24 @@ export function translateMesh(
   const rootNamespace = model.namespaces.get(settings.rootNamespace);
   const network = valueOf(rootNamespace?.metadata.labels, NETWORK_LABEL) ?? settings.network;
   const mutualTls = new MutualTls(model.peerAuthentications.values(), settings);
-  const policies = [...model.authorizationPolicies.values()].map((policy) =>
-    convertAuthorizationPolicy(policy, settings),
+  const policies = new Map(
+    [...model.authorizationPolicies.values()]
+      .filter((policy) => targetsOf(policy).length === 0)
+      .map((policy) => [policy, convertAuthorizationPolicy(policy, settings)]),
   );
   const selecting = new SelectingPolicies(
-    [...model.authorizationPolicies.values()].filter((_, index) => policies[index]?.authorization !== undefined),
+    [...policies].flatMap(([policy, { authorization }]) => (authorization === undefined ? [] : [policy])),
     settings,
   );
-  const judged = new JudgedTargets(model, settings);
-  const entryHosts = new EntryHosts(model, settings, (entry) => judged.has(entry, '', []));
+  const waypointPolicies = new WaypointPolicies(model, settings);
+  const entryHosts = new EntryHosts(model, settings, (entry) => waypointPolicies.of(entry, '', []).enforced);
   const membership = new Membership(model, settings, entryHosts.all());
   const gateways = new WaypointGateways(model, settings);
-  const waypoints = new Waypoints({ model, settings, gateways, judged, onceReady });
+  const waypoints = new Waypoints({ model, settings, gateways, policies: waypointPolicies, onceReady });
   const serviceWorkloads = new ServiceWorkloads();
   const bound: Bound[] = [];
   const canaries: Bound[] = [];
+  const bindings = new Map<string, WaypointBinding>();
   const conditions: Condition[] = [];
   const addresses = new Map<string, Address>();
 
@@ -84,6 +88,7 @@ export function translateMesh(
   for (const service of services) {
     const isClosed = service.kind === 'ServiceEntry' && service.closed;
     const binding = isClosed ? undefined : waypoints.ofService(service);
+    if (binding !== undefined) bindings.set(describeService(service), binding);
     // The hosts of a ServiceEntry have one fate.
     if (binding !== undefined && !told.has(service.metadata)) conditions.push(binding.condition);
     told.add(service.metadata);
@@ -93,8 +98,10 @@ export function translateMesh(
     const converted =
       service.kind === 'Service' ? convertService(service, context) : convertEntryHost(service, context);
     addresses.set(serviceKey(service, settings), addressOfService(converted));
-    if (binding?.waypoint !== undefined) bound.push({ service, waypoint: binding.waypoint, judged: binding.judged });
-    if (canary?.waypoint !== undefined) canaries.push({ service, waypoint: canary.waypoint, judged: canary.judged });
+    if (binding?.waypoint !== undefined)
+      bound.push({ service, waypoint: binding.waypoint, judgement: binding.judgement });
+    if (canary?.waypoint !== undefined)
+      canaries.push({ service, waypoint: canary.waypoint, judgement: canary.judgement });
   }
 
   const ready = new ReadyServices();
@@ -122,7 +129,7 @@ export function translateMesh(
   const servedWorkloads = new Map<string, ServedService>();
   const serve = (workload: BoundWorkload, ports: ServicePorts, binding: WorkloadBinding | undefined): void => {
     if (binding?.waypoint === undefined) return;
-    const resource = workloads.convert(binding.waypoint, workload, ports, binding.judged);
+    const resource = workloads.convert(binding.waypoint, workload, ports, binding.judgement);
     servedWorkloads.set(workloads.nameOf(binding.waypoint, workload), resource);
   };
   for (const { workload, labels, keys, services: ports, binding } of machines.list) {
@@ -158,9 +165,10 @@ export function translateMesh(
   }
 
   const authorizations = [
-    ...policies.flatMap(({ authorization }) => authorization ?? []),
+    ...[...policies.values()].flatMap(({ authorization }) => authorization ?? []),
     ...mutualTls.authorizations(),
   ];
+  const targets = new PolicyTargets({ model, settings, gateways, bindings, policies: waypointPolicies });
   return {
     addresses: sortedByName(addresses),
     authorizations: sortedByName(
@@ -169,7 +177,9 @@ export function translateMesh(
     waypoints: gateways.facts(),
     conditions: [
       ...gateways.conditions(),
-      ...policies.map(({ condition }) => condition),
+      ...[...model.authorizationPolicies.values()].flatMap(
+        (policy) => policies.get(policy)?.condition ?? targets.conditionsOf(policy),
+      ),
       ...mutualTls.conditions(),
       ...Array.from(model.requestAuthentications.values(), requestAuthenticationCondition),
       ...waypoints.conditions(),

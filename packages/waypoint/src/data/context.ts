@@ -7,6 +7,7 @@ import type { Config } from '../config.ts';
 import type { OpaqueConnection } from './opaque-connection.ts';
 import type { RequestLog } from './request-log.ts';
 import type { ServedConnection } from './served-connection.ts';
+import type { ServedRequest } from './served-request.ts';
 import type { ServedServices } from './served-services.ts';
 import type { ThreadMetrics } from './thread-metrics.ts';
 
@@ -28,6 +29,8 @@ export interface DataThreadContext {
   readonly account?: DescriptorAccount;
   /** Connections that speak HTTP. */
   readonly connections: Set<ServedConnection>;
+  /** Requests of theirs that have become connections in another protocol. */
+  readonly switched: Set<ServedRequest>;
   /** Connections whose bytes are not looked at. */
   readonly opaque: Set<OpaqueConnection>;
 }

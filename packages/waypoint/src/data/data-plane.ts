@@ -83,6 +83,7 @@ export class DataPlane {
           this.#answer(command.ticket, () => {
             for (const service of command.changed) thread.services.put(service);
             for (const name of command.removed) thread.services.remove(name);
+            this.#reconsider();
           });
         });
         return;
@@ -167,6 +168,18 @@ export class DataPlane {
     if (thread.store.generation > this.#reported) {
       this.#reported = thread.store.generation;
       this.#post({ kind: 'applied', generation: thread.store.generation });
+    }
+  }
+
+  /** Judges again what was allowed and lasts. What goes wrong with one must not keep the others from being judged. */
+  #reconsider(): void {
+    const { opaque, switched, reactor } = this.#thread;
+    for (const lasting of [...opaque, ...switched]) {
+      try {
+        lasting.reconsider();
+      } catch (error) {
+        reactor.report(error);
+      }
     }
   }
 

@@ -28,12 +28,14 @@ import type { ServedClient } from './served-connection.ts';
 import { type UpstreamVersion, upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
-/** Who lets a request be forwarded. One of the three is called, once, unless it gives up itself. */
+/** Who lets a request be forwarded. One of `answer`, `finish` and `cut` is called, once, unless it gives up itself. */
 export interface Forwarder {
   /** No endpoint has answered: the client gets this instead. */
   answer(answer: LocalAnswer): void;
   /** The client has the whole answer, as far as it is ours to send. */
   finish(): void;
+  /** Another protocol is spoken from here on. */
+  onSwitched(): void;
   /** The answer ended in the middle. */
   cut(flags: ResponseFlags, details: string): void;
 }
@@ -212,6 +214,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     if (status === 101) {
       this.#switched = true;
       this.#deadlineTimer?.cancel();
+      this.#forwarder.onSwitched();
     }
     // It will not be sent again.
     this.#parts.body?.commit();

@@ -1,4 +1,5 @@
 import type { FieldList } from '@ambit/http/h2/message-fields';
+import { isIdentityField } from '@ambit/traffic/request/identity-fields';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 
 /** What the head of a request does not say by itself. */
@@ -75,16 +76,13 @@ const ORIGINAL_PATH = 'x-envoy-original-path';
 function isOurs(name: string, authority: string | undefined, path: string | undefined): boolean {
   switch (name.includes('_') ? name.replaceAll('_', '-') : name) {
     case 'x-request-id':
-    case 'x-forwarded-client-cert':
-    case 'x-envoy-peer-metadata':
-    case 'x-envoy-peer-metadata-id':
       return true;
     case ORIGINAL_HOST:
       return authority !== undefined;
     case ORIGINAL_PATH:
       return path !== undefined;
     default:
-      return false;
+      return isIdentityField(name);
   }
 }
 

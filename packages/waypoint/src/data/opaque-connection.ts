@@ -4,9 +4,11 @@ import type { IncomingTunnel } from '@ambit/hbone/tunnel';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import { EndpointRelay } from '@ambit/reactor/endpoint-relay';
 import type { CompiledPort } from '@ambit/traffic/compiled-service';
+import type { ClientAuthorization } from './client-authorization.ts';
 import type { DataThreadContext } from './context.ts';
 import { OpaqueDial, type OpaqueUpstream } from './opaque-dial.ts';
 import { OpaqueRecord } from './opaque-record.ts';
+import { PolicyDenied } from './policy-denied.ts';
 import { WAITING } from './waiting-endpoint.ts';
 import type { ServedClient } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
@@ -22,7 +24,18 @@ export function openOpaque(
   port: CompiledPort,
   tunnel: IncomingTunnel,
 ): void {
+  const { authorization } = client;
   const record = new OpaqueRecord(thread, client);
+  const deny = (denied: PolicyDenied): void => {
+    record.fail({ cluster: undefined, flags: '-', error: denied });
+    tunnel.refuse(401, reasonField(denied.code, denied.policy));
+  };
+  const verdict = authorization.ofConnection();
+  if (verdict !== undefined) record.judged(verdict.decision);
+  if (verdict?.decision.allowed === false) {
+    deny(new PolicyDenied(verdict));
+    return;
+  }
   const dial = new OpaqueDial(thread, live, client.routes.of(port).tcpDestinations, client, (result) => {
     tunnel.onAbandoned = undefined;
     if ('error' in result) {
@@ -30,7 +43,15 @@ export function openOpaque(
       tunnel.refuse(503, reasonField(result.error.code));
       return;
     }
-    new OpaqueConnection(thread, record, tunnel.open([], WAITING), result);
+    // Connecting may have taken long.
+    const refusal = authorization.refusalOfConnection();
+    if (refusal instanceof PolicyDenied) {
+      result.endpoint.handTo(WAITING);
+      result.endpoint.destroy();
+      deny(refusal);
+      return;
+    }
+    new OpaqueConnection(thread, record, authorization, tunnel.open([], WAITING), result);
   });
   tunnel.onAbandoned = (): void => {
     dial.cancel();
@@ -40,9 +61,17 @@ export function openOpaque(
 /** Bytes relayed between a client's tunnel and an endpoint. */
 export class OpaqueConnection {
   readonly relay: EndpointRelay;
+  readonly #authorization: ClientAuthorization;
 
-  /** Takes both over; they are open, or about to be. */
-  constructor(thread: DataThreadContext, record: OpaqueRecord, client: DuplexEndpoint, upstream: OpaqueUpstream) {
+  /** Takes `client` and `upstream` over; they are open, or about to be. */
+  constructor(
+    thread: DataThreadContext,
+    record: OpaqueRecord,
+    authorization: ClientAuthorization,
+    client: DuplexEndpoint,
+    upstream: OpaqueUpstream,
+  ) {
+    this.#authorization = authorization;
     const { slot } = upstream.chosen;
     slot.active += 1;
     record.open(upstream);
@@ -52,6 +81,12 @@ export class OpaqueConnection {
       thread.opaque.delete(this);
       record.close(received, sent, error);
     });
+  }
+
+  /** The policies in force have changed. */
+  reconsider(): void {
+    const refusal = this.#authorization.refusalOfConnection();
+    if (refusal !== undefined) this.destroy(refusal);
   }
 
   destroy(error: AmbitError): void {

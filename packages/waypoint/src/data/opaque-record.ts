@@ -1,6 +1,7 @@
 import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
 import { formatSpiffeId } from '@ambit/core/spiffe';
+import type { Decision, DryRunFinding } from '@ambit/mesh/policy/decision';
 import type { Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
 import type { LoggedUpstream } from '@ambit/telemetry/http-log-record';
@@ -8,6 +9,8 @@ import { parseFlags } from '@ambit/telemetry/response-flag-set';
 import type { TrafficSeries } from '@ambit/telemetry/traffic-metrics';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import type { DataThreadContext } from './context.ts';
+import { observationOf } from './observation.ts';
+import { PolicyDenied } from './policy-denied.ts';
 import type { OpaqueFailure, OpaqueUpstream } from './opaque-dial.ts';
 
 /** Whose connection it is; what is not known of a refused one is undefined. */
@@ -27,12 +30,21 @@ export class OpaqueRecord {
   readonly #startedAt: number;
   #series: TrafficSeries | undefined;
   #upstream: LoggedUpstream | undefined;
+  /** Of a policy that is not enforced. */
+  #finding: DryRunFinding | undefined;
 
   constructor(thread: DataThreadContext, client: OpaqueClient) {
     this.#thread = thread;
     this.#client = client;
     this.#startTime = thread.wallTime();
     this.#startedAt = thread.reactor.now;
+  }
+
+  /** What policies say of the connection. Counted here; told when the record is written. */
+  judged(decision: Decision): void {
+    this.#thread.metrics.decided(decision);
+    const [finding] = decision.dryRun;
+    if (decision.allowed && finding !== undefined) this.#finding = finding;
   }
 
   open({ cluster, chosen }: OpaqueUpstream): void {
@@ -54,7 +66,8 @@ export class OpaqueRecord {
 
   fail({ cluster, flags, error }: OpaqueFailure): void {
     const { metrics } = this.#thread;
-    const [flag] = flags.split(',');
+    // As node proxies count it.
+    const [flag] = error instanceof PolicyDenied ? ['DENY'] : flags.split(',');
     const series = metrics.traffic.flagged(
       this.#seriesTo(cluster?.workload, cluster?.service ?? this.#client.service),
       flag as Exclude<ResponseFlags, `${string},${string}`>,
@@ -75,6 +88,7 @@ export class OpaqueRecord {
 
   #write(received: number, sent: number, flags: ResponseFlags, error: AmbitError | undefined): void {
     const { requestLog, reactor } = this.#thread;
+    const denied = error instanceof PolicyDenied ? error : undefined;
     requestLog.write({
       startTime: this.#startTime,
       method: undefined,
@@ -83,7 +97,7 @@ export class OpaqueRecord {
       status: 0,
       flags: parseFlags(flags),
       details: undefined,
-      terminationDetails: error?.message,
+      terminationDetails: denied?.details ?? error?.message,
       transportFailure: flags === '-' ? undefined : error?.message,
       bytesReceived: received,
       bytesSent: sent,
@@ -96,8 +110,8 @@ export class OpaqueRecord {
       downstream: requestLog.downstream(this.#client),
       upstream: this.#upstream,
       route: undefined,
-      policy: undefined,
-      reason: error?.code,
+      policy: denied?.policy ?? this.#finding?.policy,
+      reason: error?.code ?? observationOf(this.#finding),
     });
   }
 }

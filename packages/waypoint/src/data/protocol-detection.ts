@@ -8,6 +8,7 @@ import { spokenProtocol } from './first-words.ts';
 import { OpaqueConnection } from './opaque-connection.ts';
 import { OpaqueDial, type OpaqueFailure, type OpaqueUpstream } from './opaque-dial.ts';
 import { OpaqueRecord } from './opaque-record.ts';
+import { PolicyDenied } from './policy-denied.ts';
 import { type ServedClient, ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
 import type { DetectedProtocol } from './thread-metrics.ts';
@@ -111,18 +112,18 @@ export class ProtocolDetection implements ByteEndpointHandler {
     this.#timer?.cancel();
     const endpoint = this.#endpoint;
     if (this.#dial !== undefined || endpoint === undefined) return;
+    const verdict = this.#client.authorization.ofConnection();
+    if (verdict?.decision.allowed === false) {
+      this.#unconnected({ cluster: undefined, flags: '-', error: new PolicyDenied(verdict) });
+      return;
+    }
     const made = { over: false };
     const { tcpDestinations } = this.#client.routes.of(this.#port);
     const dial = new OpaqueDial(this.#thread, this.#live, tcpDestinations, this.#client, (result) => {
       made.over = true;
       if ('error' in result) {
         this.#dial = undefined;
-        if (this.#opaque) this.#refuse(result);
-        // A silent client may still turn out to speak HTTP, which has answers for this; it does not wait for ever.
-        else
-          this.#timer = this.#thread.reactor.after(this.#thread.config.headTimeout, () => {
-            this.#refuse(result);
-          });
+        this.#unconnected(result);
         return;
       }
       this.#upstream = result;
@@ -131,6 +132,17 @@ export class ProtocolDetection implements ByteEndpointHandler {
     });
     // A dial that ended within its making is none.
     if (!made.over) this.#dial = dial;
+  }
+
+  #unconnected(failure: OpaqueFailure): void {
+    if (this.#opaque) {
+      this.#refuse(failure);
+      return;
+    }
+    // A silent client may still turn out to speak HTTP, which has answers for this; it does not wait for ever.
+    this.#timer = this.#thread.reactor.after(this.#thread.config.headTimeout, () => {
+      this.#refuse(failure);
+    });
   }
 
   /** For the words of the server: it spoke first. */
@@ -147,7 +159,9 @@ export class ProtocolDetection implements ByteEndpointHandler {
   }
 
   #refuse(failure: OpaqueFailure): void {
-    new OpaqueRecord(this.#thread, this.#client).fail(failure);
+    const record = new OpaqueRecord(this.#thread, this.#client);
+    if (failure.error instanceof PolicyDenied) record.judged(failure.error.decision);
+    record.fail(failure);
     this.#endpoint?.destroy(failure.error, true);
   }
 
@@ -155,13 +169,18 @@ export class ProtocolDetection implements ByteEndpointHandler {
     const endpoint = this.#endpoint;
     if (endpoint === undefined) return undefined;
     this.#timer?.cancel();
+    // The endpoint may have waited long for somebody to speak.
+    const { authorization } = this.#client;
+    const verdict = authorization.ofConnection();
+    if (verdict?.decision.allowed === false) {
+      this.#upstream = upstream;
+      this.#refuse({ cluster: undefined, flags: '-', error: new PolicyDenied(verdict) });
+      return undefined;
+    }
     this.#upstream = undefined;
-    const connection = new OpaqueConnection(
-      this.#thread,
-      new OpaqueRecord(this.#thread, this.#client),
-      endpoint,
-      upstream,
-    );
+    const record = new OpaqueRecord(this.#thread, this.#client);
+    if (verdict !== undefined) record.judged(verdict.decision);
+    const connection = new OpaqueConnection(this.#thread, record, authorization, endpoint, upstream);
     if (this.#words.length > 0) connection.relay.deliverFromA(this.#words, 0, this.#words.length);
     endpoint.resumeReading();
     return connection;

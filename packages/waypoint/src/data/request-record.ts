@@ -1,5 +1,6 @@
 import { formatSpiffeId } from '@ambit/core/spiffe';
 import type { AmbitError } from '@ambit/core/errors';
+import type { Decision } from '@ambit/mesh/policy/decision';
 import type { HttpVersion } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { HttpLogRecord, LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
@@ -9,6 +10,7 @@ import type { CompiledRoute } from '@ambit/traffic/compiled-service';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import type { DataThreadContext } from './context.ts';
+import { observationOf } from './observation.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
@@ -21,7 +23,7 @@ export class RequestRecord implements HttpLogRecord {
   readonly protocol: HttpVersion;
   readonly downstream: LoggedDownstream;
   readonly terminationDetails: string | undefined = undefined;
-  readonly policy: string | undefined = undefined;
+  policy: string | undefined;
   method: string | undefined;
   path: string | undefined;
   authority: string | undefined;
@@ -46,6 +48,8 @@ export class RequestRecord implements HttpLogRecord {
   #cluster: UpstreamCluster | undefined;
   #chosen: ChosenEndpoint | undefined;
   #sentAt = 0;
+  /** What a policy that is not enforced has said; told when there is nothing else to tell. */
+  #observed: string | undefined;
 
   constructor(thread: DataThreadContext, connection: ServedConnection, protocol: HttpVersion, fields: FieldList) {
     this.#thread = thread;
@@ -72,6 +76,24 @@ export class RequestRecord implements HttpLogRecord {
   routed(_facts: RequestFacts, grpc: boolean, route: CompiledRoute | undefined): void {
     this.#grpc = grpc;
     if (route !== undefined) this.route = this.#thread.requestLog.route(route);
+  }
+
+  /** What policies say of the request; of those that are not enforced the first. */
+  judged({ allowed, policy, dryRun }: Decision): void {
+    if (!allowed) {
+      this.denied(policy, 'AMBIT_POLICY_DENIED');
+      return;
+    }
+    const [finding] = dryRun;
+    if (finding === undefined) return;
+    this.policy = finding.policy;
+    this.#observed = observationOf(finding);
+  }
+
+  /** Refused, or cut, by a policy, or because of one. */
+  denied(policy: string | undefined, code: string): void {
+    this.policy = policy;
+    this.reason = code;
   }
 
   clusterDrawn(cluster: UpstreamCluster): void {
@@ -123,6 +145,7 @@ export class RequestRecord implements HttpLogRecord {
     if (details !== undefined) this.details = details;
     if (flags === 'DC' && this.status === 0) this.upstreamServiceTime = undefined;
     this.duration = this.#thread.reactor.now - this.startedAt;
+    this.reason ??= this.#observed;
     this.#count();
     this.#thread.requestLog.write(this);
   }

@@ -10,6 +10,7 @@ import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { DOWNSTREAM_IDLE_MS } from '../limits.ts';
+import type { ClientAuthorization } from './client-authorization.ts';
 import type { ClientRoutes } from './client-routes.ts';
 import type { DataThreadContext } from './context.ts';
 import { ServedRequest } from './served-request.ts';
@@ -31,6 +32,7 @@ export interface ServedClient {
   /** `dialled` as text. */
   readonly authority: string;
   readonly routes: ClientRoutes;
+  readonly authorization: ClientAuthorization;
   /** What is served there: the key of the service or the uid of the workload. */
   readonly served: string;
   /** The service at that address, as it was when the connection began; undefined when it is a workload's. */

@@ -23,6 +23,7 @@ import { ForwardedRequest, type Forwarder } from './forwarded-request.ts';
 import { MessageBody } from './message-body.ts';
 import { requestHead } from './message-heads.ts';
 import { RequestMirrors } from './request-mirrors.ts';
+import { PolicyDenied } from './policy-denied.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { LiveService } from './served-services.ts';
@@ -59,13 +60,14 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
 
   /** Routes the request by the routes of its client and does what its route says. */
   begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
-    const facts = RequestFacts.read(fields);
+    const facts = RequestFacts.read(fields, this.#connection.authority);
     if (typeof facts === 'string') {
       this.answer(refusedPathAnswer(facts));
       return;
     }
     this.#facts = facts;
     this.#toClient.grpc = isGrpcRequest(facts);
+    if (this.#isRefused(facts, live)) return;
     const route = findRoute(routes, facts);
     this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
@@ -80,6 +82,16 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     }
     if (fault === undefined) this.#serve(facts, live, route);
     else this.#delayed(facts, live, route);
+  }
+
+  /** The policies in force have changed: of a request in another protocol they are asked again. */
+  reconsider(): void {
+    if (this.#over || this.#facts === undefined) return;
+    const refusal = this.#connection.client.authorization.refusalOfRequest(this.#facts);
+    if (refusal === undefined) return;
+    this.#record.denied(refusal instanceof PolicyDenied ? refusal.policy : undefined, refusal.code);
+    this.#forwarded?.abandon();
+    this.cut('-', refusal instanceof PolicyDenied ? refusal.details : 'service_not_served');
   }
 
   // From the client.
@@ -132,10 +144,27 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#end(undefined, undefined);
   }
 
+  onSwitched(): void {
+    this.#connection.thread.switched.add(this);
+  }
+
   cut(flags: ResponseFlags, details: string): void {
     // As a reset of TCP is told in HTTP/2 (RFC 9113 8.5).
     this.#down.reset(this.#forwarded?.switched === true ? ErrorCode.cancel : ErrorCode.internalError);
     this.#end(flags, details);
+  }
+
+  /** Asks the policies, before anything is done with the request (as in Istio). */
+  #isRefused(facts: RequestFacts, live: LiveService): boolean {
+    const verdict = this.#connection.client.authorization.ofRequest(live, facts);
+    if (verdict === undefined) return false;
+    const { decision, answer } = verdict;
+    this.#connection.thread.metrics.decided(decision);
+    this.#record.judged(decision);
+    if (answer === undefined) return false;
+    this.#record.routed(facts, this.#toClient.grpc, undefined);
+    this.answer(answer);
+    return true;
   }
 
   /** Only the request waits: the client may cancel it, and its content is taken as far as its window goes. */
@@ -262,6 +291,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     if (this.#over) return;
     this.#over = true;
     this.#delay?.cancel();
+    this.#connection.thread.switched.delete(this);
     this.#forwarded?.end();
     this.#body?.clear();
     this.#toClient.clear();

@@ -1,4 +1,6 @@
 import type { TunnelObserver } from '@ambit/hbone/observer';
+import type { Decision } from '@ambit/mesh/policy/decision';
+import { PolicyDecisions } from '@ambit/proxy/policy-decisions';
 import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import { CONNECTION_REFUSALS } from '@ambit/telemetry/families';
 import { Metrics } from '@ambit/telemetry/metrics';
@@ -17,6 +19,7 @@ export type DetectedProtocol = 'http1' | 'http2' | 'none' | 'server_first' | 'tc
 export class ThreadMetrics {
   readonly requests: RequestMetrics = new RequestMetrics();
   readonly #metrics = new Metrics();
+  readonly #decisions = new PolicyDecisions(this.#metrics);
   /** Clusters whose copies are counted by name. */
   readonly #mirrors = new Set<string>();
   readonly #now: () => number;
@@ -35,6 +38,11 @@ export class ThreadMetrics {
   /** A tunnel, or an opaque connection in one, that was refused. */
   refused(reason: string): void {
     this.#metrics.number(CONNECTION_REFUSALS, 'waypoint', reason).value += 1;
+  }
+
+  /** What policies decide about a request, or a connection whose bytes are not looked at. */
+  decided(decision: Decision): void {
+    this.#decisions.count(decision);
   }
 
   /** A copy of a request to a cluster is over. */

@@ -5,6 +5,7 @@ import type { IncomingTunnel } from '@ambit/hbone/tunnel';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
 import type { Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
+import { ClientAuthorization } from './client-authorization.ts';
 import { ClientRoutes } from './client-routes.ts';
 import type { DataThreadContext } from './context.ts';
 import { openOpaque } from './opaque-connection.ts';
@@ -59,6 +60,12 @@ export class TunnelDoor {
       dialled,
       authority: formatSocketAddress(dialled),
       routes: new ClientRoutes(store, peer.identity, peer.address.ip),
+      authorization: new ClientAuthorization(services, served, {
+        identity: peer.identity,
+        sourceIp: peer.address.ip,
+        destinationIp: dialled.ip,
+        destinationPort: dialled.port,
+      }),
       served,
       service,
     };

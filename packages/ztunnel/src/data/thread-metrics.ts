@@ -1,5 +1,6 @@
 import type { AmbitError } from '@ambit/core/errors';
 import type { TunnelObserver } from '@ambit/hbone/observer';
+import { PolicyDecisions } from '@ambit/proxy/policy-decisions';
 import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import {
@@ -7,10 +8,9 @@ import {
   CONNECT_SECONDS,
   CONNECTION_REFUSALS,
   DNS_REQUESTS,
-  POLICY_DECISIONS,
   SOCKETS_OPEN,
 } from '@ambit/telemetry/families';
-import { Metrics, type NumberMetric } from '@ambit/telemetry/metrics';
+import { Metrics } from '@ambit/telemetry/metrics';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
 import type { ServedPod } from './served-pod.ts';
@@ -22,10 +22,8 @@ export class ThreadMetrics {
   readonly #socketsIn = this.#metrics.number(SOCKETS_OPEN, 'destination');
   readonly #connectOut = this.#metrics.histogram(CONNECT_SECONDS, 'source');
   readonly #connectIn = this.#metrics.histogram(CONNECT_SECONDS, 'destination');
+  readonly #decisions = new PolicyDecisions(this.#metrics);
   readonly #now: () => number;
-  /** Most decisions are like the one before. */
-  #lastDecided: (Pick<Decision, 'allowed' | 'policy' | 'reason'> & { readonly metric: NumberMetric }) | undefined;
-
   /** `now` in monotonic milliseconds; counters of workloads that are gone expire by it. */
   constructor(now: () => number) {
     this.#now = now;
@@ -57,33 +55,7 @@ export class ThreadMetrics {
 
   /** A decision about an inbound connection, and what dry-run policies would have said. */
   decided(decision: Decision): void {
-    const { allowed, policy, reason, dryRun } = decision;
-    const last = this.#lastDecided;
-    if (last?.allowed === allowed && last.policy === policy && last.reason === reason) last.metric.value += 1;
-    else this.#decided(decision);
-    for (const finding of dryRun) {
-      const denies = finding.action === 'deny' || finding.rule === undefined;
-      this.#metrics.number(
-        POLICY_DECISIONS,
-        finding.policy,
-        finding.action,
-        denies ? 'deny' : 'allow',
-        'dry-run',
-        'true',
-      ).value += 1;
-    }
-  }
-
-  #decided({ allowed, policy, reason }: Decision): void {
-    const action = reason.startsWith('deny')
-      ? 'deny'
-      : reason.startsWith('allow') || reason === 'no-allow-match'
-        ? 'allow'
-        : '';
-    const outcome = allowed ? 'allow' : 'deny';
-    const metric = this.#metrics.number(POLICY_DECISIONS, policy ?? '', action, outcome, reason, 'false');
-    metric.value += 1;
-    this.#lastDecided = { allowed, policy, reason, metric };
+    this.#decisions.count(decision);
   }
 
   dnsRequest(pod: ServedPod, type: string, protocol: 'tcp' | 'udp'): void {

@@ -17,7 +17,7 @@ const SERVICE =
   '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop, labels: {istio.io/use-waypoint: w}}, spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}}';
 
 function policy(target: string, namespace = 'shop', action = 'DENY'): string {
-  return `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p, namespace: ${namespace}}, spec: {action: ${action}, targetRefs: [${target}], rules: [{}]}}`;
+  return `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p, namespace: ${namespace}}, spec: {action: ${action}, ${action === 'CUSTOM' ? 'provider: {name: opa}, ' : ''}targetRefs: [${target}], rules: [{}]}}`;
 }
 
 function namespace(mode: string): string {
@@ -27,6 +27,7 @@ function namespace(mode: string): string {
 const ONCE_READY: Memory = { waypointsOnceReady: new Set(['shop/w']) };
 const ON_SERVICE = policy('{kind: Service, group: "", name: web}');
 const ON_GATEWAY = policy('{kind: Gateway, group: gateway.networking.k8s.io, name: w}');
+const BEYOND_WAYPOINTS = policy('{kind: Gateway, group: gateway.networking.k8s.io, name: w}', 'shop', 'CUSTOM');
 const ON_CLASS = '{kind: GatewayClass, group: gateway.networking.k8s.io, name: istio-waypoint}';
 const DEPLOYED = [GATEWAY, FRONT];
 
@@ -81,7 +82,8 @@ describe('a Service that asks for a waypoint', () => {
 
   it('is known to the waypoint before that is ready, and on no port while a policy waits that nobody can judge', () => {
     expect(bound(DEPLOYED).served).toEqual([80]);
-    expect(bound([...DEPLOYED, READY_POD, ON_GATEWAY]).served).toEqual([]);
+    expect(bound([...DEPLOYED, READY_POD, ON_GATEWAY]).served).toEqual([80]);
+    expect(bound([...DEPLOYED, READY_POD, BEYOND_WAYPOINTS]).served).toEqual([]);
   });
 
   it('is no waypoint itself', () => {
@@ -119,7 +121,8 @@ describe('a Pod', () => {
     ['asks, and the waypoint was never ready', 'pods', [0], [ASKING, EVERY, FRONT]],
     ['asks, and the waypoint is ready no more', 'waypoint', [0], [ASKING, EVERY, FRONT], ONCE_READY],
     ['asks, and the waypoint is gone', 'pods', undefined, [ASKING], ONCE_READY],
-    ['asks, and a policy waits that nobody can judge', 'waypoint', [], [ASKING, EVERY, FRONT, ON_GATEWAY]],
+    ['asks, and a policy waits', 'waypoint', [0], [ASKING, EVERY, FRONT, ON_GATEWAY]],
+    ['asks, and a policy waits that nobody can judge', 'waypoint', [], [ASKING, EVERY, FRONT, BEYOND_WAYPOINTS]],
     ['asks a waypoint for Services', 'pods', undefined, [ASKING, GATEWAY, FRONT, READY_POD]],
     ['asks a waypoint for Services, judged', 'waypoint', undefined, [ASKING, GATEWAY, FRONT, READY_POD, ON_GATEWAY]],
     ['is in a namespace that asks', 'waypoint', [0], [PLAIN, IN_NAMESPACE ?? '', EVERY, FRONT, READY_POD]],

@@ -13,20 +13,20 @@ import { WAYPOINT_CLASSES } from './deployed-names.ts';
 import { INBOUND_BINDING } from './sandwich.ts';
 import { failureModeConditions, failureModeOf } from './failure-mode.ts';
 import type { Waypoint, WaypointGateways } from './gateways.ts';
-import type { JudgedTargets } from './judged.ts';
 import {
   canaryReferenceOf,
   type CanaryReference,
   type WaypointReference,
   waypointReferenceOf,
 } from './waypoint-reference.ts';
+import { type Judgement, NO_JUDGEMENT, type WaypointPolicies } from './waypoint-policies.ts';
 
 /** What a label that asks for a waypoint leads to. */
 export interface WaypointBinding {
   /** The waypoint of this control plane that serves the object, ready or not; undefined: none does. */
   readonly waypoint: Waypoint | undefined;
-  /** Policies wait at the waypoint. */
-  readonly judged: boolean;
+  /** What policies at the waypoint say. */
+  readonly judgement: Judgement;
   /** Where proxies send connections to; they refuse them while nobody is there. Undefined: straight to the pods. */
   readonly address: GatewayAddress | undefined;
   /** Gets a share of the connections; undefined: all go to the first. */
@@ -39,8 +39,8 @@ export interface Canary {
   /** The waypoint of this control plane; undefined: somebody else's. */
   readonly waypoint: Waypoint | undefined;
   readonly address: GatewayAddress;
-  /** Policies wait there. */
-  readonly judged: boolean;
+  /** What policies there say. */
+  readonly judgement: Judgement;
   /** Percent, 1 to 100. */
   readonly weight: number;
 }
@@ -74,7 +74,7 @@ export interface WaypointsParts {
   readonly model: MeshModel;
   readonly settings: TranslationSettings;
   readonly gateways: WaypointGateways;
-  readonly judged: JudgedTargets;
+  readonly policies: WaypointPolicies;
   /** `namespace/name` of the Gateways that were ready at some time. */
   readonly onceReady: ReadonlySet<string>;
 }
@@ -157,7 +157,7 @@ export class Waypoints {
     if (wanted.name === reference.name && wanted.namespace === reference.namespace) {
       return said('CanarySameAsPrimary', 'it is the waypoint itself');
     }
-    const { waypoint, judged, address, condition, obstacle } = this.#bind(service, wanted);
+    const { waypoint, judgement, address, condition, obstacle } = this.#bind(service, wanted);
     if (first.address === undefined) return said('CanaryUnused', 'the first waypoint is not in use');
     if (obstacle !== undefined) return said(obstacle.reason, `${obstacle.message}; it gets nothing`);
     if (address === undefined) {
@@ -165,7 +165,7 @@ export class Waypoints {
     }
     const weight = Number(wanted.weight);
     if (weight === 0) return said('CanaryAccepted', 'it gets nothing, its weight is 0');
-    return { ...said('CanaryAccepted', `it gets ${weight} %`), canary: { waypoint, address, judged, weight } };
+    return { ...said('CanaryAccepted', `it gets ${weight} %`), canary: { waypoint, address, judgement, weight } };
   }
 
   #bind(object: Bindable, reference: WaypointReference): FirstBinding {
@@ -174,7 +174,7 @@ export class Waypoints {
     const obstacle = this.#obstacleOf(object, key, waypoint);
     // Of a waypoint that is not there nobody knows which class it would be of.
     const classes = waypoint === undefined ? WAYPOINT_CLASSES : [waypoint.gateway.spec.gatewayClassName];
-    const judged = this.#parts.judged.has(object, key, classes);
+    const judgement = this.#parts.policies.of(object, key, classes);
     const revision = waypoint?.otherRevision;
     const isOurs = revision === undefined && waypoint?.sandwich === undefined;
     const isServed = obstacle?.attached !== false && waypoint?.refusal === undefined && isOurs;
@@ -184,37 +184,38 @@ export class Waypoints {
       conditionOf(object, 'istio.io/WaypointBound', status, reason, message);
     if (obstacle === undefined && revision !== undefined) {
       const condition = said('True', 'WaypointAccepted', `bound to waypoint ${key} of revision ${revision}`);
-      return { waypoint: served, judged: false, address, condition, obstacle };
+      return { waypoint: served, judgement: NO_JUDGEMENT, address, condition, obstacle };
     }
     if (obstacle === undefined && waypoint?.sandwich !== undefined) {
       const bound = `bound to sandwiched waypoint ${key}`;
-      const condition = judged
+      const { enforced } = judgement;
+      const condition = enforced
         ? said(
             'True',
             'UnsupportedPolicy',
             `${bound}, and policies wait there of which nobody knows whether it judges them, so connections are refused`,
           )
         : said('True', 'WaypointAccepted', bound);
-      return { waypoint: served, judged, address: judged ? nowhere(reference) : address, condition, obstacle };
+      return { waypoint: served, judgement, address: enforced ? nowhere(reference) : address, condition, obstacle };
     }
     if (obstacle === undefined) {
-      const condition = judged
+      const condition = judgement.closed
         ? said(
             'True',
             'UnsupportedPolicy',
             `bound to waypoint ${key}, and policies wait there that no waypoint can judge, so connections are refused`,
           )
         : said('True', 'WaypointAccepted', `bound to waypoint ${key}`);
-      return { waypoint: served, judged, address, condition, obstacle };
+      return { waypoint: served, judgement, address, condition, obstacle };
     }
-    const closed = this.#reasonToRefuse(object, key, obstacle, judged);
+    const closed = this.#reasonToRefuse(object, key, obstacle, judgement);
     const consequence =
       closed === undefined
         ? `connections go straight to the ${object.kind === 'ServiceEntry' ? 'endpoints' : 'pods'}, without what the waypoint would do`
         : `${closed}, so connections are refused`;
     return {
       waypoint: served,
-      judged,
+      judgement,
       address: closed === undefined ? undefined : address,
       condition: said('False', obstacle.reason, `${obstacle.message}; ${consequence}`),
       obstacle,
@@ -252,11 +253,11 @@ export class Waypoints {
   }
 
   /** Why an object is not reached past its waypoint; undefined: it is. */
-  #reasonToRefuse(object: Bindable, key: string, { attached }: Obstacle, judged: boolean): string | undefined {
+  #reasonToRefuse(object: Bindable, key: string, { attached }: Obstacle, { enforced }: Judgement): string | undefined {
     const mode = failureModeOf(this.#parts.model.namespaces.get(namespaceOf(object)));
     if (mode === 'open') return undefined;
     if (mode === 'closed') return 'its namespace is never reached without waypoint';
-    if (judged) return 'policies wait there';
+    if (enforced) return 'policies wait there';
     return attached && this.#wasReady(key) ? 'it was ready before' : undefined;
   }
 

@@ -1,13 +1,14 @@
 import { type HttpRoute, ProxyProtocol, type ServedService } from '@ambit/proto/waypoint';
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
-export function requiredFeaturesOf({ ports, clusters, workloadUid }: ServedService): string[] {
+export function requiredFeaturesOf({ ports, clusters, workloadUid, authorizationPolicies }: ServedService): string[] {
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
   return [
     ...new Set([
       ...clients.flatMap(({ routes }) => routes).flatMap((route) => routeFeatures(route)),
       ...namesOf([
+        ['authorization', authorizationPolicies.length > 0],
         ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],
         ['consumer-routes', consumers.length > 0],
         ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],

@@ -43,7 +43,7 @@ export function translateRoutes(
   const bindings = Map.groupBy(bound, ({ service }) => service);
   const isReachedAnyway = (parent: MeshService, backend: MeshService): boolean =>
     (bindings.get(parent) ?? []).every(({ waypoint }) =>
-      (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judged),
+      (bindings.get(backend) ?? []).some((other) => other.waypoint === waypoint && !other.judgement.enforced),
     );
   const gatewayRoutes = new GatewayRoutes({
     ...{ model, catalog, hosts, isReachedAnyway },
@@ -58,9 +58,9 @@ export function translateRoutes(
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
   });
   const servedServices = new Map(
-    bound.map(({ service, waypoint, judged: isJudged }): [string, ServedService] => [
+    bound.map(({ service, waypoint, judgement }): [string, ServedService] => [
       served.nameOf(waypoint, service),
-      served.convert(waypoint, service, isJudged),
+      served.convert(waypoint, service, judgement),
     ]),
   );
 

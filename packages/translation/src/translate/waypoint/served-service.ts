@@ -15,6 +15,7 @@ import { requiredFeaturesOf } from './required-features.ts';
 import { consumerRoutes, gatewayRoutes, servedProtocol } from './served-port.ts';
 import { defaultRoute, type DestinationInit, type HttpRouteInit, weighted } from './served-route.ts';
 import type { VirtualServices } from './virtual-services.ts';
+import type { Judgement } from './waypoint-policies.ts';
 
 export interface ServedServicesParts {
   readonly settings: TranslationSettings;
@@ -48,10 +49,10 @@ export class ServedServices {
   }
 
   /**
-   * `judged`: policies wait for it at the waypoint. None can judge them, so no port is served. To ask for a feature that no
-   * waypoint has would not do: one that serves the Service already would keep the version without the policy.
+   * Where policies wait that no waypoint can judge, no port is served. To ask for a feature that none has would not do: one that
+   * serves the Service already would keep the version without the policy.
    */
-  convert({ gateway }: Waypoint, service: MeshService, judged: boolean): ServedService {
+  convert({ gateway }: Waypoint, service: MeshService, { closed, policies }: Judgement): ServedService {
     const waypointNamespace = gateway.metadata.namespace;
     const clusters = new ClusterSet({ ...this.#parts, waypointNamespace });
     const ports = tcpPorts(service).map((port) => this.#port(service, port, waypointNamespace, clusters));
@@ -60,8 +61,9 @@ export class ServedServices {
       waypointName: gateway.metadata.name,
       namespace: service.metadata.namespace,
       hostname: hostnameOf(service, this.#parts.settings),
-      ports: judged ? [] : ports,
-      clusters: judged ? [] : clusters.list(),
+      ports: closed ? [] : ports,
+      clusters: closed ? [] : clusters.list(),
+      authorizationPolicies: [...policies],
     });
     served.requiredFeatures = requiredFeaturesOf(served);
     return served;

@@ -15,6 +15,7 @@ import { DEFAULT_CONNECT_TIMEOUT_MS } from './destination-rules.ts';
 import type { Waypoint } from './gateways.ts';
 import { protocolOf } from './protocol.ts';
 import { requiredFeaturesOf } from './required-features.ts';
+import type { Judgement } from './waypoint-policies.ts';
 
 /** A workload that is bound by itself. */
 export interface BoundWorkload {
@@ -38,19 +39,20 @@ export class ServedWorkloads {
     return `${objectName(gateway.metadata)}/${uid}`;
   }
 
-  /** `services`: those that it belongs to. `judged`: policies wait for it that nobody can judge: no port is served. */
+  /** `services`: those that it belongs to. Where policies wait for it that nobody can judge, no port is served. */
   convert(
     { gateway }: Waypoint,
     { uid, namespace }: BoundWorkload,
     services: ServicePorts,
-    judged: boolean,
+    { closed, policies }: Judgement,
   ): ServedService {
-    const ports = judged ? [] : [...this.#portsOf(services)].sort(([a], [b]) => a - b);
+    const ports = closed ? [] : [...this.#portsOf(services)].sort(([a], [b]) => a - b);
     const served = create(ServedServiceSchema, {
       waypointNamespace: gateway.metadata.namespace,
       waypointName: gateway.metadata.name,
       namespace,
       workloadUid: uid,
+      authorizationPolicies: [...policies],
       ports: ports.map(([port, protocol]) => servedPort(port, protocol, clusterName(port, uid))),
       clusters: ports.map(([port, protocol]): MessageInitShape<typeof ClusterSchema> => {
         const name = clusterName(port, uid);

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint/waypoint.proto.
  */
 export const file_ambit_waypoint_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi7gEKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgi9QIKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkSMQoMdXBzdHJlYW1fdGxzGAsgASgLMhsuYW1iaXQud2F5cG9pbnQuVXBzdHJlYW1UbHMSNQoOcHJveHlfcHJvdG9jb2wYDCABKA4yHS5hbWJpdC53YXlwb2ludC5Qcm94eVByb3RvY29sIuUBCgtVcHN0cmVhbVRscxITCgtzZXJ2ZXJfbmFtZRgBIAEoCRI0Cg5hY2NlcHRlZF9uYW1lcxgCIAMoCzIcLmFtYml0LndheXBvaW50LkFjY2VwdGVkTmFtZRIQCgZjYV9wZW0YAyABKAlIABIWCgxzeXN0ZW1fcm9vdHMYBCABKAhIABIUCgp1bnZlcmlmaWVkGAUgASgISAASFQoLdW5hdmFpbGFibGUYBiABKAlIABIPCgdjcmxfcGVtGAcgASgJEhoKEmNsaWVudF9jZXJ0aWZpY2F0ZRgIIAEoCUIHCgV0cnVzdCKMAQoRQ2xpZW50Q2VydGlmaWNhdGUSGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCRIdChVjZXJ0aWZpY2F0ZV9jaGFpbl9wZW0YBCABKAkSFwoPcHJpdmF0ZV9rZXlfcGVtGAUgASgJIkIKDEFjY2VwdGVkTmFtZRINCgNkbnMYASABKAlIABINCgN1cmkYAiABKAlIABIMCgJpcBgDIAEoCUgAQgYKBGtpbmQqMwoIUHJvdG9jb2wSCAoEQVVUTxAAEgcKA1RDUBABEgkKBUhUVFAxEAISCQoFSFRUUDIQAyo1CgpQb3J0Q2hvaWNlEhAKDEFTX1JFUVVFU1RFRBAAEhUKEUlNUExJRURfQllfU0NIRU1FEAEqqAIKDlJldHJ5Q29uZGl0aW9uEh8KG1JFVFJZX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhMKD0NPTk5FQ1RfRkFJTFVSRRABEhIKDlJFRlVTRURfU1RSRUFNEAISCQoFUkVTRVQQAxIYChRSRVNFVF9CRUZPUkVfUkVRVUVTVBAEEgsKB0ZJVkVfWFgQBRIRCg1HQVRFV0FZX0VSUk9SEAYSEQoNUkVUUklBQkxFXzRYWBAHEhIKDkdSUENfQ0FOQ0VMTEVEEAgSGgoWR1JQQ19ERUFETElORV9FWENFRURFRBAJEhEKDUdSUENfSU5URVJOQUwQChIbChdHUlBDX1JFU09VUkNFX0VYSEFVU1RFRBALEhQKEEdSUENfVU5BVkFJTEFCTEUQDCpUCg1Qcm94eVByb3RvY29sEhUKEU5PX1BST1hZX1BST1RPQ09MEAASFQoRUFJPWFlfUFJPVE9DT0xfVjEQARIVChFQUk9YWV9QUk9UT0NPTF9WMhACKj4KDExvYWRCYWxhbmNlchIRCg1MRUFTVF9SRVFVRVNUEAASDwoLUk9VTkRfUk9CSU4QARIKCgZSQU5ET00QAmIGcHJvdG8z");
+  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQiswIKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJEkMKFmF1dGhvcml6YXRpb25fcG9saWNpZXMYDCADKAsyIy5hbWJpdC53YXlwb2ludC5BdXRob3JpemF0aW9uUG9saWN5IqABChNBdXRob3JpemF0aW9uUG9saWN5EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEiwKBmFjdGlvbhgDIAEoDjIcLmFtYml0LndheXBvaW50LlBvbGljeUFjdGlvbhIPCgdkcnlfcnVuGAQgASgIEikKBXJ1bGVzGAUgAygLMhouYW1iaXQud2F5cG9pbnQuUG9saWN5UnVsZSI7CgpQb2xpY3lSdWxlEi0KB2NsYXVzZXMYASADKAsyHC5hbWJpdC53YXlwb2ludC5Qb2xpY3lDbGF1c2UiPAoMUG9saWN5Q2xhdXNlEiwKB21hdGNoZXMYASADKAsyGy5hbWJpdC53YXlwb2ludC5Qb2xpY3lNYXRjaCJCCgtQb2xpY3lNYXRjaBIzCgpjb25kaXRpb25zGAEgAygLMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5Q29uZGl0aW9uIpIBCg9Qb2xpY3lDb25kaXRpb24SMgoJYXR0cmlidXRlGAEgASgOMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5QXR0cmlidXRlEgwKBG5hbWUYAiADKAkSLAoGdmFsdWVzGAMgAygLMhwuYW1iaXQud2F5cG9pbnQuVmFsdWVQYXR0ZXJuEg8KB25lZ2F0ZWQYBCABKAgidwoMVmFsdWVQYXR0ZXJuEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASEAoGc3VmZml4GAMgASgJSAASEQoHcHJlc2VudBgEIAEoCEgAEhcKDXBhdGhfdGVtcGxhdGUYBSABKAlIAEIGCgRraW5kIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgi9QIKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkSMQoMdXBzdHJlYW1fdGxzGAsgASgLMhsuYW1iaXQud2F5cG9pbnQuVXBzdHJlYW1UbHMSNQoOcHJveHlfcHJvdG9jb2wYDCABKA4yHS5hbWJpdC53YXlwb2ludC5Qcm94eVByb3RvY29sIuUBCgtVcHN0cmVhbVRscxITCgtzZXJ2ZXJfbmFtZRgBIAEoCRI0Cg5hY2NlcHRlZF9uYW1lcxgCIAMoCzIcLmFtYml0LndheXBvaW50LkFjY2VwdGVkTmFtZRIQCgZjYV9wZW0YAyABKAlIABIWCgxzeXN0ZW1fcm9vdHMYBCABKAhIABIUCgp1bnZlcmlmaWVkGAUgASgISAASFQoLdW5hdmFpbGFibGUYBiABKAlIABIPCgdjcmxfcGVtGAcgASgJEhoKEmNsaWVudF9jZXJ0aWZpY2F0ZRgIIAEoCUIHCgV0cnVzdCKMAQoRQ2xpZW50Q2VydGlmaWNhdGUSGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCRIdChVjZXJ0aWZpY2F0ZV9jaGFpbl9wZW0YBCABKAkSFwoPcHJpdmF0ZV9rZXlfcGVtGAUgASgJIkIKDEFjY2VwdGVkTmFtZRINCgNkbnMYASABKAlIABINCgN1cmkYAiABKAlIABIMCgJpcBgDIAEoCUgAQgYKBGtpbmQqLgoMUG9saWN5QWN0aW9uEgkKBUFMTE9XEAASCAoEREVOWRABEgkKBUFVRElUEAIqxwIKD1BvbGljeUF0dHJpYnV0ZRIgChxQT0xJQ1lfQVRUUklCVVRFX1VOU1BFQ0lGSUVEEAASFAoQU09VUkNFX1BSSU5DSVBBTBABEhQKEFNPVVJDRV9OQU1FU1BBQ0UQAhIaChZTT1VSQ0VfU0VSVklDRV9BQ0NPVU5UEAMSFwoTU09VUkNFX1RSVVNUX0RPTUFJThAEEg0KCVNPVVJDRV9JUBAFEg0KCVJFTU9URV9JUBAGEhIKDkRFU1RJTkFUSU9OX0lQEAcSFAoQREVTVElOQVRJT05fUE9SVBAIEggKBEhPU1QQCRIKCgZNRVRIT0QQChIICgRQQVRIEAsSCgoGSEVBREVSEAwSFQoRUkVRVUVTVF9QUklOQ0lQQUwQDRIMCghBVURJRU5DRRAOEg0KCVBSRVNFTlRFUhAPEgkKBUNMQUlNEBAqMwoIUHJvdG9jb2wSCAoEQVVUTxAAEgcKA1RDUBABEgkKBUhUVFAxEAISCQoFSFRUUDIQAyo1CgpQb3J0Q2hvaWNlEhAKDEFTX1JFUVVFU1RFRBAAEhUKEUlNUExJRURfQllfU0NIRU1FEAEqqAIKDlJldHJ5Q29uZGl0aW9uEh8KG1JFVFJZX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhMKD0NPTk5FQ1RfRkFJTFVSRRABEhIKDlJFRlVTRURfU1RSRUFNEAISCQoFUkVTRVQQAxIYChRSRVNFVF9CRUZPUkVfUkVRVUVTVBAEEgsKB0ZJVkVfWFgQBRIRCg1HQVRFV0FZX0VSUk9SEAYSEQoNUkVUUklBQkxFXzRYWBAHEhIKDkdSUENfQ0FOQ0VMTEVEEAgSGgoWR1JQQ19ERUFETElORV9FWENFRURFRBAJEhEKDUdSUENfSU5URVJOQUwQChIbChdHUlBDX1JFU09VUkNFX0VYSEFVU1RFRBALEhQKEEdSUENfVU5BVkFJTEFCTEUQDCpUCg1Qcm94eVByb3RvY29sEhUKEU5PX1BST1hZX1BST1RPQ09MEAASFQoRUFJPWFlfUFJPVE9DT0xfVjEQARIVChFQUk9YWV9QUk9UT0NPTF9WMhACKj4KDExvYWRCYWxhbmNlchIRCg1MRUFTVF9SRVFVRVNUEAASDwoLUk9VTkRfUk9CSU4QARIKCgZSQU5ET00QAmIGcHJvdG8z");
 
 /**
  * One service that a waypoint serves, or one workload that is dialled by its own address. Resource name:
@@ -70,6 +70,13 @@ export type ServedService = Message<"ambit.waypoint.ServedService"> & {
    * @generated from field: string workload_uid = 8;
    */
   workloadUid: string;
+
+  /**
+   * What judges requests and connections, before anything else is done with them. Sorted by namespace and name.
+   *
+   * @generated from field: repeated ambit.waypoint.AuthorizationPolicy authorization_policies = 12;
+   */
+  authorizationPolicies: AuthorizationPolicy[];
 };
 
 /**
@@ -78,6 +85,198 @@ export type ServedService = Message<"ambit.waypoint.ServedService"> & {
  */
 export const ServedServiceSchema: GenMessage<ServedService> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint_waypoint, 0);
+
+/**
+ * One DENY that matches refuses; without any ALLOW everything else passes; with some, one of them must match (Istio).
+ *
+ * @generated from message ambit.waypoint.AuthorizationPolicy
+ */
+export type AuthorizationPolicy = Message<"ambit.waypoint.AuthorizationPolicy"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: ambit.waypoint.PolicyAction action = 3;
+   */
+  action: PolicyAction;
+
+  /**
+   * What it would say is counted and logged, and not enforced.
+   *
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+
+  /**
+   * It matches when one of them does; none: never.
+   *
+   * @generated from field: repeated ambit.waypoint.PolicyRule rules = 5;
+   */
+  rules: PolicyRule[];
+};
+
+/**
+ * Describes the message ambit.waypoint.AuthorizationPolicy.
+ * Use `create(AuthorizationPolicySchema)` to create a new message.
+ */
+export const AuthorizationPolicySchema: GenMessage<AuthorizationPolicy> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 1);
+
+/**
+ * @generated from message ambit.waypoint.PolicyRule
+ */
+export type PolicyRule = Message<"ambit.waypoint.PolicyRule"> & {
+  /**
+   * All must hold; none: it matches everything.
+   *
+   * @generated from field: repeated ambit.waypoint.PolicyClause clauses = 1;
+   */
+  clauses: PolicyClause[];
+};
+
+/**
+ * Describes the message ambit.waypoint.PolicyRule.
+ * Use `create(PolicyRuleSchema)` to create a new message.
+ */
+export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 2);
+
+/**
+ * @generated from message ambit.waypoint.PolicyClause
+ */
+export type PolicyClause = Message<"ambit.waypoint.PolicyClause"> & {
+  /**
+   * One must hold: all of its conditions.
+   *
+   * @generated from field: repeated ambit.waypoint.PolicyMatch matches = 1;
+   */
+  matches: PolicyMatch[];
+};
+
+/**
+ * Describes the message ambit.waypoint.PolicyClause.
+ * Use `create(PolicyClauseSchema)` to create a new message.
+ */
+export const PolicyClauseSchema: GenMessage<PolicyClause> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 3);
+
+/**
+ * @generated from message ambit.waypoint.PolicyMatch
+ */
+export type PolicyMatch = Message<"ambit.waypoint.PolicyMatch"> & {
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated ambit.waypoint.PolicyCondition conditions = 1;
+   */
+  conditions: PolicyCondition[];
+};
+
+/**
+ * Describes the message ambit.waypoint.PolicyMatch.
+ * Use `create(PolicyMatchSchema)` to create a new message.
+ */
+export const PolicyMatchSchema: GenMessage<PolicyMatch> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 4);
+
+/**
+ * Whether an attribute has one of some values. On connections whose bytes are not looked at, an ALLOW (and AUDIT) rule that asks for
+ * an attribute of requests never matches, and of a DENY rule such conditions are left out.
+ *
+ * @generated from message ambit.waypoint.PolicyCondition
+ */
+export type PolicyCondition = Message<"ambit.waypoint.PolicyCondition"> & {
+  /**
+   * @generated from field: ambit.waypoint.PolicyAttribute attribute = 1;
+   */
+  attribute: PolicyAttribute;
+
+  /**
+   * HEADER: its name in lower case. CLAIM: the keys on the way to it.
+   *
+   * @generated from field: repeated string name = 2;
+   */
+  name: string[];
+
+  /**
+   * Of addresses exact `ip/length`, of ports exact numbers, of service accounts exact `namespace/name`.
+   *
+   * @generated from field: repeated ambit.waypoint.ValuePattern values = 3;
+   */
+  values: ValuePattern[];
+
+  /**
+   * Holds when none of the values fits, also when the attribute is not there.
+   *
+   * @generated from field: bool negated = 4;
+   */
+  negated: boolean;
+};
+
+/**
+ * Describes the message ambit.waypoint.PolicyCondition.
+ * Use `create(PolicyConditionSchema)` to create a new message.
+ */
+export const PolicyConditionSchema: GenMessage<PolicyCondition> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 5);
+
+/**
+ * @generated from message ambit.waypoint.ValuePattern
+ */
+export type ValuePattern = Message<"ambit.waypoint.ValuePattern"> & {
+  /**
+   * @generated from oneof ambit.waypoint.ValuePattern.kind
+   */
+  kind: {
+    /**
+     * @generated from field: string exact = 1;
+     */
+    value: string;
+    case: "exact";
+  } | {
+    /**
+     * @generated from field: string prefix = 2;
+     */
+    value: string;
+    case: "prefix";
+  } | {
+    /**
+     * @generated from field: string suffix = 3;
+     */
+    value: string;
+    case: "suffix";
+  } | {
+    /**
+     * Any value; of headers the empty one too.
+     *
+     * @generated from field: bool present = 4;
+     */
+    value: boolean;
+    case: "present";
+  } | {
+    /**
+     * PATH only: `{*}` stands for one segment, `{**}`, at most once and behind the others, for any number of them.
+     *
+     * @generated from field: string path_template = 5;
+     */
+    value: string;
+    case: "pathTemplate";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ambit.waypoint.ValuePattern.
+ * Use `create(ValuePatternSchema)` to create a new message.
+ */
+export const ValuePatternSchema: GenMessage<ValuePattern> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 6);
 
 /**
  * @generated from message ambit.waypoint.ServedPort
@@ -122,7 +321,7 @@ export type ServedPort = Message<"ambit.waypoint.ServedPort"> & {
  * Use `create(ServedPortSchema)` to create a new message.
  */
 export const ServedPortSchema: GenMessage<ServedPort> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 1);
+  messageDesc(file_ambit_waypoint_waypoint, 7);
 
 /**
  * The routes that the clients of one namespace get (routes of another namespace than the Service's, GEP-1426). Clients are
@@ -156,7 +355,7 @@ export type ConsumerRoutes = Message<"ambit.waypoint.ConsumerRoutes"> & {
  * Use `create(ConsumerRoutesSchema)` to create a new message.
  */
 export const ConsumerRoutesSchema: GenMessage<ConsumerRoutes> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 2);
+  messageDesc(file_ambit_waypoint_waypoint, 8);
 
 /**
  * @generated from message ambit.waypoint.HttpRoute
@@ -231,7 +430,7 @@ export type HttpRoute = Message<"ambit.waypoint.HttpRoute"> & {
  * Use `create(HttpRouteSchema)` to create a new message.
  */
 export const HttpRouteSchema: GenMessage<HttpRoute> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 3);
+  messageDesc(file_ambit_waypoint_waypoint, 9);
 
 /**
  * All of what is set must match.
@@ -289,7 +488,7 @@ export type HttpMatch = Message<"ambit.waypoint.HttpMatch"> & {
  * Use `create(HttpMatchSchema)` to create a new message.
  */
 export const HttpMatchSchema: GenMessage<HttpMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 4);
+  messageDesc(file_ambit_waypoint_waypoint, 10);
 
 /**
  * Who sends the request, as its proxy has proven. All of what is set must match; who has no identity matches nothing.
@@ -325,7 +524,7 @@ export type SourceMatch = Message<"ambit.waypoint.SourceMatch"> & {
  * Use `create(SourceMatchSchema)` to create a new message.
  */
 export const SourceMatchSchema: GenMessage<SourceMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 5);
+  messageDesc(file_ambit_waypoint_waypoint, 11);
 
 /**
  * @generated from message ambit.waypoint.StringMatch
@@ -385,7 +584,7 @@ export type StringMatch = Message<"ambit.waypoint.StringMatch"> & {
  * Use `create(StringMatchSchema)` to create a new message.
  */
 export const StringMatchSchema: GenMessage<StringMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 6);
+  messageDesc(file_ambit_waypoint_waypoint, 12);
 
 /**
  * @generated from message ambit.waypoint.NamedMatch
@@ -409,7 +608,7 @@ export type NamedMatch = Message<"ambit.waypoint.NamedMatch"> & {
  * Use `create(NamedMatchSchema)` to create a new message.
  */
 export const NamedMatchSchema: GenMessage<NamedMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 7);
+  messageDesc(file_ambit_waypoint_waypoint, 13);
 
 /**
  * @generated from message ambit.waypoint.Forward
@@ -452,7 +651,7 @@ export type Forward = Message<"ambit.waypoint.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 8);
+  messageDesc(file_ambit_waypoint_waypoint, 14);
 
 /**
  * @generated from message ambit.waypoint.WeightedDestination
@@ -511,7 +710,7 @@ export type WeightedDestination = Message<"ambit.waypoint.WeightedDestination"> 
  * Use `create(WeightedDestinationSchema)` to create a new message.
  */
 export const WeightedDestinationSchema: GenMessage<WeightedDestination> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 9);
+  messageDesc(file_ambit_waypoint_waypoint, 15);
 
 /**
  * @generated from message ambit.waypoint.DirectResponse
@@ -540,7 +739,7 @@ export type DirectResponse = Message<"ambit.waypoint.DirectResponse"> & {
  * Use `create(DirectResponseSchema)` to create a new message.
  */
 export const DirectResponseSchema: GenMessage<DirectResponse> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 10);
+  messageDesc(file_ambit_waypoint_waypoint, 16);
 
 /**
  * In this order: remove, set, add.
@@ -575,7 +774,7 @@ export type HeaderChanges = Message<"ambit.waypoint.HeaderChanges"> & {
  * Use `create(HeaderChangesSchema)` to create a new message.
  */
 export const HeaderChangesSchema: GenMessage<HeaderChanges> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 11);
+  messageDesc(file_ambit_waypoint_waypoint, 17);
 
 /**
  * @generated from message ambit.waypoint.HeaderField
@@ -599,7 +798,7 @@ export type HeaderField = Message<"ambit.waypoint.HeaderField"> & {
  * Use `create(HeaderFieldSchema)` to create a new message.
  */
 export const HeaderFieldSchema: GenMessage<HeaderField> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 12);
+  messageDesc(file_ambit_waypoint_waypoint, 18);
 
 /**
  * How a request is changed before it is sent on. Matching, and what policies judge, is the request as it came.
@@ -627,7 +826,7 @@ export type Rewrite = Message<"ambit.waypoint.Rewrite"> & {
  * Use `create(RewriteSchema)` to create a new message.
  */
 export const RewriteSchema: GenMessage<Rewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 13);
+  messageDesc(file_ambit_waypoint_waypoint, 19);
 
 /**
  * Of the path without the query, which stays.
@@ -666,7 +865,7 @@ export type PathRewrite = Message<"ambit.waypoint.PathRewrite"> & {
  * Use `create(PathRewriteSchema)` to create a new message.
  */
 export const PathRewriteSchema: GenMessage<PathRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 14);
+  messageDesc(file_ambit_waypoint_waypoint, 20);
 
 /**
  * @generated from message ambit.waypoint.PrefixRewrite
@@ -698,7 +897,7 @@ export type PrefixRewrite = Message<"ambit.waypoint.PrefixRewrite"> & {
  * Use `create(PrefixRewriteSchema)` to create a new message.
  */
 export const PrefixRewriteSchema: GenMessage<PrefixRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 15);
+  messageDesc(file_ambit_waypoint_waypoint, 21);
 
 /**
  * Every place where the expression fits (RE2) is replaced, with \1 for its groups.
@@ -722,7 +921,7 @@ export type RegexRewrite = Message<"ambit.waypoint.RegexRewrite"> & {
  * Use `create(RegexRewriteSchema)` to create a new message.
  */
 export const RegexRewriteSchema: GenMessage<RegexRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 16);
+  messageDesc(file_ambit_waypoint_waypoint, 22);
 
 /**
  * An answer that sends the client elsewhere. The query goes along.
@@ -781,7 +980,7 @@ export type Redirect = Message<"ambit.waypoint.Redirect"> & {
  * Use `create(RedirectSchema)` to create a new message.
  */
 export const RedirectSchema: GenMessage<Redirect> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 17);
+  messageDesc(file_ambit_waypoint_waypoint, 23);
 
 /**
  * A copy of the request for which nobody waits and whose answer nobody sees.
@@ -809,7 +1008,7 @@ export type Mirror = Message<"ambit.waypoint.Mirror"> & {
  * Use `create(MirrorSchema)` to create a new message.
  */
 export const MirrorSchema: GenMessage<Mirror> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 18);
+  messageDesc(file_ambit_waypoint_waypoint, 24);
 
 /**
  * @generated from message ambit.waypoint.Fault
@@ -835,7 +1034,7 @@ export type Fault = Message<"ambit.waypoint.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 19);
+  messageDesc(file_ambit_waypoint_waypoint, 25);
 
 /**
  * @generated from message ambit.waypoint.FaultDelay
@@ -859,7 +1058,7 @@ export type FaultDelay = Message<"ambit.waypoint.FaultDelay"> & {
  * Use `create(FaultDelaySchema)` to create a new message.
  */
 export const FaultDelaySchema: GenMessage<FaultDelay> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 20);
+  messageDesc(file_ambit_waypoint_waypoint, 26);
 
 /**
  * @generated from message ambit.waypoint.FaultAbort
@@ -895,7 +1094,7 @@ export type FaultAbort = Message<"ambit.waypoint.FaultAbort"> & {
  * Use `create(FaultAbortSchema)` to create a new message.
  */
 export const FaultAbortSchema: GenMessage<FaultAbort> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 21);
+  messageDesc(file_ambit_waypoint_waypoint, 27);
 
 /**
  * Cross-origin resource sharing (Fetch standard 3.2), answered by the waypoint.
@@ -952,7 +1151,7 @@ export type Cors = Message<"ambit.waypoint.Cors"> & {
  * Use `create(CorsSchema)` to create a new message.
  */
 export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 22);
+  messageDesc(file_ambit_waypoint_waypoint, 28);
 
 /**
  * @generated from message ambit.waypoint.RetryPolicy
@@ -1004,7 +1203,7 @@ export type RetryPolicy = Message<"ambit.waypoint.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 23);
+  messageDesc(file_ambit_waypoint_waypoint, 29);
 
 /**
  * Endpoints of one port of a service, or the one workload that was dialled.
@@ -1091,7 +1290,7 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 24);
+  messageDesc(file_ambit_waypoint_waypoint, 30);
 
 /**
  * Protocols that are offered (ALPN) follow from `Cluster.protocol`.
@@ -1171,7 +1370,7 @@ export type UpstreamTls = Message<"ambit.waypoint.UpstreamTls"> & {
  * Use `create(UpstreamTlsSchema)` to create a new message.
  */
 export const UpstreamTlsSchema: GenMessage<UpstreamTls> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 25);
+  messageDesc(file_ambit_waypoint_waypoint, 31);
 
 /**
  * A certificate with its key, with which a waypoint shows itself to endpoints. Resource name:
@@ -1215,7 +1414,7 @@ export type ClientCertificate = Message<"ambit.waypoint.ClientCertificate"> & {
  * Use `create(ClientCertificateSchema)` to create a new message.
  */
 export const ClientCertificateSchema: GenMessage<ClientCertificate> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 26);
+  messageDesc(file_ambit_waypoint_waypoint, 32);
 
 /**
  * @generated from message ambit.waypoint.AcceptedName
@@ -1250,7 +1449,159 @@ export type AcceptedName = Message<"ambit.waypoint.AcceptedName"> & {
  * Use `create(AcceptedNameSchema)` to create a new message.
  */
 export const AcceptedNameSchema: GenMessage<AcceptedName> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 27);
+  messageDesc(file_ambit_waypoint_waypoint, 33);
+
+/**
+ * @generated from enum ambit.waypoint.PolicyAction
+ */
+export const PolicyAction = {
+  /**
+   * @generated from enum value: ALLOW = 0;
+   */
+  ALLOW: 0,
+
+  /**
+   * @generated from enum value: DENY = 1;
+   */
+  DENY: 1,
+
+  /**
+   * A match is counted and logged, and changes nothing.
+   *
+   * @generated from enum value: AUDIT = 2;
+   */
+  AUDIT: 2,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.PolicyAction
+ */
+export type PolicyAction = (typeof PolicyAction)[keyof typeof PolicyAction] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.PolicyAction.
+ */
+export const PolicyActionSchema: GenEnum<PolicyAction> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint_waypoint, 0);
+
+/**
+ * An attribute that is not there has no value that any pattern fits.
+ *
+ * @generated from enum ambit.waypoint.PolicyAttribute
+ */
+export const PolicyAttribute = {
+  /**
+   * @generated from enum value: POLICY_ATTRIBUTE_UNSPECIFIED = 0;
+   */
+  POLICY_ATTRIBUTE_UNSPECIFIED: 0,
+
+  /**
+   * Who sends, as its proxy has proven: <trust domain>/ns/<namespace>/sa/<service account>.
+   *
+   * @generated from enum value: SOURCE_PRINCIPAL = 1;
+   */
+  SOURCE_PRINCIPAL: 1,
+
+  /**
+   * @generated from enum value: SOURCE_NAMESPACE = 2;
+   */
+  SOURCE_NAMESPACE: 2,
+
+  /**
+   * @generated from enum value: SOURCE_SERVICE_ACCOUNT = 3;
+   */
+  SOURCE_SERVICE_ACCOUNT: 3,
+
+  /**
+   * @generated from enum value: SOURCE_TRUST_DOMAIN = 4;
+   */
+  SOURCE_TRUST_DOMAIN: 4,
+
+  /**
+   * Of the client's end of the tunnel.
+   *
+   * @generated from enum value: SOURCE_IP = 5;
+   */
+  SOURCE_IP: 5,
+
+  /**
+   * Of whoever stands at the beginning, as far as the proxies before are believed.
+   *
+   * @generated from enum value: REMOTE_IP = 6;
+   */
+  REMOTE_IP: 6,
+
+  /**
+   * As the client dialled them.
+   *
+   * @generated from enum value: DESTINATION_IP = 7;
+   */
+  DESTINATION_IP: 7,
+
+  /**
+   * @generated from enum value: DESTINATION_PORT = 8;
+   */
+  DESTINATION_PORT: 8,
+
+  /**
+   * Of requests from here on. Without regard to case; a port counts only when the pattern has one.
+   *
+   * @generated from enum value: HOST = 9;
+   */
+  HOST: 9,
+
+  /**
+   * @generated from enum value: METHOD = 10;
+   */
+  METHOD: 10,
+
+  /**
+   * Normalised, without the query.
+   *
+   * @generated from enum value: PATH = 11;
+   */
+  PATH: 11,
+
+  /**
+   * @generated from enum value: HEADER = 12;
+   */
+  HEADER: 12,
+
+  /**
+   * Of a verified token: <issuer>/<subject>.
+   *
+   * @generated from enum value: REQUEST_PRINCIPAL = 13;
+   */
+  REQUEST_PRINCIPAL: 13,
+
+  /**
+   * @generated from enum value: AUDIENCE = 14;
+   */
+  AUDIENCE: 14,
+
+  /**
+   * @generated from enum value: PRESENTER = 15;
+   */
+  PRESENTER: 15,
+
+  /**
+   * @generated from enum value: CLAIM = 16;
+   */
+  CLAIM: 16,
+} as const;
+
+/**
+ * An attribute that is not there has no value that any pattern fits.
+ *
+ * @generated from enum ambit.waypoint.PolicyAttribute
+ */
+export type PolicyAttribute = (typeof PolicyAttribute)[keyof typeof PolicyAttribute] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.PolicyAttribute.
+ */
+export const PolicyAttributeSchema: GenEnum<PolicyAttribute> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint_waypoint, 1);
 
 /**
  * @generated from enum ambit.waypoint.Protocol
@@ -1292,7 +1643,7 @@ export type Protocol = (typeof Protocol)[keyof typeof Protocol] | UnknownEnum;
  * Describes the enum ambit.waypoint.Protocol.
  */
 export const ProtocolSchema: GenEnum<Protocol> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 0);
+  enumDesc(file_ambit_waypoint_waypoint, 2);
 
 /**
  * @generated from enum ambit.waypoint.PortChoice
@@ -1322,7 +1673,7 @@ export type PortChoice = (typeof PortChoice)[keyof typeof PortChoice] | UnknownE
  * Describes the enum ambit.waypoint.PortChoice.
  */
 export const PortChoiceSchema: GenEnum<PortChoice> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 1);
+  enumDesc(file_ambit_waypoint_waypoint, 3);
 
 /**
  * @generated from enum ambit.waypoint.RetryCondition
@@ -1419,7 +1770,7 @@ export type RetryCondition = (typeof RetryCondition)[keyof typeof RetryCondition
  * Describes the enum ambit.waypoint.RetryCondition.
  */
 export const RetryConditionSchema: GenEnum<RetryCondition> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 2);
+  enumDesc(file_ambit_waypoint_waypoint, 4);
 
 /**
  * What an endpoint is told of the client before anything else, TLS too (the PROXY protocol of HAProxy).
@@ -1454,7 +1805,7 @@ export type ProxyProtocol = (typeof ProxyProtocol)[keyof typeof ProxyProtocol] |
  * Describes the enum ambit.waypoint.ProxyProtocol.
  */
 export const ProxyProtocolSchema: GenEnum<ProxyProtocol> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 3);
+  enumDesc(file_ambit_waypoint_waypoint, 5);
 
 /**
  * @generated from enum ambit.waypoint.LoadBalancer
@@ -1485,5 +1836,5 @@ export type LoadBalancer = (typeof LoadBalancer)[keyof typeof LoadBalancer] | Un
  * Describes the enum ambit.waypoint.LoadBalancer.
  */
 export const LoadBalancerSchema: GenEnum<LoadBalancer> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 4);
+  enumDesc(file_ambit_waypoint_waypoint, 6);
 

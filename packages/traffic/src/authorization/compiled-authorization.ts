@@ -1,0 +1,83 @@
+import { type DryRunFinding, NO_DENY_MATCH, noAllowMatch } from '@ambit/mesh/policy/decision';
+import type { Subject } from '@ambit/mesh/policy/subject';
+import type { AuthorizationPolicy } from '../model/authorization-policy.ts';
+import type { RequestFacts } from '../request/request-facts.ts';
+import { CompiledPolicy } from './compiled-policy.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
+
+/** The policies of one service or workload made ready: what asks nothing of the request or connection is done. */
+export class CompiledAuthorization {
+  readonly #ofRequests: PolicySet;
+  readonly #ofConnections: PolicySet;
+
+  constructor(policies: readonly AuthorizationPolicy[]) {
+    this.#ofRequests = new PolicySet(policies, 'requests');
+    this.#ofConnections = new PolicySet(policies, 'connections');
+  }
+
+  judgeRequest(subject: Subject, facts: RequestFacts): Verdict {
+    return this.#ofRequests.judge(subject, facts);
+  }
+
+  /** A connection whose bytes are not looked at. */
+  judgeConnection(subject: Subject): Verdict {
+    return this.#ofConnections.judge(subject, undefined);
+  }
+}
+
+/** Undefined without policies: there is nothing to ask then. */
+export function compileAuthorization(policies: readonly AuthorizationPolicy[]): CompiledAuthorization | undefined {
+  return policies.length === 0 ? undefined : new CompiledAuthorization(policies);
+}
+
+class PolicySet {
+  readonly #denies: readonly CompiledPolicy[];
+  readonly #allows: readonly CompiledPolicy[];
+  /** Judged and not enforced. */
+  readonly #watching: readonly CompiledPolicy[];
+  /** What holds when no DENY and no ALLOW rule matched. */
+  readonly #otherwise: Verdict;
+
+  constructor(policies: readonly AuthorizationPolicy[], judges: 'connections' | 'requests') {
+    const compile = (some: readonly AuthorizationPolicy[]): readonly CompiledPolicy[] =>
+      some.map((policy) => new CompiledPolicy(policy, judges));
+    const isWatching = ({ action, dryRun }: AuthorizationPolicy): boolean => dryRun || action === 'audit';
+    const enforced = policies.filter((policy) => !isWatching(policy));
+    this.#denies = compile(enforced.filter(({ action }) => action === 'deny'));
+    this.#allows = compile(enforced.filter(({ action }) => action === 'allow'));
+    this.#watching = compile(policies.filter(isWatching));
+    this.#otherwise = verdictOf(
+      this.#allows.length > 0 ? noAllowMatch(this.#allows.map(({ key }) => key)) : NO_DENY_MATCH,
+    );
+  }
+
+  judge(subject: Subject, request: RequestFacts | undefined): Verdict {
+    const verdict = this.#judge(subject, request);
+    if (this.#watching.length === 0) return verdict;
+    const dryRun = this.#findings(subject, request);
+    return dryRun.length === 0 ? verdict : { ...verdict, decision: { ...verdict.decision, dryRun } };
+  }
+
+  #judge(subject: Subject, request: RequestFacts | undefined): Verdict {
+    for (const policy of this.#denies) {
+      const verdict = policy.judge(subject, request);
+      if (verdict !== undefined) return verdict;
+    }
+    for (const policy of this.#allows) {
+      const verdict = policy.judge(subject, request);
+      if (verdict !== undefined) return verdict;
+    }
+    return this.#otherwise;
+  }
+
+  /** An ALLOW in dry run that does not match could have refused; nobody else says anything without a match. */
+  #findings(subject: Subject, request: RequestFacts | undefined): DryRunFinding[] {
+    const findings: DryRunFinding[] = [];
+    for (const policy of this.#watching) {
+      const { key, action } = policy;
+      const rule = policy.judge(subject, request)?.decision.rule;
+      if (rule !== undefined || action === 'allow') findings.push({ policy: key, action, rule });
+    }
+    return findings;
+  }
+}

@@ -1,0 +1,98 @@
+import type { AuthorizationPolicy as PolicyMessage } from '@ambit/proto/waypoint';
+import { MAX_POLICY_PATTERNS } from '@ambit/traffic/limits';
+import { patternsOf } from '@ambit/traffic/model/read-authorization';
+import type { AuthorizationPolicy, RequestAuthentication } from '../../objects.ts';
+import { objectName } from '../../objects.ts';
+import { targetsOf } from '../authorization-policy.ts';
+import type { MeshModel } from '../mesh-model.ts';
+import { asksForTokens } from '../request-authentication.ts';
+import type { TranslationSettings } from '../settings.ts';
+import { convertWaypointPolicy, type WaypointPolicy } from './waypoint-policy.ts';
+
+/** What waits at a waypoint for an object. */
+export interface Judgement {
+  /** Something there changes what passes. */
+  readonly enforced: boolean;
+  /** Something of it no waypoint can judge, so that nothing may pass. */
+  readonly closed: boolean;
+  /** Sorted by namespace and name; empty when it is closed. */
+  readonly policies: readonly PolicyMessage[];
+}
+
+export const NO_JUDGEMENT: Judgement = { enforced: false, closed: false, policies: [] };
+
+const CLOSED: Judgement = { enforced: true, closed: true, policies: [] };
+
+/** The policies with targets, by what they target. */
+export class WaypointPolicies {
+  readonly #all = new Map<AuthorizationPolicy, WaypointPolicy>();
+  /** `namespace/Kind/name`; classes without namespace. */
+  readonly #byTarget = new Map<string, WaypointPolicy[]>();
+  /** Those for which tokens would have to be verified. */
+  readonly #tokens = new Set<string>();
+  readonly #judgements = new Map<string, Judgement>();
+
+  constructor(model: MeshModel, settings: TranslationSettings) {
+    for (const policy of model.authorizationPolicies.values()) {
+      if (targetsOf(policy).length === 0) continue;
+      const converted = convertWaypointPolicy(policy);
+      this.#all.set(policy, converted);
+      for (const target of placesOf(policy, settings)) {
+        this.#byTarget.set(target, [...(this.#byTarget.get(target) ?? []), converted]);
+      }
+    }
+    for (const policy of model.requestAuthentications.values()) {
+      if (asksForTokens(policy)) for (const target of placesOf(policy, settings)) this.#tokens.add(target);
+    }
+  }
+
+  /** Those that have targets, with what they mean. */
+  get all(): ReadonlyMap<AuthorizationPolicy, WaypointPolicy> {
+    return this.#all;
+  }
+
+  /** What policies say of an object by itself, its waypoint (`namespace/name`), and the class of that. */
+  of(
+    { kind, metadata }: { kind: string; metadata: { namespace: string; name: string } },
+    waypoint: string,
+    classes: readonly string[],
+  ): Judgement {
+    const [namespace = '', name = ''] = waypoint.split('/');
+    const places = [
+      `${metadata.namespace}/${kind}/${metadata.name}`,
+      `${namespace}/Gateway/${name}`,
+      ...classes.map((gatewayClass) => `GatewayClass/${gatewayClass}`),
+    ].filter((place) => this.#byTarget.has(place) || this.#tokens.has(place));
+    if (places.length === 0) return NO_JUDGEMENT;
+    const key = places.join(' ');
+    const known = this.#judgements.get(key) ?? this.#judge(places);
+    this.#judgements.set(key, known);
+    return known;
+  }
+
+  #judge(places: readonly string[]): Judgement {
+    if (places.some((place) => this.#tokens.has(place))) return CLOSED;
+    const found = [...new Set(places.flatMap((place) => this.#byTarget.get(place) ?? []))];
+    if (found.some(({ message, enforced }) => message === undefined && enforced)) return CLOSED;
+    const policies = found
+      .flatMap(({ message }) => message ?? [])
+      .sort((a, b) => (objectName(a) < objectName(b) ? -1 : 1));
+    const patterns = policies.reduce((sum, policy) => sum + patternsOf(policy), 0);
+    // A waypoint would refuse the resource, and one that has an older version would go on by that.
+    if (patterns > MAX_POLICY_PATTERNS) return CLOSED;
+    return { enforced: found.some(({ enforced }) => enforced), closed: false, policies };
+  }
+}
+
+/** Under which its targets are looked up. */
+function placesOf(
+  policy: AuthorizationPolicy | RequestAuthentication,
+  { rootNamespace }: TranslationSettings,
+): string[] {
+  const { namespace } = policy.metadata;
+  return targetsOf(policy).flatMap(({ kind, name }) => {
+    if (kind !== 'GatewayClass') return [`${namespace}/${kind}/${name}`];
+    // One namespace must not speak for the waypoints of all others.
+    return namespace === rootNamespace ? [`GatewayClass/${name}`] : [];
+  });
+}
