@@ -67,7 +67,8 @@ export class EntryHosts {
     );
     const written = published.flatMap(({ spec }) => (spec.addresses ?? []).map((address) => canonicalAddress(address)));
     this.#allocated = allocateAddresses(published, serviceIps.keys(), written);
-    const claims = new Claims(serviceIps, model.pods.values());
+    // Whose an address of a pod is matters to those alone who write one.
+    const claims = new Claims(serviceIps, written.length === 0 ? [] : model.pods.values());
     const servicesByHost = new Map(
       services.map((service) => [hostnameOf(service, settings), objectName(service.metadata)]),
     );
