@@ -16,6 +16,9 @@ export const MAX_REGEX_LENGTH = 1_024;
 /** Instructions of one compiled regular expression: bounds the time per octet of a request. */
 export const MAX_REGEX_PROGRAM = 1_024;
 
+/** Expressions of which it is remembered whether they can be used, so that none is compiled again with every change of a route. */
+export const REGEX_VERDICTS = 8_192;
+
 /**
  * Octets that the expressions of routes, and of the origins of CORS, look at for one request, times the instructions of each.
  * Up to 50 ns each where it was measured, in one turn of a thread that serves everybody. Within it are 200 expressions of 50
