@@ -124,7 +124,9 @@ export class LayeredTlsEndpoint implements DuplexEndpoint, ByteEndpointHandler {
     };
     this.output = new OutputBuffer(reactor.buffers, () => reactor.defer(this.#flushSoon));
     const { timeoutMs } = options;
-    this.#timer = reactor.after(timeoutMs, () => this.#fail(new TlsError('timeout', 'us', `${timeoutMs} ms`)));
+    this.#timer = reactor.after(timeoutMs, () =>
+      this.#fail(new TlsError('timeout', 'us', `${Math.round(timeoutMs)} ms`)),
+    );
     below.handTo(this);
     reactor.defer(() => this.#guard(() => this.#shakeHands()));
   }

@@ -76,6 +76,19 @@ export function secureEcho(identity: TestIdentity): NetServer {
   return listener;
 }
 
+/** Answers the first bytes with a text, and then closes the connection without a word of TLS. */
+export function cuttingServer(identity: TestIdentity, text: string): NetServer {
+  return createServer((connection) => {
+    const secure = createTlsServer({ cert: identity.certificatePem, key: identity.privateKeyPem }, (socket) => {
+      socket.once('data', () => {
+        socket.write(text, () => setTimeout(() => connection.destroy(), 20));
+      });
+      socket.on('error', () => undefined);
+    });
+    secure.emit('connection', connection);
+  });
+}
+
 /** Keeps the first `length` octets of every connection, then hands it to `behind`, or answers them in the clear. */
 export function prefixed(length: number, heads: Buffer[], behind?: NetServer): NetServer {
   return createServer((socket) => {

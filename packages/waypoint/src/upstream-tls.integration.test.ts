@@ -1,11 +1,11 @@
-import type { Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { testCertificate, testRevocations } from '@ambit/native/test-certificates';
 import type { UpstreamTls } from '@ambit/traffic/model/served-service';
 import { type Answer, Client, raw, Raw } from './test-application.ts';
 import { root } from './test-identities.ts';
 import type { serviceModel } from './test-models.ts';
-import { inside, outside, prefixed, secureEcho, secureServer, tls, until } from './test-outside.ts';
+import { cuttingServer, inside, outside, prefixed, secureEcho, secureServer, tls, until } from './test-outside.ts';
 import { start } from './test-start.ts';
 import type { TestWaypoint } from './test-waypoint.ts';
 
@@ -191,8 +191,31 @@ describe('TLS with an endpoint outside of the mesh', () => {
     opened.endpoint = one;
     opened.write('hello over TLS');
     await until(bed, () => opened.text === 'hello over TLS');
+    opened.text = '';
+    const many = Array.from({ length: 40_000 }, (_, index) => `${index} `).join('');
+    for (let round = 0; round < 5; round++) {
+      opened.write(many);
+      await until(bed, () => opened.text.length >= many.length);
+      expect(opened.text === many).toBe(true);
+      opened.text = '';
+    }
     one.endOutput();
     await until(bed, () => opened.ended);
+  });
+
+  it('is given up when the server does not shake hands', async () => {
+    const bed = bedOf(tls(), { connectTimeoutMs: 100 });
+    await place(bed, createServer());
+    const answer = await get(bed);
+    expect(answer.status).toBe(503);
+    expect(bed.lines().at(-1)).toMatch(/ UF \S*connection_timeout.*reason="AMBIT_TLS_TIMEOUT"/);
+  });
+
+  it('tells an answer that was cut from one that has ended', async () => {
+    const bed = bedOf(tls());
+    await place(bed, cuttingServer(server, 'HTTP/1.1 200 OK\r\n\r\nthe first half'));
+    const answer = await get(bed);
+    expect([answer.status, answer.complete]).toEqual([200, false]);
   });
 
   it('tries another endpoint when the first cannot be believed', async () => {
