@@ -19,6 +19,7 @@ import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
 import { dialledPod } from './waypoint/dialled-pod.ts';
 import { failClosed } from './waypoint/fail-closed.ts';
 import { grpc } from './waypoint/grpc.ts';
+import { changingLabel } from './waypoint/label.ts';
 import { abTest, headerTier } from './waypoint/patterns/audience.ts';
 import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
 import { aborted, delayed, mirroring } from './waypoint/patterns/trial.ts';
@@ -84,6 +85,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   wrongRequests,
   floods,
   stalledHandshakes,
+  changingLabel,
   secondWaypoint,
   waypointComesAndGoes,
   waypointKilled,
