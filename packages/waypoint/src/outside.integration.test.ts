@@ -83,6 +83,15 @@ describe('an endpoint outside of the mesh that is known by a name', () => {
     expect(bed.lines().at(-1)).toContain('the name ext.example.com is not resolved: ENOTFOUND');
   });
 
+  it('is named with the reason in the line of a request, too', () => {
+    const bed = start({ endpoints: {} });
+    bed.tellWorkloads(named([], 80, 'ENOTFOUND'));
+    const answer = new Client(bed, 'HTTP/1.1').send({});
+    bed.loop.until(() => answer.settled);
+    expect([answer.status, answer.body]).toEqual([503, 'no healthy upstream']);
+    expect(bed.lines().at(-1)).toContain('no_healthy_upstream{the_name_ext.example.com_is_not_resolved:_ENOTFOUND}');
+  });
+
   it('is in the subset that its labels put it in', () => {
     const bed = start({
       ...{ protocol: 'tcp', endpoints: {} },

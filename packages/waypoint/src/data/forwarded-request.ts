@@ -4,7 +4,12 @@ import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledAction } from '@ambit/traffic/compiled-service';
 import { Deadline } from '@ambit/traffic/deadline';
-import { CLUSTER_NOT_FOUND, type LocalAnswer, UPGRADE_NOT_ACCEPTED } from '@ambit/traffic/local-answer';
+import {
+  CLUSTER_NOT_FOUND,
+  type LocalAnswer,
+  NO_HEALTHY_UPSTREAM,
+  UPGRADE_NOT_ACCEPTED,
+} from '@ambit/traffic/local-answer';
 import { isIdempotent } from '@ambit/traffic/request/idempotent-method';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
@@ -306,13 +311,19 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
           });
         return;
       case 'answer':
-        this.#forwarder.answer(decision.answer);
+        this.#forwarder.answer(this.#explained(decision.answer));
         return;
       case 'cut':
         this.#forwarder.cut(decision.flags, decision.details);
         return;
       case 'pass':
     }
+  }
+
+  /** With why there is no endpoint, if somebody knows; for the access log. */
+  #explained(answer: LocalAnswer): LocalAnswer {
+    const why = answer === NO_HEALTHY_UPSTREAM ? this.#parts.cluster.whyNone() : undefined;
+    return why === undefined ? answer : { ...answer, details: `${answer.details}{${why.replaceAll(' ', '_')}}` };
   }
 
   #armDeadline(): void {
