@@ -23,15 +23,4 @@ describe('an expression', () => {
     expect(regexProblem(COSTLY)).toContain('is too costly');
     expect(regexProblem('/cart')).toBeUndefined();
   });
-
-  it('costs next to nothing when it is met again', () => {
-    const regexes = Array.from({ length: 300 }, (_, index) => `${COSTLY}${index}`);
-    const judgeAll = (): number => {
-      const begun = process.cpuUsage();
-      for (const regex of regexes) regexProblem(regex);
-      return process.cpuUsage(begun).user;
-    };
-    const first = judgeAll();
-    expect(judgeAll()).toBeLessThan(first / 4);
-  });
 });
