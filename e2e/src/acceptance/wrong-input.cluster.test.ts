@@ -111,13 +111,13 @@ const NAMED: readonly (readonly [string, Written, string, RegExp])[] = [
     /spec\.http\[0\]\.retries\.retryRemoteLocalities/,
   ],
   [
-    'a DestinationRule that wants TLS of its own, which waypoints do not know',
-    object(NETWORKING, 'DestinationRule', 'wrong-tls', {
+    'a DestinationRule for clients that it selects, which waypoints do not know',
+    object(NETWORKING, 'DestinationRule', 'wrong-selector', {
       host: HOST,
-      trafficPolicy: { tls: { mode: 'SIMPLE' } },
+      workloadSelector: { matchLabels: { app: 'client' } },
     }),
     'WaypointAccepted',
-    /spec\.trafficPolicy\.tls\.mode SIMPLE/,
+    /spec\.workloadSelector/,
   ],
 ];
 

@@ -31,6 +31,9 @@ export const EVERY_GLOBAL: Values = {
   monitoring: { enabled: true },
 };
 
+/** Secrets of users that the controller may read. */
+export const CLIENT_CREDENTIALS = [{ namespace: 'shop', names: ['partner', 'partner-cacert'] }] as const;
+
 /** Another value than the default for everything that the charts take. */
 export const EVERY_VALUE: Readonly<Record<(typeof SUB_CHARTS)[number], Values>> = {
   base: { enableCRDTemplates: false, renderCRDsOffline: true },
@@ -47,7 +50,7 @@ export const EVERY_VALUE: Readonly<Record<(typeof SUB_CHARTS)[number], Values>> 
     base: { validationURL: 'https://controller.example:9443/validate' },
     ...{ defaultCertTtl: '1h', maxCertTtl: '48h', revision: 'blue' },
     ...{ trustedZtunnelNamespace: 'proxies', trustedZtunnelName: 'node-proxy' },
-    clientCredentials: [{ namespace: 'shop', names: ['partner', 'partner-cacert'] }],
+    clientCredentials: [...CLIENT_CREDENTIALS],
     extraContainerArgs: ['--log-level', 'warn'],
     pdb: { minAvailable: '60%' },
     priorityClassName: 'high',

@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../cluster/cluster.ts';
 import { testCluster } from '../test-cluster.ts';
 import { CHART_NAMES, type ChartName, SUB_CHARTS, type Values, chartFolder, chartSchema } from './charts.ts';
-import { EVERY_GLOBAL, EVERY_VALUE } from './every-value.ts';
+import { CLIENT_CREDENTIALS, EVERY_GLOBAL, EVERY_VALUE } from './every-value.ts';
 import { podSpecs } from './pod-specs.ts';
-import { NAMESPACE, nameOf, rendered, templateText } from './rendered.ts';
+import { NAMESPACE, nameOf, type Rendered, rendered, templateText } from './rendered.ts';
 import { alone, valuesBySchema, without } from './value-paths.ts';
 
 /** Kinds without a namespace. */
@@ -18,6 +18,12 @@ const CLUSTER_WIDE = [
 /** Everything set, of one chart or of all. */
 const everything = (chart: ChartName): Values =>
   chart === 'ambit' ? { ...EVERY_VALUE, global: EVERY_GLOBAL } : { ...EVERY_VALUE[chart], global: EVERY_GLOBAL };
+
+/** Namespaces of users in which an object may stand: a value names them. */
+function elsewhere({ kind, metadata }: Rendered): string[] {
+  const isGrant = ['Role', 'RoleBinding'].includes(kind) && metadata.name.startsWith('istiod-client-credentials-');
+  return isGrant ? CLIENT_CREDENTIALS.map(({ namespace }) => namespace) : [];
+}
 
 describe('helm', () => {
   let cluster: Cluster;
@@ -41,8 +47,8 @@ describe('helm', () => {
         const objects = await rendered(cluster, chart, values);
         expect(new Set(objects.map(nameOf)).size).toBe(objects.length);
         for (const object of objects) {
-          const namespace = CLUSTER_WIDE.includes(object.kind) ? undefined : NAMESPACE;
-          expect(object.metadata.namespace, nameOf(object)).toBe(namespace);
+          const places = CLUSTER_WIDE.includes(object.kind) ? [undefined] : [NAMESPACE, ...elsewhere(object)];
+          expect(places, nameOf(object)).toContain(object.metadata.namespace);
           expect(object.metadata.labels?.['app.kubernetes.io/part-of'], nameOf(object)).toBe('ambit');
         }
         for (const [name, { containers }] of podSpecs(objects)) {

@@ -10,8 +10,6 @@ export function notHonouredObjects(namespace: string, service: string, waypoint:
   const route = { rules: [{ name: 'all', backendRefs: [{ name: service, port: 80 }] }] };
   return [
     object(istio, 'WorkloadGroup', { template: { serviceAccount: 'vm' } }),
-    object(istio, 'WorkloadEntry', { address: '192.0.2.1' }),
-    object(istio, 'WorkloadGroup', { template: { serviceAccount: 'default' } }),
     object(istio, 'Sidecar', { egress: [{ hosts: ['./*'] }] }),
     object(istio, 'Gateway', {
       selector: { app: 'ingress' },
