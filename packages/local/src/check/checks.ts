@@ -19,6 +19,7 @@ import { canaryHeader, weights, weightsChange } from './waypoint/canary.ts';
 import { dialledPod } from './waypoint/dialled-pod.ts';
 import { failClosed } from './waypoint/fail-closed.ts';
 import { grpc } from './waypoint/grpc.ts';
+import { judgedAtWaypoint } from './waypoint/judged.ts';
 import { changingLabel } from './waypoint/label.ts';
 import { abTest, headerTier } from './waypoint/patterns/audience.ts';
 import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
@@ -65,6 +66,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   aborted,
   grpc,
   rawGreeting,
+  judgedAtWaypoint,
   seenByWaypoint,
   brokenBackend,
   partOfABody,
