@@ -49,6 +49,7 @@ export const EVERY_VALUE: Readonly<Record<(typeof SUB_CHARTS)[number], Values>> 
     ...{ hub: 'registry.example/controller', tag: '8.8.8', image: 'controller', waypoint: { image: 'gateway' } },
     base: { validationURL: 'https://controller.example:9443/validate' },
     ...{ defaultCertTtl: '1h', maxCertTtl: '48h', revision: 'blue' },
+    meshConfig: { pathNormalization: { normalization: 'MERGE_SLASHES' } },
     ...{ trustedZtunnelNamespace: 'proxies', trustedZtunnelName: 'node-proxy' },
     clientCredentials: [...CLIENT_CREDENTIALS],
     extraContainerArgs: ['--log-level', 'warn'],

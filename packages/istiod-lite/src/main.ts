@@ -53,6 +53,7 @@ async function run(options: Options): Promise<void> {
   const translation = {
     ...{ clusterId, clusterDomain, network, revision, rootNamespace, trustDomain, inCluster },
     sendDryRunPolicies: false,
+    pathNormalization: options.pathNormalization,
   };
   const mesh = new MeshState({
     settings: translation,

@@ -41,6 +41,12 @@ describe('readOptions', () => {
   });
 
   it.each<[string, string[], Record<string, string>, RegExp]>([
+    [
+      'an unknown normalisation',
+      [...REQUIRED, '--path-normalization', 'base'],
+      {},
+      /PATH_NORMALIZATION.*must be one of/,
+    ],
     ['a revision that no label can carry', [...REQUIRED, '--revision', 'Blue!'], {}, /REVISION.*lower-case/],
     ['keys without a directory', ['--token-key', '/k'], {}, /--token-key goes with --config-dir/],
     ['a CA of files without a directory', ['--ca-dir', '/k'], {}, /--ca-dir goes with --config-dir/],

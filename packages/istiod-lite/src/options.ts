@@ -4,6 +4,7 @@ import { parseIp, parseSocketAddress, type SocketAddress } from '@ambit/core/add
 import { duration, readEnvironment, text, type Variable } from '@ambit/core/environment';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { waypointImage } from '@ambit/translation/waypoint-objects';
+import type { TranslationSettings } from '@ambit/translation/translate/settings';
 import { DEFAULT_REVISION } from '@ambit/translation/translate/revision';
 import { RELEASE } from './release.ts';
 
@@ -31,6 +32,7 @@ const TABLE = {
   trustDomain: text('TRUST_DOMAIN', 'cluster.local', 'trust domain of all identities'),
   rootNamespace: text('ROOT_NAMESPACE', '', 'namespace of mesh-wide policies; empty: that of this replica'),
   revision: revision('REVISION', DEFAULT_REVISION, 'revision of this control plane; empty: default'),
+  pathNormalization: pathNormalization('PATH_NORMALIZATION', 'BASE', 'what waypoints make of the paths of requests'),
   clusterId: text('CLUSTER_ID', 'Kubernetes', 'name of the cluster'),
   network: text('NETWORK', '', 'network of pods that name none'),
   clusterDomain: text('CLUSTER_DOMAIN', 'cluster.local', 'suffix of Service names'),
@@ -39,6 +41,8 @@ const TABLE = {
   maxCertTtl: duration('MAX_WORKLOAD_CERT_TTL', 7_776_000_000, 'longest lifetime of certificates'),
   logLevel: level('LOG_LEVEL', 'info', 'least level that is logged'),
 } as const;
+
+type PathNormalizationName = TranslationSettings['pathNormalization'];
 
 type Level = 'debug' | 'error' | 'fatal' | 'info' | 'silent' | 'trace' | 'warn';
 
@@ -63,6 +67,7 @@ export interface Options {
   readonly trustDomain: string;
   readonly rootNamespace: string;
   readonly revision: string;
+  readonly pathNormalization: PathNormalizationName;
   readonly clusterId: string;
   readonly network: string;
   readonly clusterDomain: string;
@@ -147,6 +152,22 @@ function revision(name: string, fallback: string, about: string): Variable<strin
       throw new Error('must be at most 63 lower-case letters, digits and inner hyphens');
     }
     return value;
+  };
+  return { name, about, fallback, parse };
+}
+
+/** As MeshConfig calls them. */
+function pathNormalization(
+  name: string,
+  fallback: PathNormalizationName,
+  about: string,
+): Variable<PathNormalizationName> {
+  const names: readonly PathNormalizationName[] = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'];
+  const parse = (value: string): PathNormalizationName => {
+    if (value === '' || value === 'DEFAULT') return fallback;
+    const found = names.find((candidate) => candidate === value);
+    if (found === undefined) throw new Error(`must be one of DEFAULT, ${names.join(', ')}`);
+    return found;
   };
   return { name, about, fallback, parse };
 }

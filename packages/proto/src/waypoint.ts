@@ -34,6 +34,7 @@ export {
   MirrorSchema,
   type NamedMatch,
   NamedMatchSchema,
+  PathNormalization,
   type PathRewrite,
   PathRewriteSchema,
   PortChoice,

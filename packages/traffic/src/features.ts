@@ -11,6 +11,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'header-changes',
   'http-routes',
   'mirrors',
+  'path-normalization',
   'proxy-protocol',
   'redirects',
   'retries',

@@ -235,6 +235,24 @@ describe('what is judged', () => {
   });
 });
 
+it.each([
+  ['none', '/a/../admin', 200],
+  ['base', '//admin', 200],
+  ['merge-slashes', '//admin', 403],
+  ['merge-slashes', '/%2Fadmin', 200],
+  ['decode-and-merge-slashes', '/%2Fadmin', 403],
+] as const)('paths are judged as %s makes them: %s', (pathNormalization, path, status) => {
+  const forbidden = policy('deny', { ...is('path'), values: [{ kind: 'prefix', text: '/admin' }] });
+  const bed = start({
+    pathNormalization,
+    endpoints: { 'cart-1': answering('HTTP/1.1', 200, ({ fields }) => fields[fields.indexOf(':path') + 1] ?? '') },
+    policies: [forbidden],
+  });
+  const answer = settled(bed, new Client(bed, 'HTTP/1.1').send({ ':path': path }));
+  expect(answer.status).toBe(status);
+  if (status === 200) expect(answer.body).toBe(path);
+});
+
 /** An application that says what it hears. */
 const echo = (servers: Raw[]) => (tunnel: Parameters<ReturnType<typeof answering>>[0]) => {
   const server = new Raw();

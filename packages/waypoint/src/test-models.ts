@@ -1,6 +1,7 @@
 import { requireSpiffeId } from '@ambit/core/spiffe';
 import { workload } from '@ambit/mesh/test-model';
 import type { Workload } from '@ambit/mesh/workload';
+import type { PathNormalization } from '@ambit/traffic/request/path';
 import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
 import type { Protocol, ProxyProtocol, ServedService, UpstreamTls } from '@ambit/traffic/model/served-service';
 import type { TestEndpoint } from './test-endpoint.ts';
@@ -35,6 +36,8 @@ export interface TestServiceModel {
   readonly consumers?: readonly TestConsumer[];
   /** Default: none. */
   readonly policies?: readonly AuthorizationPolicy[];
+  /** Default `base`. */
+  readonly pathNormalization?: PathNormalization;
   /** Default 2 s. */
   readonly connectTimeoutMs?: number;
   /** Subsets by name: the endpoints in them. */
@@ -52,6 +55,7 @@ export function serviceModel({
   destinations = [{ cluster: clusterName() }],
   consumers = [],
   policies = [],
+  pathNormalization = 'base',
   subsets = {},
   connectTimeoutMs = 2_000,
   upstreamTls = null,
@@ -76,6 +80,7 @@ export function serviceModel({
       },
     ],
     authorizationPolicies: policies,
+    pathNormalization,
     clusters: ['', ...Object.keys(subsets)].map((subset) => ({
       name: clusterName(subset),
       namespace: 'shop',
@@ -126,6 +131,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
       };
     }),
     authorizationPolicies: [],
+    pathNormalization: 'base',
     clusters: entries.map(({ port, protocol }) => ({
       name: clusterOf(port),
       namespace: 'shop',

@@ -7,7 +7,15 @@ import { Problems } from './problems.ts';
 import { readAuthorizationPolicies } from './read-authorization.ts';
 import { readClusters } from './read-cluster.ts';
 import { readPort } from './read-port.ts';
+import type { PathNormalization } from '../request/path.ts';
 import type { ServedService } from './served-service.ts';
+
+const PATH_NORMALIZATIONS = [
+  'base',
+  'none',
+  'merge-slashes',
+  'decode-and-merge-slashes',
+] as const satisfies readonly PathNormalization[];
 
 const NAMES = ['waypointNamespace', 'waypointName', 'namespace'] as const;
 
@@ -54,6 +62,8 @@ export function readServedService(bytes: Uint8Array): ServedService {
     }),
     clusters,
     authorizationPolicies: readAuthorizationPolicies(message.authorizationPolicies, 'authorization_policies', problems),
+    pathNormalization:
+      problems.enumName(PATH_NORMALIZATIONS, message.pathNormalization, 'path_normalization') ?? 'base',
   };
   problems.refuseRepeated(
     'ports',

@@ -1,6 +1,7 @@
 // One service or workload that a waypoint serves, read from `ambit.waypoint.ServedService` with everything checked. Plain data: it goes
 // through JSON unchanged, and every field is there in every object. What may be absent is null.
 
+import type { PathNormalization } from '../request/path.ts';
 import type { AuthorizationPolicy } from './authorization-policy.ts';
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
 
@@ -26,6 +27,8 @@ export interface ServedService {
   readonly clusters: readonly Cluster[];
   /** What judges its requests and connections. */
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  /** Of the paths of its requests. */
+  readonly pathNormalization: PathNormalization;
 }
 
 export interface ServedPort {

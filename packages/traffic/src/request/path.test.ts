@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPlainPath, normalizePath, type PathRefusal } from './path.ts';
+import { isPlainFor, isPlainPath, normalizePath, type PathNormalization, type PathRefusal } from './path.ts';
 
 describe('a path', () => {
   it.each<[string, string, string]>([
@@ -28,7 +28,39 @@ describe('a path', () => {
     expect(isPlainPath(expected)).toBe(!/%|\/\./.test(expected));
   });
 
+  it.each<[PathNormalization, string, string]>([
+    ['none', '/a/../%61\\//%2F', '/a/../%61\\//%2F'],
+    ['none', '/%', '/%'],
+    ['none', '/\u00e4', '/\u00e4'],
+    ['base', '//a%2F/b', '//a%2F/b'],
+    ['merge-slashes', '//a///b/', '/a/b/'],
+    ['merge-slashes', '/a\\\\b', '/a/b'],
+    ['merge-slashes', '/a//../b', '/a/b'],
+    ['merge-slashes', '/a%2F%2Fb', '/a%2F%2Fb'],
+    ['decode-and-merge-slashes', '/a%2F%2fb', '/a/b'],
+    ['decode-and-merge-slashes', '/a%5Cb%5c', '/a/b/'],
+    ['decode-and-merge-slashes', '/a/..%2fadmin', '/admin'],
+    ['decode-and-merge-slashes', '/a%252Fb', '/a%252Fb'],
+    ['decode-and-merge-slashes', '%2Fa', '/a'],
+  ])('under %s %j is %j', (how, path, expected) => {
+    expect(normalizePath(path, how)).toEqual({ path: expected });
+  });
+
+  it.each<[PathNormalization, string, PathRefusal]>([
+    ['none', 'a', 'path-not-absolute'],
+    ['none', '', 'path-missing'],
+    ['none', '/a b', 'path-bad-character'],
+    ['none', '/a\u0000', 'path-bad-character'],
+    ['decode-and-merge-slashes', '/..%2fadmin', 'path-above-root'],
+    ['merge-slashes', '/a/..;/b', 'path-ambiguous'],
+  ])('under %s %j is refused: %s', (how, path, refusal) => {
+    expect(normalizePath(path, how)).toEqual({ refusal });
+  });
+
   it.each<[string, PathRefusal]>([
+    ['/a/..;/b', 'path-ambiguous'],
+    ['/a/.;x=1/b', 'path-ambiguous'],
+    ['/a/%2e%2E;', 'path-ambiguous'],
     ['/..', 'path-above-root'],
     ['/../a', 'path-above-root'],
     ['/a/../../b', 'path-above-root'],
@@ -95,6 +127,21 @@ describe('the normal form', () => {
         const latin = Buffer.from(sent, 'latin1').toString('latin1');
         const escaped = latin.replaceAll('\u00e9', '%E9').replace(/%41/g, 'A');
         expect(normal.path).toBe(new URL(`http://cart${escaped}`).pathname.replace(/%2e/gi, '.'));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('of every kind is its own, and a plain path is what it is of itself', () => {
+    const kinds = fc.constantFrom<PathNormalization>('base', 'decode-and-merge-slashes', 'merge-slashes', 'none');
+    fc.assert(
+      fc.property(path, kinds, (sent, how) => {
+        const normal = normalizePath(sent, how);
+        if (isPlainFor(sent, how)) expect(normal).toEqual({ path: sent });
+        if ('refusal' in normal) return;
+        expect(normalizePath(normal.path, how)).toEqual(normal);
+        if (how === 'merge-slashes' || how === 'decode-and-merge-slashes') expect(normal.path).not.toContain('//');
+        if (how === 'decode-and-merge-slashes') expect(normal.path).not.toMatch(/%2f|%5c/i);
       }),
       { numRuns: 2_000 },
     );

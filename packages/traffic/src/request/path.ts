@@ -1,5 +1,13 @@
+/**
+ * What is made of a path before routes and policies see it, and backends get it (Istio's MeshConfig, `pathNormalization`). `none`: nothing.
+ * `merge-slashes`: what `base` does, and several slashes in a row are one. `decode-and-merge-slashes`: that with `%2F` and `%5C`
+ * decoded first.
+ */
+export type PathNormalization = 'base' | 'decode-and-merge-slashes' | 'merge-slashes' | 'none';
+
 /** Why a request's path cannot be judged; it is answered with 400. */
 export type PathRefusal =
+  | 'path-ambiguous'
   | 'path-above-root'
   | 'path-bad-character'
   | 'path-bad-escape'
@@ -36,17 +44,36 @@ export function isPlainPath(path: string): boolean {
  * A path without query and fragment in its normal form, as Istio's `BASE` makes it: `\` is `/`, escapes of unreserved
  * characters are decoded (RFC 3986 6.2.2.2), dot segments are taken out, written plainly or escaped (6.2.2.3), octets
  * outside ASCII are escaped. Other escapes stay as they were written, `%2F` among them, and so do doubled slashes.
- * Refused, where Envoy would mend them: `..` above the root, and a percent sign that begins no escape; also `%00`.
+ * Refused, where Envoy would mend them: `..` above the root, and a percent sign that begins no escape; also `%00`, and dot segments
+ * with parameters (`..;a`), which it lets pass.
  */
-export function normalizePath(path: string): NormalPath {
-  const decoded = decodeUnreserved(path);
+export function normalizePath(path: string, how: PathNormalization = 'base'): NormalPath {
+  if (how === 'none') return unchanged(path);
+  const decoded = decodeUnreserved(path, how === 'decode-and-merge-slashes');
   if (typeof decoded === 'object') return decoded;
   if (!decoded.startsWith('/')) return { refusal: decoded.length === 0 ? 'path-missing' : 'path-not-absolute' };
-  return removeDotSegments(decoded);
+  const normal = removeDotSegments(decoded);
+  if (how === 'base' || 'refusal' in normal) return normal;
+  return { path: normal.path.replace(/\/{2,}/g, '/') };
+}
+
+/** Whether `normalizePath` leaves a path alone that is plain. */
+export function isPlainFor(path: string, how: PathNormalization): boolean {
+  return isPlainPath(path) && (how === 'base' || how === 'none' || !path.includes('//'));
+}
+
+/** What can be sent on, as it is. */
+function unchanged(path: string): NormalPath {
+  for (let at = 0; at < path.length; at++) {
+    const code = path.charCodeAt(at);
+    if (code <= 0x20 || code === DELETE || code > 0xff) return { refusal: 'path-bad-character' };
+  }
+  if (path.startsWith('/')) return { path };
+  return { refusal: path.length === 0 ? 'path-missing' : 'path-not-absolute' };
 }
 
 /** Escapes, backslashes and octets outside ASCII in their normal form. */
-function decodeUnreserved(path: string): string | { readonly refusal: PathRefusal } {
+function decodeUnreserved(path: string, slashes: boolean): string | { readonly refusal: PathRefusal } {
   let out = '';
   for (let at = 0; at < path.length; at++) {
     const code = path.charCodeAt(at);
@@ -58,7 +85,8 @@ function decodeUnreserved(path: string): string | { readonly refusal: PathRefusa
     } else if (code === PERCENT) {
       const octet = escapedOctet(path, at);
       if (octet <= 0) return { refusal: 'path-bad-escape' };
-      out += isUnreserved(octet) ? String.fromCharCode(octet) : path.slice(at, at + 3);
+      if (slashes && (octet === SLASH || octet === BACKSLASH)) out += '/';
+      else out += isUnreserved(octet) ? String.fromCharCode(octet) : path.slice(at, at + 3);
       at += 2;
     } else {
       out += path.charAt(at);
@@ -96,6 +124,8 @@ function removeDotSegments(path: string): NormalPath {
   const kept: string[] = [''];
   for (let at = 1; at < segments.length; at++) {
     const segment = segments[at] ?? '';
+    // Some servers take parameters off a segment before they ask whether it is one of dots.
+    if (/^\.{1,2};/.test(segment)) return { refusal: 'path-ambiguous' };
     const last = at === segments.length - 1;
     if (segment === '.' || segment === '..') {
       if (segment === '..') {

@@ -1,7 +1,7 @@
 import { MAX_MATCH_STEPS } from '../limits.ts';
 import { portAt, withoutFinalDot } from './authority.ts';
 import { type FieldList, fieldValue } from './field-list.ts';
-import { isPlainPath, normalizePath, type PathRefusal } from './path.ts';
+import { isPlainFor, normalizePath, type PathNormalization, type PathRefusal } from './path.ts';
 import { parseQuery } from './query.ts';
 
 /**
@@ -54,7 +54,7 @@ export class RequestFacts {
    * The facts of a request's head, or why its path cannot be judged (then it must be answered with 400). `dialled`: the authority of
    * a request that brings none (HTTP/1.0).
    */
-  static read(fields: FieldList, dialled = ''): PathRefusal | RequestFacts {
+  static read(fields: FieldList, dialled = '', how: PathNormalization = 'base'): PathRefusal | RequestFacts {
     let method = '';
     let scheme = '';
     let authority = '';
@@ -77,10 +77,10 @@ export class RequestFacts {
     const rawPath = question < 0 ? sent : sent.slice(0, question);
     const query = question < 0 ? undefined : sent.slice(question + 1);
     if (query !== undefined && !isVisible(query)) return 'path-bad-character';
-    if (isPlainPath(rawPath) || (rawPath === '*' && method === 'OPTIONS')) {
+    if (isPlainFor(rawPath, how) || (rawPath === '*' && method === 'OPTIONS')) {
       return new RequestFacts(fields, method, scheme, authority, rawPath, query, sent);
     }
-    const normal = normalizePath(rawPath);
+    const normal = normalizePath(rawPath, how);
     if ('refusal' in normal) return normal.refusal;
     const forwarded = query === undefined ? normal.path : `${normal.path}?${query}`;
     return new RequestFacts(fields, method, scheme, authority, normal.path, query, forwarded);

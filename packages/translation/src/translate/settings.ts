@@ -1,3 +1,4 @@
+import type { PathNormalization } from '@ambit/proto/waypoint';
 import { DEFAULT_REVISION } from './revision.ts';
 
 /** What the mesh is called and where its mesh-wide objects stand. */
@@ -12,6 +13,8 @@ export interface TranslationSettings {
   readonly network: string;
   /** Whether policies in dry run are sent, for proxies that judge and do not enforce them. */
   readonly sendDryRunPolicies: boolean;
+  /** What waypoints make of paths before they look at them (MeshConfig `pathNormalization`). */
+  readonly pathNormalization: keyof typeof PathNormalization;
   /** The objects are a cluster's: other controllers act on classes of theirs, and parameters of Gateways can be read. */
   readonly inCluster: boolean;
   /** Gateways of other revisions (`istio.io/rev`) are left to the control planes of these. */
@@ -25,6 +28,7 @@ export const DEFAULT_SETTINGS: TranslationSettings = {
   rootNamespace: 'istio-system',
   network: '',
   sendDryRunPolicies: false,
+  pathNormalization: 'BASE',
   inCluster: false,
   revision: DEFAULT_REVISION,
 };

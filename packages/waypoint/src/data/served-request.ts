@@ -60,7 +60,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
 
   /** Routes the request by the routes of its client and does what its route says. */
   begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
-    const facts = RequestFacts.read(fields, this.#connection.authority);
+    const facts = RequestFacts.read(fields, this.#connection.authority, live.compiled.model.pathNormalization);
     if (typeof facts === 'string') {
       this.answer(refusedPathAnswer(facts));
       return;

@@ -11,6 +11,7 @@
   "LOG_LEVEL" $values.logLevel
   "MAX_WORKLOAD_CERT_TTL" $values.maxCertTtl
   "NETWORK" $values.global.network
+  "PATH_NORMALIZATION" $values.meshConfig.pathNormalization.normalization
   "REVISION" $values.revision
   "SERVER_NAMES" (printf "istiod.%s,istiod.%s.svc.%s" .Release.Namespace .Release.Namespace $domain)
   "TRUST_DOMAIN" $values.global.trustDomain

@@ -1,7 +1,8 @@
-import { type HttpRoute, ProxyProtocol, type ServedService } from '@ambit/proto/waypoint';
+import { type HttpRoute, PathNormalization, ProxyProtocol, type ServedService } from '@ambit/proto/waypoint';
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
-export function requiredFeaturesOf({ ports, clusters, workloadUid, authorizationPolicies }: ServedService): string[] {
+export function requiredFeaturesOf(served: ServedService): string[] {
+  const { ports, clusters, workloadUid, authorizationPolicies, pathNormalization } = served;
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
   return [
@@ -11,6 +12,7 @@ export function requiredFeaturesOf({ ports, clusters, workloadUid, authorization
         ['authorization', authorizationPolicies.length > 0],
         ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],
         ['consumer-routes', consumers.length > 0],
+        ['path-normalization', pathNormalization !== PathNormalization.BASE],
         ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],
         ['subsets', clusters.some(({ subset }) => subset !== '')],
         ['tcp-routes', clients.some(({ tcpDestinations }) => tcpDestinations.length > 0)],

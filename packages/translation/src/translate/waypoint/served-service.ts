@@ -1,5 +1,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Protocol, type ServedPortSchema, type ServedService, ServedServiceSchema } from '@ambit/proto/waypoint';
+import {
+  PathNormalization,
+  Protocol,
+  type ServedPortSchema,
+  type ServedService,
+  ServedServiceSchema,
+} from '@ambit/proto/waypoint';
 import { objectName, type ServicePort } from '../../objects.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { hostnameOf, tcpPorts } from '../service.ts';
@@ -63,6 +69,7 @@ export class ServedServices {
       hostname: hostnameOf(service, this.#parts.settings),
       ports: closed ? [] : ports,
       clusters: closed ? [] : clusters.list(),
+      pathNormalization: PathNormalization[this.#parts.settings.pathNormalization],
       authorizationPolicies: [...policies],
     });
     served.requiredFeatures = requiredFeaturesOf(served);

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   type ClusterSchema,
+  PathNormalization,
   Protocol,
   type ServedPortSchema,
   type ServedService,
@@ -28,9 +29,11 @@ const ANY_PORT = 0;
 
 /** Makes of a bound workload what its waypoint has to know: all of its ports, forwarded to it alone and tried once. */
 export class ServedWorkloads {
+  readonly #settings: TranslationSettings;
   readonly #services: ReadonlyMap<string, MeshService>;
 
   constructor(services: readonly MeshService[], settings: TranslationSettings) {
+    this.#settings = settings;
     this.#services = new Map(services.map((service) => [serviceKey(service, settings), service]));
   }
 
@@ -52,6 +55,7 @@ export class ServedWorkloads {
       waypointName: gateway.metadata.name,
       namespace,
       workloadUid: uid,
+      pathNormalization: PathNormalization[this.#settings.pathNormalization],
       authorizationPolicies: [...policies],
       ports: ports.map(([port, protocol]) => servedPort(port, protocol, clusterName(port, uid))),
       clusters: ports.map(([port, protocol]): MessageInitShape<typeof ClusterSchema> => {
