@@ -17,26 +17,28 @@ export class CompiledRedirect {
     this.#path = redirect.path === null ? undefined : new CompiledPathRewrite(redirect.path);
   }
 
-  /** The answer for a request. `authority` stands in for the one that HTTP/1.0 may leave out. */
-  answer(facts: RequestFacts, authority: string): LocalAnswer {
+  /** The answer for a request. */
+  answer(facts: RequestFacts): LocalAnswer {
     const { status, scheme: asked, hostname } = this.#redirect;
     const path = this.#path?.rewrite(facts.path) ?? facts;
     if ('refusal' in path) return refusedRewriteAnswer(path.refusal);
     const scheme = asked.length > 0 ? asked : facts.scheme;
-    const host = hostname.length > 0 ? hostname : hostOf(facts.authority.length > 0 ? facts.authority : authority);
+    const host = hostname.length > 0 ? hostname : hostOf(facts.authority);
     const query = facts.query === undefined ? '' : `?${facts.query}`;
     // OPTIONS of the server as a whole asks for no path.
     const target = (path.path === '*' ? '' : path.path) + query;
-    const location = `${scheme}://${host}${this.#port(scheme, facts.authority)}${target.replace(ENDS_URI, escape)}`;
+    const location = `${scheme}://${host}${this.#port(scheme, facts)}${target.replace(ENDS_URI, escape)}`;
     return { ...localAnswer(status, '-', 'direct_response', ''), fields: ['location', location] };
   }
 
   /** With its colon; empty when none is written. */
-  #port(scheme: string, sent: string): string {
+  #port(scheme: string, sent: RequestFacts): string {
     const { port } = this.#redirect;
     if (port === 'implied-by-scheme') return '';
-    const at = portAt(sent);
-    const asRequested = at === 0 ? '' : sent.slice(at);
+    const at = portAt(sent.authority);
+    const asked = at === 0 ? '' : sent.authority.slice(at);
+    // The port that went without saying with one scheme means nothing to another (as in Envoy).
+    const asRequested = asked === impliedPort(sent.scheme) ? '' : asked;
     const written = port === 'as-requested' ? asRequested : String(port);
     return written.length === 0 || written === impliedPort(scheme) ? '' : `:${written}`;
   }

@@ -202,7 +202,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
         this.answer(action.answer);
         return;
       case 'redirect':
-        this.answer(action.redirect.answer(facts, this.#connection.authority));
+        this.answer(action.redirect.answer(facts));
         return;
       case 'forward':
         this.#forward(facts, live, route, action);
@@ -214,7 +214,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     const destination = drawDestination(action.destinations, thread.choice.random);
     this.#toClient.destination = destination;
     if (destination?.redirect !== undefined) {
-      this.answer(destination.redirect.answer(facts, authority));
+      this.answer(destination.redirect.answer(facts));
       return;
     }
     if (destination?.cluster === undefined) {
