@@ -21,6 +21,11 @@ export class BufferPool implements BufferLender {
     return this.#small.length + this.#large.length;
   }
 
+  /** Whether a small one is among them. */
+  get hasSmall(): boolean {
+    return this.#small.length > 0;
+  }
+
   /** Leaves those to the collector. */
   dropFree(): void {
     this.#small.length = 0;

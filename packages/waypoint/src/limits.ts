@@ -55,6 +55,9 @@ export const MIRROR_RESPONSE_BYTES: number = 16 << 20;
 /** Clusters of mirrors counted by name, per data thread; copies for further ones are counted as `unknown`. Clusters. */
 export const MIRROR_SERIES = 1024;
 
+/** Content that waits in memory of its own size, not in a buffer, where many requests are under way (bytes). */
+export const LITTLE_CONTENT_BYTES = 2_048;
+
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET_MS = 1;
 

@@ -2,10 +2,13 @@ import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { HttpExchange } from '@ambit/http/exchange';
 import type { Memory } from '@ambit/native/memory';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
-import { OUTPUT_BUFFER_BYTES } from '@ambit/reactor/limits';
+import { SMALL_BUFFER_BYTES } from '@ambit/reactor/limits';
+import { LITTLE_CONTENT_BYTES } from '../limits.ts';
 
 interface Chunk {
-  readonly memory: Memory;
+  readonly bytes: Buffer;
+  /** Where the bytes are lent from; undefined: they are the content's own. */
+  readonly memory: Memory | undefined;
   end: number;
 }
 
@@ -31,7 +34,7 @@ export class MessageBody {
   readonly #from: ContentSource;
   /** Octets that are kept at most; 0: none. */
   #keep: number;
-  /** Chunks are full but for the last; the first begins at `#base` of the content. */
+  /** Each is full but for the last; the first begins at `#base` of the content. */
   #chunks: Chunk[] = [];
   #base = 0;
   #released = 0;
@@ -75,13 +78,16 @@ export class MessageBody {
 
   /** Sends what is there and was not sent, and the end. */
   pump(to: HttpExchange): void {
-    while (this.sent < this.length) {
-      const index = Math.floor((this.sent - this.#base) / CHUNK_BYTES);
-      const chunk = this.#chunks[index];
+    const chunks = this.#chunks;
+    let begin = this.#base;
+    for (let index = 0; index < chunks.length; index++) {
+      const chunk = chunks[index];
       if (chunk === undefined) break;
-      const from = this.sent - this.#base - index * CHUNK_BYTES;
-      const last = this.ended && this.trailers === undefined && index === this.#chunks.length - 1;
-      const taken = to.sendData(chunk.memory.bytes, from, chunk.end, last);
+      const from = this.sent - begin;
+      begin += chunk.end;
+      if (from >= chunk.end) continue;
+      const last = this.ended && this.trailers === undefined && index === chunks.length - 1;
+      const taken = to.sendData(chunk.bytes, from, chunk.end, last);
       this.sent += taken;
       if (from + taken < chunk.end) break;
       if (last) this.complete = true;
@@ -96,7 +102,7 @@ export class MessageBody {
 
   /** Everything that came, as long as none of it was dropped. */
   eachChunk(take: (bytes: Buffer, start: number, end: number) => void): void {
-    for (const { memory, end } of this.#chunks) take(memory.bytes, 0, end);
+    for (const { bytes, end } of this.#chunks) take(bytes, 0, end);
   }
 
   /** Begins anew for another receiver. Only while `replayable`. */
@@ -113,7 +119,7 @@ export class MessageBody {
 
   /** Drops everything and gives the sender its window back. */
   clear(): void {
-    for (const { memory } of this.#chunks) this.#buffers.giveBack(memory);
+    for (const chunk of this.#chunks) this.#giveBack(chunk);
     this.#chunks = [];
     this.#keep = 0;
     this.#base = this.length;
@@ -131,11 +137,11 @@ export class MessageBody {
     while (
       chunk !== undefined &&
       this.sent - this.#base >= chunk.end &&
-      (chunk.end === CHUNK_BYTES || this.sent === this.length)
+      (chunk.end === chunk.bytes.length || this.sent === this.length)
     ) {
       this.#chunks.shift();
       this.#base += chunk.end;
-      this.#buffers.giveBack(chunk.memory);
+      this.#giveBack(chunk);
       chunk = this.#chunks[0];
     }
   }
@@ -152,17 +158,27 @@ export class MessageBody {
     let at = start;
     while (at < end) {
       let chunk = this.#chunks.at(-1);
-      if (chunk === undefined || chunk.end === CHUNK_BYTES) {
-        chunk = { memory: this.#buffers.lend(CHUNK_BYTES), end: 0 };
+      if (chunk === undefined || chunk.end === chunk.bytes.length) {
+        chunk = this.#newChunk(end - at);
         this.#chunks.push(chunk);
       }
-      const count = Math.min(end - at, CHUNK_BYTES - chunk.end);
-      bytes.copy(chunk.memory.bytes, chunk.end, at, at + count);
+      const count = Math.min(end - at, chunk.bytes.length - chunk.end);
+      bytes.copy(chunk.bytes, chunk.end, at, at + count);
       chunk.end += count;
       at += count;
     }
   }
-}
 
-/** Little content, which is most, waits in little memory. */
-const CHUNK_BYTES = Math.min(16_384, OUTPUT_BUFFER_BYTES);
+  /** Where many wait at a time, little content waits in memory of its own size. */
+  #newChunk(bytes: number): Chunk {
+    if (bytes <= LITTLE_CONTENT_BYTES && this.#chunks.length === 0 && !this.#buffers.hasSmall) {
+      return { bytes: Buffer.allocUnsafe(bytes), memory: undefined, end: 0 };
+    }
+    const memory = this.#buffers.lend(SMALL_BUFFER_BYTES);
+    return { bytes: memory.bytes, memory, end: 0 };
+  }
+
+  #giveBack({ memory }: Chunk): void {
+    if (memory !== undefined) this.#buffers.giveBack(memory);
+  }
+}
