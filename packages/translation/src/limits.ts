@@ -34,6 +34,12 @@ export const MAX_CONSUMER_BYTES_PER_SERVICE = 4_194_304;
 /** Of them, those of one namespace. */
 export const MAX_CONSUMER_BYTES_PER_NAMESPACE = 262_144;
 
+/**
+ * Bytes of the authorization policies of one Service or workload, as its waypoint gets them: those of a Gateway or class are told with
+ * each of them.
+ */
+export const MAX_POLICY_BYTES = 262_144;
+
 /** Matches of one VirtualService with those of its delegates; those of both sides are multiplied. */
 export const MAX_VIRTUAL_MATCHES = 4_096;
 

@@ -324,6 +324,34 @@ describe('a connection whose bytes are not looked at', () => {
     },
   );
 
+  it('is refused by a policy that comes while its endpoint is being connected', () => {
+    const server = new Raw();
+    const bed = start({
+      protocol: 'tcp',
+      endpoints: {
+        'cart-1': (tunnel) => {
+          bed.serve(serviceModel({ protocol: 'tcp', policies: [policy('deny')] }));
+          server.endpoint = tunnel.open([], server);
+        },
+      },
+    });
+    expect(bed.tryOpen(new Raw())).toMatchObject({ status: 401 });
+    bed.loop.until(() => server.closed !== undefined);
+    expect(server.text).toBe('');
+  });
+
+  it('is refused by a policy that comes while nobody has spoken', () => {
+    const servers: Raw[] = [];
+    const bed = start({ protocol: 'auto', endpoints: { 'cart-1': echo(servers) } });
+    const client = raw(bed);
+    bed.loop.until(() => servers.length === 1);
+    bed.serve(serviceModel({ protocol: 'auto', policies: [NO_DELETE] }));
+    client.write('hello, not HTTP\r\n');
+    bed.loop.until(() => client.closed !== undefined && servers[0]?.closed !== undefined);
+    expect(servers.map(({ text }) => text)).toEqual(['']);
+    expect(bed.lines().at(-1)).toContain(DETAILS);
+  });
+
   it('that is open is cut when the service is closed', () => {
     const bed = start({ protocol: 'tcp', endpoints: { 'cart-1': echo([]) } });
     const client = raw(bed);

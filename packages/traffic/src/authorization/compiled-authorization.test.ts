@@ -79,6 +79,11 @@ describe('a connection whose bytes are not looked at', () => {
     ['is refused by what can be asked', [policy('DENY', 'd', [SHOP])], by('d')],
     ['is never allowed by a rule about requests', [policy('ALLOW', 'a', [SHOP], [GET])], NONE],
     ['is never allowed by a rule about what requests are not', [policy('ALLOW', 'a', [isNot('METHOD', 'PUT')])], NONE],
+    [
+      'is never allowed by a rule of which another match is about requests',
+      [{ ...NOTHING, rules: [{ clauses: [{ matches: [{ conditions: [SHOP] }, { conditions: [GET] }] }] }] }],
+      NONE,
+    ],
     ['is refused by a DENY without its part about requests', [policy('DENY', 'd', [SHOP, PUT])], by('d')],
     ['is not refused by the rest of it when that does not match', [policy('DENY', 'd', [OTHER, GET])], undefined],
     ['is refused by a DENY about requests alone', [policy('DENY', 'd', [PUT])], by('d')],

@@ -39,6 +39,12 @@ describe('policies with more values than a waypoint takes', () => {
   });
 });
 
+it('policies of more bytes than a waypoint is told with each Service close it', () => {
+  const long = (name: string) => policy(name, `rules: [{to: [{operation: {paths: [/${'a'.repeat(130_000)}]}}]}]`);
+  expect(served([long('a'), long('b')]).ports).toHaveLength(1);
+  expect(served([long('a'), long('b'), long('c')]).ports).toEqual([]);
+});
+
 describe('a policy', () => {
   it('of another action that no waypoint knows changes nothing when it only watches', () => {
     const custom = policy('c', 'action: CUSTOM, provider: {name: opa}, rules: [{}]');

@@ -1,6 +1,8 @@
-import type { AuthorizationPolicy as PolicyMessage } from '@ambit/proto/waypoint';
+import { type AuthorizationPolicy as PolicyMessage, AuthorizationPolicySchema } from '@ambit/proto/waypoint';
 import { MAX_POLICY_PATTERNS } from '@ambit/traffic/limits';
 import { patternsOf } from '@ambit/traffic/model/read-authorization';
+import { toBinary } from '@bufbuild/protobuf';
+import { MAX_POLICY_BYTES } from '../../limits.ts';
 import type { AuthorizationPolicy, RequestAuthentication } from '../../objects.ts';
 import { objectName } from '../../objects.ts';
 import { targetsOf } from '../authorization-policy.ts';
@@ -77,11 +79,18 @@ export class WaypointPolicies {
     const policies = found
       .flatMap(({ message }) => message ?? [])
       .sort((a, b) => (objectName(a) < objectName(b) ? -1 : 1));
-    const patterns = policies.reduce((sum, policy) => sum + patternsOf(policy), 0);
     // A waypoint would refuse the resource, and one that has an older version would go on by that.
-    if (patterns > MAX_POLICY_PATTERNS) return CLOSED;
+    if (sumOf(policies, patternsOf) > MAX_POLICY_PATTERNS || sumOf(policies, bytesOf) > MAX_POLICY_BYTES) return CLOSED;
     return { enforced: found.some(({ enforced }) => enforced), closed: false, policies };
   }
+}
+
+function sumOf(policies: readonly PolicyMessage[], count: (policy: PolicyMessage) => number): number {
+  return policies.reduce((sum, policy) => sum + count(policy), 0);
+}
+
+function bytesOf(policy: PolicyMessage): number {
+  return toBinary(AuthorizationPolicySchema, policy).length;
 }
 
 /** Under which its targets are looked up. */
