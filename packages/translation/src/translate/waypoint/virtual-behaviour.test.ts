@@ -60,7 +60,7 @@ function outcomeOf(http: string, request: Request, more = ''): string {
     case 'direct-response':
       return `${action.answer.status} ${action.answer.body}`;
     case 'redirect':
-      return action.redirect.answer(facts, 'web').fields.join(' ');
+      return action.redirect.answer(facts).fields.join(' ');
     case 'forward': {
       const { cluster, rewrite } = drawDestination(action.destinations, () => 0) ?? {};
       const rewritten = rewrite?.path?.rewrite(facts.path) ?? facts;
