@@ -1,4 +1,4 @@
-import { counter, histogram, type MetricFamily } from './metric-family.ts';
+import { counter, gauge, histogram, type MetricFamily } from './metric-family.ts';
 import { MESSAGE_LABELS, REQUEST_LABELS } from './request-labels.ts';
 
 /**
@@ -56,6 +56,32 @@ export const DETECTED_PROTOCOLS: MetricFamily = counter(
   ['protocol'],
 );
 
+export const UPSTREAM_REFUSALS: MetricFamily = counter(
+  'ambit_upstream_refusals_total',
+  'Requests, retries and connections that a limit of the cluster or its open circuit breaker kept from being sent; reason says which.',
+  ['cluster', 'reason'],
+);
+export const OUTLIER_EJECTIONS: MetricFamily = counter(
+  'ambit_outlier_ejections_total',
+  'Endpoints that were taken out of the cluster because they failed; cause says how, and prevented that too many were out already.',
+  ['cluster', 'cause'],
+);
+export const OUTLIERS_OUT: MetricFamily = gauge(
+  'ambit_outlier_endpoints_out',
+  'Endpoints that are out of the cluster now.',
+  ['cluster'],
+);
+export const BREAKER_OPENED: MetricFamily = counter(
+  'ambit_circuit_breaker_opened_total',
+  'How often the circuit breaker of the cluster has opened.',
+  ['cluster'],
+);
+export const BREAKER_STATE: MetricFamily = gauge(
+  'ambit_circuit_breaker_state',
+  'The circuit breaker of the cluster: 0 closed, 1 open, 2 half-open.',
+  ['cluster'],
+);
+
 /** What a waypoint counts of requests, in the order of the scrape. */
 export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   REQUESTS,
@@ -66,4 +92,9 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   RESPONSE_MESSAGES,
   MIRRORED_REQUESTS,
   DETECTED_PROTOCOLS,
+  UPSTREAM_REFUSALS,
+  OUTLIER_EJECTIONS,
+  OUTLIERS_OUT,
+  BREAKER_OPENED,
+  BREAKER_STATE,
 ];

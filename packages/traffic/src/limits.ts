@@ -35,19 +35,31 @@ export const MAX_LISTED_PROBLEMS = 8;
 /** Draws after the first that avoid endpoints which failed the same request, as Istio's host selection attempts. */
 export const MAX_REDRAWS = 5;
 
-/** Retries under way, in percent of the requests under way to the same cluster. */
+/** Retries of the last seconds (`RETRY_BUDGET_WINDOW_MS`) to a cluster, in percent of its requests, on all data threads together. */
 export const RETRY_BUDGET_PERCENT = 20;
 
-/**
- * Retries under way to one cluster that are always allowed. Istio has no budget unless one is configured (then 3): this is
- * high enough that only a storm meets it.
- */
-export const RETRY_BUDGET_FLOOR = 50;
+/** Retries of the last seconds that are allowed however few requests there are: ten a second. */
+export const RETRY_BUDGET_FLOOR = 100;
+
+/** How long requests and retries count for the budget, milliseconds. */
+export const RETRY_BUDGET_WINDOW_MS = 10_000;
+
+/** Steps in which a window over the last moments moves on. */
+export const ROLLING_BUCKETS = 10;
+
+/** How often one who meets others at the last place under a limit looks again, before it is refused. */
+export const MAX_PLACE_RACES = 8;
+
+/** Endpoints of one cluster with outlier detection that are watched; further ones are never ejected. Endpoints. */
+export const WATCHED_ENDPOINTS = 1_024;
+
+/** No ejection is longer, unless the first one is, milliseconds: as Envoy's default. */
+export const MAX_EJECTION_MS = 300_000;
 
 /** No delay between tries is longer than this many times its base. */
 export const BACKOFF_CAP_FACTOR = 10;
 
-/** Longest deadline or injected delay, milliseconds (24.8 days); a longer `grpc-timeout` is cut to it, so that timers hold it. */
+/** Longest deadline, injected delay or time of a connection pool, milliseconds (24.8 days); a longer `grpc-timeout` or time is cut to it, so that timers hold it. */
 export const MAX_DEADLINE_MS = 2_147_483_647;
 
 /** Names of one set of header changes, removed, set and added together: the Gateway API has 48. */

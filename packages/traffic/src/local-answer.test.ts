@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { grpcStatusOf, percentEncodeMessage } from './grpc.ts';
 import {
+  ALL_ENDPOINTS_EJECTED,
   answerMessage,
   CLUSTER_NOT_FOUND,
   directAnswer,
@@ -12,7 +13,7 @@ import {
   NO_DESTINATION,
   NO_HEALTHY_UPSTREAM,
   noDestinationAnswer,
-  OVERFLOW,
+  overflowAnswer,
   REQUEST_TOO_LARGE,
   RESPONSE_TIMEOUT,
   ROUTE_NOT_FOUND,
@@ -36,7 +37,9 @@ describe('a local answer', () => {
     [INVALID_BACKEND, 500, 'NC', 'invalid_backend', '2'],
     [CLUSTER_NOT_FOUND, 503, 'NC', 'cluster_not_found', '14'],
     [NO_HEALTHY_UPSTREAM, 503, 'UH', 'no_healthy_upstream', '14'],
-    [OVERFLOW, 503, 'UO', 'overflow', '14'],
+    [ALL_ENDPOINTS_EJECTED, 503, 'UH', 'no_healthy_upstream{ejected}', '14'],
+    [overflowAnswer('AMBIT_REQUEST_LIMIT'), 503, 'UO', 'overflow', '14'],
+    [overflowAnswer('AMBIT_CIRCUIT_OPEN'), 503, 'UO', 'circuit_breaker_open', '14'],
     [REQUEST_TOO_LARGE, 431, 'DPE', 'request_headers_too_large', '2'],
     [RESPONSE_TIMEOUT, 504, 'UT', 'response_timeout', '4'],
     [refusedPathAnswer('path-above-root'), 400, 'DPE', 'path_normalization_failed{path-above-root}', '13'],
@@ -73,7 +76,9 @@ describe('a local answer', () => {
   });
 
   it('tells that a limit was met', () => {
-    expect(field(OVERFLOW, 'x-envoy-overloaded', PLAIN)).toBe('true');
+    const overflow = overflowAnswer('AMBIT_PENDING_LIMIT');
+    expect(field(overflow, 'x-envoy-overloaded', PLAIN)).toBe('true');
+    expect(field(overflow, 'x-ambit-reason', GRPC)).toBe('AMBIT_PENDING_LIMIT');
     expect(answerMessage(ROUTE_NOT_FOUND, PLAIN).fields).not.toContain('x-envoy-overloaded');
   });
 

@@ -2,6 +2,7 @@ import { grpcStatusOf, isGrpcContentType, percentEncodeMessage } from './grpc.ts
 import type { PathRefusal } from './request/path.ts';
 import type { RequestFacts } from './request/request-facts.ts';
 import type { ResponseFlags } from './response-flag.ts';
+import type { OverflowReason } from './retry/attempt-outcome.ts';
 
 /** An answer that the waypoint gives itself. */
 export interface LocalAnswer {
@@ -76,8 +77,20 @@ export const CLUSTER_NOT_FOUND: LocalAnswer = localAnswer(
 
 export const NO_HEALTHY_UPSTREAM: LocalAnswer = localAnswer(503, 'UH', 'no_healthy_upstream', 'no healthy upstream');
 
-/** A limit on connections or requests to the cluster was met. */
-export const OVERFLOW: LocalAnswer = localAnswer(503, 'UO', 'overflow', 'too much for the upstream');
+/** Endpoints there are, and all of them fail (outlier detection). */
+export const ALL_ENDPOINTS_EJECTED: LocalAnswer = {
+  ...NO_HEALTHY_UPSTREAM,
+  details: 'no_healthy_upstream{ejected}',
+  fields: ['x-ambit-reason', 'AMBIT_ENDPOINTS_EJECTED'],
+};
+
+/** A limit on connections or requests to the cluster was met, or too many requests to it fail. */
+export function overflowAnswer(reason: OverflowReason): LocalAnswer {
+  const isOpen = reason === 'AMBIT_CIRCUIT_OPEN';
+  const body = isOpen ? 'too many requests to the upstream fail' : 'too much for the upstream';
+  const answer = localAnswer(503, 'UO', isOpen ? 'circuit_breaker_open' : 'overflow', body);
+  return { ...answer, fields: ['x-ambit-reason', reason] };
+}
 
 /** The endpoint has said that it takes no head, or trailers, as large as those of the request. */
 export const REQUEST_TOO_LARGE: LocalAnswer = localAnswer(

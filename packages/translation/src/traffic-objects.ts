@@ -227,19 +227,60 @@ export interface DestinationSubset {
 export interface TrafficPolicy extends PortPolicy {
   /** Absent version: V1. */
   readonly proxyProtocol?: { readonly version?: 'V1' | 'V2' };
+  readonly retryBudget?: RetryBudgetPolicy;
   readonly portLevelSettings?: readonly (PortPolicy & { readonly port?: { readonly number?: number } })[];
 }
 
 export interface PortPolicy {
   readonly loadBalancer?: { readonly simple?: string };
-  readonly connectionPool?: {
-    readonly tcp?: { readonly connectTimeout?: string };
-    readonly http?: {
-      readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
-      readonly useClientProtocol?: boolean;
-    };
-  };
+  readonly connectionPool?: PoolPolicy;
+  readonly outlierDetection?: OutlierPolicy;
   readonly tls?: ClientTls;
+}
+
+/** Numbers that are absent or 0 are no limits. */
+export interface PoolPolicy {
+  readonly tcp?: {
+    readonly maxConnections?: number;
+    readonly connectTimeout?: string;
+    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: string; readonly interval?: string };
+    readonly maxConnectionDuration?: string;
+    readonly idleTimeout?: string;
+  };
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number;
+    readonly http2MaxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+    readonly idleTimeout?: string;
+    readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
+    readonly useClientProtocol?: boolean;
+    readonly maxConcurrentStreams?: number;
+  };
+}
+
+export interface OutlierPolicy {
+  /** Absent: 5. */
+  readonly consecutive5xxErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly splitExternalLocalOriginErrors?: boolean;
+  /** Absent: 5. */
+  readonly consecutiveLocalOriginFailures?: number;
+  /** Absent: 10s. */
+  readonly interval?: string;
+  /** Absent: 30s. */
+  readonly baseEjectionTime?: string;
+  /** Absent or 0: 10. */
+  readonly maxEjectionPercent?: number;
+  readonly minHealthPercent?: number;
+}
+
+export interface RetryBudgetPolicy {
+  /** Absent: 20. */
+  readonly percent?: number;
+  /** Absent: 3. */
+  readonly minRetryConcurrency?: number;
+  readonly budgetInterval?: string;
 }
 
 export interface ClientTls {

@@ -63,3 +63,9 @@ export const APPLY_BUDGET_MS = 1;
 
 /** How long a waypoint that starts waits for the first answers about names of endpoints before it takes tunnels, milliseconds. */
 export const NAMES_HEAD_START_MS = 2_000;
+
+/** How often a request that waits because its cluster has all the connections that it may have looks for one that has ended on another data thread, milliseconds. */
+export const CONNECTION_WAIT_LOOK_MS = 10;
+
+/** Clusters whose refused requests are counted by name, per data thread; those of further ones are counted as `unknown`. Clusters. */
+export const REFUSAL_SERIES = 1_024;

@@ -1,5 +1,8 @@
 import type { ThreadCommand, ThreadReport, ThreadStart } from '@ambit/proxy/thread/messages';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
+import type { BreakerState } from '@ambit/traffic/breaker/circuit-breaker';
+import type { ClusterMemory } from '@ambit/traffic/cluster-state/cluster-memory';
+import type { Ejection } from '@ambit/traffic/outlier/outlier-detection';
 import type { ServedService } from '@ambit/traffic/model/served-service';
 import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import type { Config } from './config.ts';
@@ -23,6 +26,10 @@ export type Command =
       readonly kind: 'services';
       readonly changed: readonly ServedService[];
       readonly removed: readonly string[];
+      /** What all threads share of the clusters of `changed`, by `clusterKey`. */
+      readonly memory: ReadonlyMap<string, ClusterMemory>;
+      /** Clusters to which nothing leads any more. */
+      readonly forgotten: readonly string[];
       readonly ticket: number;
     }
   /** Certificates for endpoints that ask for one, and the names of those that are gone. Answered when they are known. */
@@ -32,6 +39,8 @@ export type Command =
       readonly removed: readonly string[];
       readonly ticket: number;
     }
+  /** On another thread a request waits for a connection to this cluster, which has as many as it may. */
+  | { readonly kind: 'give-way'; readonly cluster: string }
   /**
    * Takes no new connections, says GOAWAY, and ends each connection with its last request. Answered when none is left, or
    * after `deadline` milliseconds, when what is left was cut.
@@ -41,6 +50,11 @@ export type Command =
 /** From a data thread to the control side. */
 export type Report =
   | Exclude<ThreadReport, { kind: 'scraped' }>
+  | { readonly kind: 'connection-wanted'; readonly cluster: string }
+  /** An endpoint of a cluster (`clusterKey`) is out from now on. */
+  | { readonly kind: 'ejected'; readonly cluster: string; readonly ejection: Ejection }
+  /** The circuit breaker of a cluster has changed its state. */
+  | { readonly kind: 'breaker'; readonly cluster: string; readonly state: BreakerState }
   | (Extract<ThreadReport, { kind: 'scraped' }> & { readonly requests: RequestSnapshot });
 
 /** What the program adds to what its threads are started with. */

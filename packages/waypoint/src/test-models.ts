@@ -3,7 +3,16 @@ import { workload } from '@ambit/mesh/test-model';
 import type { Workload } from '@ambit/mesh/workload';
 import type { PathNormalization } from '@ambit/traffic/request/path';
 import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
-import type { Protocol, ProxyProtocol, ServedService, UpstreamTls } from '@ambit/traffic/model/served-service';
+import type {
+  CircuitBreaker,
+  ConnectionPool,
+  OutlierDetection,
+  Protocol,
+  ProxyProtocol,
+  RetryBudget,
+  ServedService,
+  UpstreamTls,
+} from '@ambit/traffic/model/served-service';
 import type { TestEndpoint } from './test-endpoint.ts';
 import {
   consumerOf,
@@ -45,7 +54,37 @@ export interface TestServiceModel {
   /** Of all clusters. Default: none. */
   readonly upstreamTls?: UpstreamTls | null;
   readonly proxyProtocol?: ProxyProtocol;
+  /** Of all clusters; what is left out is not limited. Default: none. */
+  readonly connectionPool?: Partial<ConnectionPool> | null;
+  /** What is left out is as in Istio. Default: none. */
+  readonly outlierDetection?: Partial<OutlierDetection> | null;
+  readonly circuitBreaker?: CircuitBreaker | null;
+  readonly retryBudget?: RetryBudget | null;
 }
+
+const NO_LIMITS: ConnectionPool = {
+  maxConnections: 0,
+  maxPendingRequests: 0,
+  maxRequests: 0,
+  maxRetries: 0,
+  maxRequestsPerConnection: 0,
+  maxConcurrentStreams: 0,
+  maxConnectionDurationMs: 0,
+  httpIdleTimeoutMs: null,
+  tcpIdleTimeoutMs: 0,
+  tcpKeepalive: null,
+};
+
+const OUTLIERS: OutlierDetection = {
+  consecutive5xx: 5,
+  consecutiveGatewayErrors: 0,
+  splitLocalOrigin: false,
+  consecutiveLocalOrigin: 5,
+  intervalMs: 10_000,
+  baseEjectionMs: 30_000,
+  maxEjectionPercent: 10,
+  minHealthPercent: 0,
+};
 
 /** The service as the controller writes it down. */
 export function serviceModel({
@@ -60,6 +99,10 @@ export function serviceModel({
   connectTimeoutMs = 2_000,
   upstreamTls = null,
   proxyProtocol = 'none',
+  connectionPool = null,
+  outlierDetection = null,
+  circuitBreaker = null,
+  retryBudget = null,
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -94,6 +137,10 @@ export function serviceModel({
       connectTimeoutMs,
       upstreamTls,
       proxyProtocol,
+      connectionPool: connectionPool === null ? null : { ...NO_LIMITS, ...connectionPool },
+      outlierDetection: outlierDetection === null ? null : { ...OUTLIERS, ...outlierDetection },
+      circuitBreaker,
+      retryBudget,
     })),
   };
 }
@@ -145,6 +192,10 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
       connectTimeoutMs: 2_000,
       upstreamTls: null,
       proxyProtocol: 'none',
+      connectionPool: null,
+      outlierDetection: null,
+      circuitBreaker: null,
+      retryBudget: null,
     })),
   };
 }

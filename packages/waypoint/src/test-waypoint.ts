@@ -19,8 +19,12 @@ import type { Reactor } from '@ambit/reactor/reactor';
 import { TestLoop } from '@ambit/reactor/test-loop';
 import { RequestIds } from '@ambit/telemetry/request-id';
 import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
+import { ClusterLoad } from '@ambit/traffic/cluster-state/cluster-load';
 import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
 import { readConfig } from './config.ts';
+import { SharedClusters } from './control/shared-clusters.ts';
+import { clusterObserver } from './data/cluster-observer.ts';
+import { ClusterStates } from './data/cluster-states.ts';
 import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
 import { Dialler } from './data/dialler.ts';
@@ -33,7 +37,7 @@ import { Upstreams } from './data/upstreams.ts';
 import type { Report } from './messages.ts';
 import { type EndpointBehaviour, TestEndpoint } from './test-endpoint.ts';
 import { context, leaf, root } from './test-identities.ts';
-import { boundWorkload, serviceModel, type TestServiceModel, workloadModel } from './test-models.ts';
+import { boundWorkload, clusterName, serviceModel, type TestServiceModel, workloadModel } from './test-models.ts';
 
 /** Who clients are unless told otherwise: the mesh has its workload, `web-1`. */
 const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -74,6 +78,11 @@ export class TestWaypoint {
   readonly endpoints: ReadonlyMap<string, TestEndpoint>;
   /** Lines of the access log, as far as they were flushed. */
   readonly log: string[] = [];
+  /** How often other data threads were asked to end connections. */
+  wanted = 0;
+  /** What the control side was told of clusters. */
+  readonly reports: Report[] = [];
+  readonly #clusters = new SharedClusters(2);
   readonly #plane: DataPlane;
   readonly #pool: HbonePool;
   readonly #clientContexts = new Map<string, TlsContext>();
@@ -140,6 +149,13 @@ export class TestWaypoint {
     const choice = { random: () => this.random(), now: () => reactor.now, quarantine: new Quarantine() };
     const upstreams = new Upstreams({
       ...{ store, choice, client: client.current, dialler },
+      states: new ClusterStates(0, () => reactor.now, {
+        after: (ms, run) => reactor.after(ms, run),
+        askOthers: () => {
+          this.wanted += 1;
+        },
+      }),
+      observer: clusterObserver(metrics, (report) => this.reports.push(report)),
       isOwnAddress: (ip) => ip === '127.0.0.1',
     });
     const log = new AccessLog(reactor, new SharedArrayBuffer(4));
@@ -185,7 +201,8 @@ export class TestWaypoint {
 
   /** Puts a version of the service into force. */
   serve(model: ServedService): void {
-    this.#plane.handle({ kind: 'services', changed: [model], removed: [], ticket: 0 });
+    const change = this.#clusters.change([model], []);
+    this.#plane.handle({ kind: 'services', changed: [model], removed: [], ...change, ticket: 0 });
   }
 
   /** The pod of an endpoint asks for this waypoint, which is told of it; ports that are not listed: `auto`. */
@@ -207,6 +224,20 @@ export class TestWaypoint {
   /** The controller describes the service otherwise. */
   tellService(fields: Partial<Service>): void {
     change(this.thread.store, { services: [{ ...this.#service, ...fields }] });
+  }
+
+  /** What is under way to the cluster of all endpoints, as a data thread counts it; 0 is that of this waypoint, and 1 stands idle. */
+  load(thread = 0): ClusterLoad {
+    for (const { model, memory } of this.#clusters.clusters().values()) {
+      if (model.name === clusterName()) return new ClusterLoad(memory, thread);
+    }
+    throw new Error('the cluster is not there');
+  }
+
+  /** What a counter has with these labels. */
+  count(family: string, ...labels: readonly string[]): number {
+    const found = this.thread.metrics.snapshot().counters.find(({ name }) => name === family);
+    return found?.samples.find((one) => one.labels.join() === labels.join())?.values[0] ?? 0;
   }
 
   /** Opens a tunnel to the service as a client's node proxy would. Resolves by turning the loop. */

@@ -16,6 +16,8 @@ import { givePeaksBack } from '@ambit/proxy/thread/peak-memory';
 import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
 import { Reactor } from '@ambit/reactor/reactor';
 import { RequestIds } from '@ambit/telemetry/request-id';
+import { clusterObserver } from './data/cluster-observer.ts';
+import { ClusterStates } from './data/cluster-states.ts';
 import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
 import { Dialler } from './data/dialler.ts';
@@ -75,8 +77,20 @@ const dialler = new Dialler(reactor, pool, {
   account,
 });
 const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };
+// Each thread counts its milliseconds from its own start: what they tell each other counts from that of the machine.
+const sinceBoot = Number(process.hrtime.bigint()) / 1e6 - systemClock.now();
+const states = new ClusterStates(index, () => reactor.now + sinceBoot, {
+  after: (ms, run) => reactor.after(ms, run),
+  askOthers: (cluster) => {
+    const report: Report = { kind: 'connection-wanted', cluster };
+    reactor.post(report);
+  },
+});
 const upstreams = new Upstreams({
-  ...{ store, choice, client: client.current, dialler },
+  ...{ store, choice, client: client.current, dialler, states },
+  observer: clusterObserver(metrics, (report) => {
+    reactor.post(report);
+  }),
   isOwnAddress: (ip) => isLoopback(ip) || isUnspecified(ip) || client.current().addresses.includes(ip),
 });
 

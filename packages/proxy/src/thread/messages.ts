@@ -23,7 +23,7 @@ export type ThreadReport =
   | { readonly kind: 'fault'; readonly message: string };
 
 /** What a program's threads report: the above and what its own commands are answered with. */
-export type ProgramReport = ThreadReport | { readonly kind: string; readonly ticket: number };
+export type ProgramReport = ThreadReport | { readonly kind: string; readonly ticket?: number };
 
 /** What every data thread is started with. */
 export interface ThreadStart {

@@ -29,7 +29,7 @@ function cluster(subset: string, previous?: ClusterEndpoints): ClusterEndpoints 
   const service = read(cartService({ clusters: [{ ...first, subset, subsetWorkloadUids }] }));
   const compiled = compileService(service).clusters.get(V1);
   if (compiled === undefined) throw new Error('the cluster is missing');
-  return new ClusterEndpoints(compiled, previous);
+  return new ClusterEndpoints(compiled, undefined, previous);
 }
 
 function choiceAt(now = 0): Choice {

@@ -1,9 +1,9 @@
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import type { EndpointTier } from '@ambit/mesh/endpoint/endpoint-table';
-import type { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import type { CompiledCluster } from '../compiled-service.ts';
 import { MAX_REDRAWS } from '../limits.ts';
 import type { LoadBalancing } from '../model/served-service.ts';
+import type { OutlierDetection } from '../outlier/outlier-detection.ts';
 import { BalancedTier } from './balanced-tier.ts';
 import { EndpointSlot } from './endpoint-slot.ts';
 
@@ -15,12 +15,17 @@ import { EndpointSlot } from './endpoint-slot.ts';
 export class ClusterEndpoints {
   readonly #kind: LoadBalancing;
   readonly #subsetUids: ReadonlySet<string> | undefined;
+  readonly #outliers: OutlierDetection | undefined;
   #slots: Map<string, EndpointSlot>;
   #source: readonly EndpointTier[] | undefined;
   #tiers: readonly BalancedTier[] = [];
 
-  /** `previous`: of the cluster's last version, whose counts of requests under way go on. */
-  constructor({ model, subsetUids }: CompiledCluster, previous?: ClusterEndpoints) {
+  /**
+   * `outliers`: who judges endpoints in place of the mesh's quarantine. `previous`: of the cluster's last version, whose counts of
+   * requests under way go on.
+   */
+  constructor({ model, subsetUids }: CompiledCluster, outliers?: OutlierDetection, previous?: ClusterEndpoints) {
+    this.#outliers = outliers;
     this.#kind = model.loadBalancing;
     this.#subsetUids = subsetUids;
     this.#slots = previous === undefined ? new Map<string, EndpointSlot>() : new Map(previous.#slots);
@@ -46,6 +51,7 @@ export class ClusterEndpoints {
         slot?.update(endpoint);
         const member = slot ?? new EndpointSlot(endpoint);
         slots.set(uid, member);
+        this.#outliers?.watch(uid);
         members.push(member);
       }
       if (members.length > 0) tiers.push(new BalancedTier(members, this.#kind, random));
@@ -55,52 +61,79 @@ export class ClusterEndpoints {
   }
 
   /**
-   * Chooses an endpoint of the best rank that has one which neither is in quarantine nor was `tried` by this request (uids).
-   * When only endpoints in quarantine are untried, one of those; when all were tried, any. Undefined when there is none.
+   * Chooses an endpoint of the best rank that has one which neither is passed over nor was `tried` by this request (uids).
+   * Without outlier detection those in quarantine are passed over: when only they are untried, one of them; when all were tried, any.
+   * With it those that are out are never chosen, unless fewer than `minHealthPercent` are in. Undefined when there is none.
    */
   choose(tried: readonly string[], choice: Choice): EndpointSlot | undefined {
+    const outliers = this.#outliers;
+    if (outliers !== undefined) {
+      if (!outliers.anyOut || this.#panics(outliers)) return this.#any(tried, choice.random);
+      const isOut = (uid: string): boolean => outliers.isOut(uid);
+      return this.#among(tried, choice.random, isOut) ?? this.#among(NONE_TRIED, choice.random, isOut);
+    }
     const { quarantine } = choice;
     if (!quarantine.empty) {
       const now = choice.now();
-      for (const tier of this.#tiers) {
-        const slot = chooseFrom(tier, tried, choice.random, quarantine, now);
-        if (slot !== undefined) return slot;
-      }
-    }
-    for (const tier of this.#tiers) {
-      const slot = chooseFrom(tier, tried, choice.random, undefined, 0);
+      const slot = this.#among(tried, choice.random, (uid) => quarantine.benched(uid, now));
       if (slot !== undefined) return slot;
     }
-    return this.#tiers[0]?.draw(choice.random);
+    return this.#any(tried, choice.random);
+  }
+
+  /** Whether there are endpoints, and all of them are out. */
+  get allOut(): boolean {
+    const outliers = this.#outliers;
+    return (
+      outliers !== undefined && this.#slots.size > 0 && [...this.#slots.keys()].every((uid) => outliers.isOut(uid))
+    );
+  }
+
+  #any(tried: readonly string[], random: () => number): EndpointSlot | undefined {
+    return this.#among(tried, random, undefined) ?? this.#tiers[0]?.draw(random);
+  }
+
+  #among(tried: readonly string[], random: () => number, isOut: IsOut | undefined): EndpointSlot | undefined {
+    for (const tier of this.#tiers) {
+      const slot = chooseFrom(tier, tried, random, isOut);
+      if (slot !== undefined) return slot;
+    }
+    return undefined;
+  }
+
+  #panics(outliers: OutlierDetection): boolean {
+    const { minHealthPercent } = outliers.policy;
+    if (minHealthPercent === 0) return false;
+    let well = 0;
+    for (const uid of this.#slots.keys()) if (!outliers.isOut(uid)) well++;
+    return well * 100 < minHealthPercent * this.#slots.size;
   }
 }
+
+type IsOut = (uid: string) => boolean;
+
+const NONE_TRIED: readonly string[] = [];
 
 /** Draws again when the drawn one is out, a few times; then takes the least busy of those left. */
 function chooseFrom(
   tier: BalancedTier,
   tried: readonly string[],
   random: () => number,
-  quarantine: Quarantine | undefined,
-  now: number,
+  isOut: IsOut | undefined,
 ): EndpointSlot | undefined {
   for (let draw = 0; draw <= MAX_REDRAWS; draw++) {
     const slot = tier.draw(random);
-    if (slot !== undefined && usable(slot, tried, quarantine, now)) return slot;
+    if (slot !== undefined && usable(slot, tried, isOut)) return slot;
   }
   let least: EndpointSlot | undefined;
   for (const slot of tier.slots) {
-    if (usable(slot, tried, quarantine, now) && (least === undefined || load(slot) < load(least))) least = slot;
+    if (usable(slot, tried, isOut) && (least === undefined || load(slot) < load(least))) least = slot;
   }
   return least;
 }
 
-function usable(
-  { uid }: EndpointSlot,
-  tried: readonly string[],
-  quarantine: Quarantine | undefined,
-  now: number,
-): boolean {
-  return !tried.includes(uid) && quarantine?.benched(uid, now) !== true;
+function usable({ uid }: EndpointSlot, tried: readonly string[], isOut: IsOut | undefined): boolean {
+  return !tried.includes(uid) && isOut?.(uid) !== true;
 }
 
 function load({ active, weight }: EndpointSlot): number {

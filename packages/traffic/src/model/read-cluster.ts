@@ -1,5 +1,11 @@
 import type { Cluster as Message } from '@ambit/proto/waypoint';
 import type { Problems } from './problems.ts';
+import {
+  readCircuitBreaker,
+  readConnectionPool,
+  readOutlierDetection,
+  readRetryBudget,
+} from './read-cluster-limits.ts';
 import { PROXY_PROTOCOLS, readUpstreamTls } from './read-upstream-tls.ts';
 import type { Cluster, LoadBalancing, Protocol } from './served-service.ts';
 
@@ -53,5 +59,9 @@ function readCluster(message: Message, field: string, workloadUid: string, probl
     connectTimeoutMs: message.connectTimeoutMs,
     upstreamTls: readUpstreamTls(message.upstreamTls, `${field}.upstream_tls`, problems),
     proxyProtocol: problems.enumName(PROXY_PROTOCOLS, message.proxyProtocol, `${field}.proxy_protocol`) ?? 'none',
+    connectionPool: readConnectionPool(message.connectionPool),
+    outlierDetection: readOutlierDetection(message.outlierDetection, `${field}.outlier_detection`, problems),
+    circuitBreaker: readCircuitBreaker(message.circuitBreaker, `${field}.circuit_breaker`, problems),
+    retryBudget: readRetryBudget(message.retryBudget, `${field}.retry_budget`, problems),
   };
 }

@@ -8,7 +8,7 @@ import {
   CONNECT_REFUSED,
   CONNECT_TIMED_OUT,
   NO_ENDPOINT,
-  OVERFLOWED,
+  overflowOf,
   PER_TRY_TIMED_OUT,
   REFUSED_STREAM,
   REQUEST_TIMED_OUT,
@@ -16,7 +16,7 @@ import {
 } from './attempt-outcome.ts';
 import { Attempts } from './attempts.ts';
 import { CompiledRetryPolicy } from './compiled-retry-policy.ts';
-import { RetryBudget } from './retry-budget.ts';
+import { budgetOf } from '../test-cluster-state.ts';
 
 const GET: AttemptProgress = { bodyBytesSent: 0, bodyComplete: true, replayable: true, responseBegun: false };
 const ANSWERED: AttemptProgress = { ...GET, responseBegun: true };
@@ -27,6 +27,8 @@ const reset = (reason: 'connection-ended' | 'protocol-error' | 'remote-reset'): 
   reason,
   requestSent: true,
 });
+
+const REQUEST_LIMIT = overflowOf('AMBIT_REQUEST_LIMIT') ?? NO_ENDPOINT;
 
 const PASS = { kind: 'pass', flags: '-' };
 
@@ -42,7 +44,7 @@ function policy(fields: Partial<RetryPolicy> = {}): CompiledRetryPolicy {
   });
 }
 
-function attemptsOf(retry: CompiledRetryPolicy | undefined = policy(), budget = new RetryBudget()): Attempts {
+function attemptsOf(retry: CompiledRetryPolicy | undefined = policy(), budget = budgetOf()): Attempts {
   return new Attempts(retry, budget, () => 0.5);
 }
 
@@ -95,7 +97,7 @@ describe('a request', () => {
   });
 
   it('is not tried again without a policy', () => {
-    const attempts = new Attempts(undefined, new RetryBudget(), () => 0);
+    const attempts = new Attempts(undefined, budgetOf(), () => 0);
     attempts.begin('a');
     expect(attempts.next(CONNECT_REFUSED, GET)).toEqual(
       answer(503, 'UF', 'upstream_reset_before_response_started{remote_connection_failure}'),
@@ -161,7 +163,7 @@ describe('a request that got no response is answered', () => {
     ['time of a try', PER_TRY_TIMED_OUT, answer(504, 'UT', 'upstream_per_try_timeout')],
     ['time', REQUEST_TIMED_OUT, answer(504, 'UT', 'response_timeout')],
     ['nobody there', NO_ENDPOINT, answer(503, 'UH', 'no_healthy_upstream')],
-    ['a limit', OVERFLOWED, answer(503, 'UO', 'overflow')],
+    ['a limit', REQUEST_LIMIT, answer(503, 'UO', 'overflow')],
     ['more than it takes', TOO_LARGE, answer(431, 'DPE', 'request_headers_too_large')],
   ])('%s', (_case, outcome, expected) => {
     const attempts = attemptsOf(policy({ conditions: [] }));
@@ -209,7 +211,7 @@ describe('a response that the client has in part is cut', () => {
 
 describe('the retry budget', () => {
   it('lets few requests retry whatever they are', () => {
-    const budget = new RetryBudget();
+    const budget = budgetOf();
     const results = [...Array(RETRY_BUDGET_FLOOR + 1).keys()].map(() => {
       const attempts = attemptsOf(policy(), budget);
       attempts.begin('a');
@@ -220,14 +222,14 @@ describe('the retry budget', () => {
   });
 
   it('lets a fifth of many requests retry', () => {
-    const budget = new RetryBudget();
+    const budget = budgetOf();
     const all = [...Array(1_000).keys()].map(() => attemptsOf(policy(), budget));
     for (const attempts of all) attempts.begin('a');
     expect(all.filter((attempts) => attempts.next(CONNECT_REFUSED, GET).kind === 'retry')).toHaveLength(200);
   });
 
   it('says so when there is no response to pass on', () => {
-    const budget = new RetryBudget();
+    const budget = budgetOf();
     while (budget.take());
     const attempts = attemptsOf(policy(), budget);
     attempts.begin('a');
@@ -235,7 +237,7 @@ describe('the retry budget', () => {
   });
 
   it('counts a request that is tried several times once', () => {
-    const budget = new RetryBudget();
+    const budget = budgetOf();
     const attempts = attemptsOf(policy({ retries: 9 }), budget);
     for (let at = 0; at < 9; at++) {
       attempts.begin('a');
@@ -260,7 +262,7 @@ describe('the retry budget', () => {
     );
     fc.assert(
       fc.property(fc.array(outcomes, { maxLength: 8 }), (requests) => {
-        const budget = new RetryBudget();
+        const budget = budgetOf();
         const all = requests.map((list) => {
           const attempts = attemptsOf(policy(), budget);
           for (const outcome of list) {

@@ -1,8 +1,9 @@
 import {
   type LocalAnswer,
   localAnswer,
+  ALL_ENDPOINTS_EJECTED,
   NO_HEALTHY_UPSTREAM,
-  OVERFLOW,
+  overflowAnswer,
   REQUEST_TOO_LARGE,
   RESPONSE_TIMEOUT,
   UPGRADE_NOT_OFFERED,
@@ -68,9 +69,9 @@ export function failureAnswer(failure: AttemptFailure, gaveUp: GaveUp | undefine
     case 'request-timeout':
       return RESPONSE_TIMEOUT;
     case 'no-endpoint':
-      return NO_HEALTHY_UPSTREAM;
+      return failure.ejected ? ALL_ENDPOINTS_EJECTED : NO_HEALTHY_UPSTREAM;
     case 'overflow':
-      return OVERFLOW;
+      return overflowAnswer(failure.reason);
     case 'too-large':
       return REQUEST_TOO_LARGE;
     case 'no-upgrade':

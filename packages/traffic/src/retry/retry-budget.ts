@@ -1,41 +1,84 @@
-import { RETRY_BUDGET_FLOOR, RETRY_BUDGET_PERCENT } from '../limits.ts';
+import { type ClusterMemory, Gauge, windowsOf } from '../cluster-state/cluster-memory.ts';
+import type { ClusterLoad } from '../cluster-state/cluster-load.ts';
+import { RollingCounts } from '../cluster-state/rolling-counts.ts';
+import { RETRY_BUDGET_FLOOR, RETRY_BUDGET_PERCENT, RETRY_BUDGET_WINDOW_MS } from '../limits.ts';
+import type { Cluster } from '../model/served-service.ts';
 
 /**
- * Keeps retries from multiplying the load of a cluster that fails: so many may be under way (waiting for their delay
- * counts) as a share of the requests under way, and always a few. One object per cluster and data thread.
+ * Keeps retries from multiplying the load of a cluster that fails, over all data threads: a share of the requests of the last
+ * seconds, and always a few. A cluster that says so itself is held to how many are under way (`maxRetries`, `retryBudget`).
  */
 export class RetryBudget {
-  #requests = 0;
-  #retries = 0;
+  readonly #load: ClusterLoad;
+  readonly #window: RollingCounts;
+  readonly #now: () => number;
+  readonly #cluster: Pick<Cluster, 'connectionPool' | 'retryBudget'>;
+
+  /** `now`: milliseconds of a clock that all threads share. */
+  constructor(
+    memory: ClusterMemory,
+    load: ClusterLoad,
+    cluster: Pick<Cluster, 'connectionPool' | 'retryBudget'>,
+    now: () => number,
+  ) {
+    this.#load = load;
+    this.#cluster = cluster;
+    this.#now = now;
+    const windowMs = cluster.retryBudget?.intervalMs ?? 0;
+    this.#window = new RollingCounts(
+      new Int32Array(memory.counts),
+      windowsOf(memory.threads, 'retries'),
+      load.thread,
+      windowMs > 0 ? windowMs : RETRY_BUDGET_WINDOW_MS,
+    );
+  }
 
   /** Requests under way. */
   get requests(): number {
-    return this.#requests;
+    return this.#load.sum(Gauge.underWay);
   }
 
-  /** Retries under way. */
+  /** Retries under way, those that wait for their delay too. */
   get retries(): number {
-    return this.#retries;
+    return this.#load.sum(Gauge.retries);
   }
 
   requestBegan(): void {
-    this.#requests++;
+    this.#load.take(Gauge.underWay, 0);
+    this.#window.add(this.#now(), 1, 0);
   }
 
   requestEnded(): void {
-    this.#requests--;
+    this.#load.giveBack(Gauge.underWay);
   }
 
   /** Takes a place for a retry; false when there is none. */
   take(): boolean {
-    const share = Math.floor((this.#requests * RETRY_BUDGET_PERCENT) / 100);
-    if (this.#retries >= Math.max(share, RETRY_BUDGET_FLOOR)) return false;
-    this.#retries++;
+    if (!this.#mayTake()) return false;
+    this.#window.add(this.#now(), 0, 1);
     return true;
   }
 
   /** Gives a place back. */
   giveBack(): void {
-    this.#retries--;
+    this.#load.giveBack(Gauge.retries);
+  }
+
+  #mayTake(): boolean {
+    const { connectionPool, retryBudget } = this.#cluster;
+    if (retryBudget !== null && retryBudget.intervalMs === 0) {
+      const share = Math.floor((this.requests * retryBudget.percent) / 100);
+      const limit = Math.max(share, retryBudget.minConcurrency);
+      return limit > 0 && this.#load.take(Gauge.retries, limit);
+    }
+    if (retryBudget !== null) return this.#takeOfWindow(retryBudget.percent, retryBudget.minConcurrency);
+    const maxRetries = connectionPool?.maxRetries ?? 0;
+    if (maxRetries > 0) return this.#load.take(Gauge.retries, maxRetries);
+    return this.#takeOfWindow(RETRY_BUDGET_PERCENT, RETRY_BUDGET_FLOOR);
+  }
+
+  #takeOfWindow(percent: number, floor: number): boolean {
+    const { first: requests, second: retries } = this.#window.sum(this.#now());
+    return retries < Math.max(Math.floor((requests * percent) / 100), floor) && this.#load.take(Gauge.retries, 0);
   }
 }

@@ -1,5 +1,6 @@
 import { quoted } from '../manifest/problem.ts';
-import type { DestinationRule } from '../traffic-objects.ts';
+import type { DestinationRule, OutlierPolicy } from '../traffic-objects.ts';
+import { istioDurationMs } from './durations.ts';
 import { checkExportTo } from './export-relations.ts';
 import { isSubsetName } from './formats.ts';
 import { isHostOrAddress } from './hosts.ts';
@@ -22,8 +23,34 @@ export function checkDestinationRule({ spec }: DestinationRule, report: ReportAt
       ({ trafficPolicy }, index) => [['spec', 'subsets', index, 'trafficPolicy'], trafficPolicy] as const,
     ),
   ]) {
-    (policy?.portLevelSettings ?? []).forEach(({ port }, index) => {
-      if (port?.number === undefined) report([...place, 'portLevelSettings', index, 'port'], 'needs a number');
+    checkOutliers(policy?.outlierDetection, [...place, 'outlierDetection'], report);
+    const percent = policy?.retryBudget?.percent;
+    if (percent !== undefined && !isPercent(percent)) {
+      report([...place, 'retryBudget', 'percent'], `${percent} is no share of 100`);
+    }
+    (policy?.portLevelSettings ?? []).forEach(({ port, outlierDetection }, index) => {
+      const at = [...place, 'portLevelSettings', index];
+      if (port?.number === undefined) report([...at, 'port'], 'needs a number');
+      checkOutliers(outlierDetection, [...at, 'outlierDetection'], report);
     });
   }
+}
+
+function checkOutliers(
+  outliers: OutlierPolicy | undefined,
+  place: readonly (number | string)[],
+  report: ReportAt,
+): void {
+  for (const name of ['interval', 'baseEjectionTime'] as const) {
+    const text = outliers?.[name];
+    if (text !== undefined && istioDurationMs(text) === 0) report([...place, name], 'must be at least 1ms');
+  }
+  for (const name of ['maxEjectionPercent', 'minHealthPercent'] as const) {
+    const percent = outliers?.[name];
+    if (percent !== undefined && !isPercent(percent)) report([...place, name], `${percent} is no share of 100`);
+  }
+}
+
+function isPercent(percent: number): boolean {
+  return percent >= 0 && percent <= 100;
 }

@@ -59,8 +59,8 @@ describe('remarks on a single object', () => {
       'limits that nobody counts',
       'networking.istio.io/v1',
       'DestinationRule',
-      '{host: web, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}}',
-      [/^spec\.trafficPolicy\.outlierDetection: not honoured, the rest is$/],
+      '{host: web, trafficPolicy: {outlierDetection: {consecutiveErrors: 3}}}',
+      [/^spec\.trafficPolicy\.outlierDetection\.consecutiveErrors: not honoured, the rest is$/],
     ],
     [
       'a tunnel of its own',

@@ -7,6 +7,7 @@ import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import type { Resources } from '@ambit/proxy/resources';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
 import type { Config } from '../config.ts';
+import type { ClusterWatch } from '../control/cluster-watch.ts';
 import type { Services } from '../control/services.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 
@@ -16,6 +17,7 @@ export interface AdminOptions {
   readonly certificates: Certificates;
   readonly resources: Resources;
   readonly services: Services;
+  readonly clusters: ClusterWatch;
   readonly readiness: Readiness;
   readonly metrics: ProxyMetrics;
   readonly accessLog: LogWriter;
@@ -29,7 +31,10 @@ export function openAdminListeners(options: AdminOptions): Promise<AdminListener
   return AdminListeners.open({
     settings: config,
     readiness,
-    metrics: () => metrics.render(options),
+    metrics: () => {
+      options.clusters.measure();
+      return metrics.render(options);
+    },
     routes: adminRoutes(options),
     quit,
   });
@@ -40,6 +45,10 @@ function adminRoutes(options: AdminOptions): Routes {
     'GET /config_dump': () => ({
       status: 200,
       body: `${JSON.stringify({ config: options.config, services: options.services.models() }, undefined, 2)}\n`,
+    }),
+    'GET /clusters': () => ({
+      status: 200,
+      body: `${JSON.stringify(options.clusters.describe(), undefined, 2)}\n`,
     }),
     ...(options.config.faults ? faultRoutes(options) : {}),
   };

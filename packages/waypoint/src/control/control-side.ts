@@ -27,7 +27,9 @@ import type { Config } from '../config.ts';
 import { NAMES_HEAD_START_MS } from '../limits.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { ClientCertificates } from './client-certificates.ts';
+import { ClusterWatch } from './cluster-watch.ts';
 import { Services } from './services.ts';
+import { SharedClusters } from './shared-clusters.ts';
 
 export interface ControlSideOptions {
   readonly config: Config;
@@ -87,10 +89,13 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   });
 
   // What it says of the services to serve.
+  const clusters = new SharedClusters(config.dataThreads);
+  const clusterWatch = new ClusterWatch({ clusters, clock, log, metrics: metrics.own });
   const services = new Services({
     log,
     distribute: async (changed, removed) => {
-      for (const report of await threads.ask((ticket) => ({ kind: 'services', changed, removed, ticket }))) {
+      const change = clusters.change(changed, removed);
+      for (const report of await threads.ask((ticket) => ({ kind: 'services', changed, removed, ...change, ticket }))) {
         if (report.kind === 'done' && report.error !== undefined)
           log.error({ error: report.error }, 'a data thread could not follow');
       }
@@ -133,16 +138,21 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       const shown = clientCertificates.all();
       if (shown.length > 0) yield { kind: 'client-certificates', changed: shown, removed: [], ticket: 0 };
       const changed = services.models();
-      if (changed.length > 0) yield { kind: 'services', changed, removed: [], ticket: 0 };
+      if (changed.length > 0)
+        yield { kind: 'services', changed, removed: [], memory: clusters.memory(), forgotten: [], ticket: 0 };
       if (listening.fd !== undefined && !isEnding()) yield { kind: 'listen', fd: listening.fd };
     },
     onReport: (thread, report) => {
       if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
+      if (report.kind === 'connection-wanted') threads.broadcast({ kind: 'give-way', cluster: report.cluster });
+      if (report.kind === 'ejected') clusterWatch.ejected(report.cluster, report.ejection);
+      if (report.kind === 'breaker') clusterWatch.breakerChanged(report.cluster, report.state);
       if (report.kind === 'fault') faults.report(thread, report.message);
     },
     onReplaced: (thread, reason) => {
       metrics.threadReplaced(thread, reason);
       descriptors.threadEnded(thread);
+      clusters.threadEnded(thread);
     },
   };
 
@@ -180,6 +190,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     certificates,
     resources,
     services,
+    clusters: clusterWatch,
     readiness,
     metrics,
     accessLog,

@@ -8,12 +8,13 @@ import {
   CONNECT_REFUSED,
   CONNECT_TIMED_OUT,
   NO_UPGRADE,
-  OVERFLOWED,
+  overflowOf,
   REFUSED_STREAM,
   TOO_LARGE,
 } from '@ambit/traffic/retry/attempt-outcome';
 import { DISCARDED_RESPONSE_BYTES } from '../limits.ts';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import { requestLimitMet } from './connection-limits.ts';
 import type { ConnectionSeeker, UpstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint } from './upstreams.ts';
 
@@ -46,6 +47,8 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
   #responding = false;
   #settlingTimer: ReactorTimer | undefined;
   #connectTimeoutMs = 0;
+  /** Among the requests that its cluster may have. */
+  #counted = false;
   #over = false;
 
   constructor(owner: AttemptOwner, chosen: ChosenEndpoint, version: UpstreamVersion) {
@@ -91,6 +94,14 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
 
   onConnection(connection: ClientConnection): void {
     if (this.#over) return;
+    const { limits } = this.chosen.upstream;
+    if (limits !== undefined && !this.#counted) {
+      if (!limits.takeRequest()) {
+        this.onConnectFailed(requestLimitMet(limits));
+        return;
+      }
+      this.#counted = true;
+    }
     if (this.#owner.upgrade && connection.upgrades !== true) this.#settle(connection);
     else this.#send(connection);
   }
@@ -141,7 +152,8 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
 
   onConnectFailed(error: AmbitError): void {
     if (this.#over) return;
-    if (error.code === 'AMBIT_WAYPOINT_WAITING') this.#fail(OVERFLOWED, error, false);
+    const overflow = overflowOf(error.code);
+    if (overflow !== undefined) this.#fail(overflow, error, false);
     else this.#fail(timedOut(error) ? CONNECT_TIMED_OUT : CONNECT_REFUSED, error, false);
   }
 
@@ -194,6 +206,7 @@ export class Attempt implements ConnectionSeeker, ResponseReceiver {
     this.#settlingTimer?.cancel();
     this.chosen.slot.active -= 1;
     this.chosen.upstream.active -= 1;
+    if (this.#counted) this.chosen.upstream.limits?.requestEnded();
     this.chosen.upstream.checkUse();
   }
 }

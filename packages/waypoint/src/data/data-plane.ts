@@ -81,8 +81,10 @@ export class DataPlane {
       case 'services':
         this.#whenMeshIsWhole(() => {
           this.#answer(command.ticket, () => {
+            this.#parts.upstreams.states.install(command.memory);
             for (const service of command.changed) thread.services.put(service);
             for (const name of command.removed) thread.services.remove(name);
+            this.#parts.upstreams.states.forget(command.forgotten);
             this.#reconsider();
           });
         });
@@ -92,6 +94,9 @@ export class DataPlane {
           for (const certificate of command.changed) this.#parts.upstreams.tls.put(certificate);
           for (const name of command.removed) this.#parts.upstreams.tls.remove(name);
         });
+        return;
+      case 'give-way':
+        this.#parts.upstreams.states.giveWay(command.cluster);
         return;
       case 'certificate':
         credentials.install(command.certificate);
@@ -161,6 +166,8 @@ export class DataPlane {
       for (const uid of changes.retiredWorkloads) {
         thread.choice.quarantine.forget(uid);
         upstreams.retire(uid);
+        // A new version of it goes on with what the old one has earned.
+        if (thread.store.workloads.byUid(uid) === undefined) upstreams.states.forgetEndpoint(uid);
         pool.retireWorkload(uid);
         thread.metrics.workloadRemoved(uid);
       }

@@ -5,11 +5,13 @@ import { reasonOf } from '@ambit/hbone/reason';
 import type { ClientCredential, Fields } from '@ambit/hbone/tunnel';
 import type { Endpoint } from '@ambit/mesh/endpoint/endpoint';
 import { HBONE_PORT } from '@ambit/mesh/ports';
+import { type Keepalive, setKeepalive } from '@ambit/native/socket-option';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
+import type { TcpKeepalive } from '@ambit/traffic/model/served-service';
 import { endpointRefused } from './failures.ts';
 import { secure } from './secured-dial.ts';
 import type { EndpointTransport } from './transport-choice.ts';
@@ -27,6 +29,16 @@ export interface DiallerIdentity {
   readonly tls: UpstreamTlsContexts;
   /** For whom the descriptors of plain connections count. Default: nobody. */
   readonly account?: DescriptorAccount;
+}
+
+/** How a connection is made. */
+export interface DialOptions {
+  /** Undefined: bytes go as they are. */
+  readonly transport: EndpointTransport | undefined;
+  /** Offered by ALPN. */
+  readonly protocols: readonly string[];
+  /** Of a connection outside of tunnels. Undefined: none. */
+  readonly keepalive: TcpKeepalive | undefined;
 }
 
 /** Opens byte connections to endpoints: a tunnel to those in the mesh, of which exactly their identity is accepted, else plain TCP. */
@@ -47,18 +59,17 @@ export class Dialler {
 
   /**
    * `done` is called once, later, with an open connection whose bytes nobody hears of yet, or with why there is none. `timeoutMs`
-   * bounds the connect and what `transport` adds; `protocols` are offered by ALPN.
+   * bounds the connect and what the transport adds.
    */
   dial(
     endpoint: Endpoint,
     address: SocketAddress,
     timeoutMs: number,
-    transport: EndpointTransport | undefined,
-    protocols: readonly string[],
+    { transport, protocols, keepalive }: DialOptions,
     done: (dialled: AmbitError | DuplexEndpoint) => void,
   ): void {
     const dialled = transport === undefined ? done : this.#securing(address, timeoutMs, transport, protocols, done);
-    if (endpoint.workload.protocol === 'tcp') this.#dialPlain(address, timeoutMs, dialled);
+    if (endpoint.workload.protocol === 'tcp') this.#dialPlain(address, timeoutMs, keepalive, dialled);
     else this.#dialTunnel(endpoint, address, dialled);
   }
 
@@ -108,6 +119,7 @@ export class Dialler {
   #dialPlain(
     destination: SocketAddress,
     timeoutMs: number,
+    keepalive: TcpKeepalive | undefined,
     done: (dialled: AmbitError | DuplexEndpoint) => void,
   ): void {
     connectTcp(
@@ -115,10 +127,20 @@ export class Dialler {
       { destination, account: this.#identity.account, ...(timeoutMs > 0 ? { timeoutMs } : {}) },
       {
         onConnected: (fd) => {
+          if (keepalive !== undefined) setKeepalive(fd, withDefaults(keepalive));
           done(new TcpEndpoint(this.reactor, fd, WAITING));
         },
         onConnectFailed: done,
       },
     );
   }
+}
+
+/** What is not said is as Linux has it. */
+function withDefaults({ probes, timeS, intervalS }: TcpKeepalive): Keepalive {
+  return {
+    idle: timeS > 0 ? timeS : 7_200,
+    interval: intervalS > 0 ? intervalS : 75,
+    probes: probes > 0 ? probes : 9,
+  };
 }

@@ -2,8 +2,10 @@ import { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import type { Admission } from '@ambit/traffic/breaker/circuit-breaker';
 import type { CompiledAction } from '@ambit/traffic/compiled-service';
 import { Deadline } from '@ambit/traffic/deadline';
+import { httpStatusOfGrpc } from '@ambit/traffic/grpc';
 import {
   CLUSTER_NOT_FOUND,
   type LocalAnswer,
@@ -14,11 +16,14 @@ import { isIdempotent } from '@ambit/traffic/request/idempotent-method';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import {
+  ALL_EJECTED,
   type AttemptOutcome,
   type AttemptProgress,
+  CIRCUIT_OPEN,
   NO_ENDPOINT,
   PER_TRY_TIMED_OUT,
   REQUEST_TIMED_OUT,
+  unansweredStatus,
 } from '@ambit/traffic/retry/attempt-outcome';
 import { type AttemptDecision, Attempts } from '@ambit/traffic/retry/attempts';
 import { failureAnswer } from '@ambit/traffic/retry/failure';
@@ -75,13 +80,16 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #switched = false;
   #answered = false;
   #freshTried = false;
+  #admission: Admission = 'pass';
+  /** Somebody was told how the endpoint of this try did. */
+  #judged = false;
   #over = false;
 
   constructor(forwarder: Forwarder, parts: ForwardedParts) {
     const { action, cluster, thread, facts } = parts;
     this.#forwarder = forwarder;
     this.#parts = parts;
-    this.#attempts = new Attempts(action.retry, cluster.budget, thread.choice.random);
+    this.#attempts = new Attempts(action.retry, cluster.state.budget, thread.choice.random);
     this.#deadline = Deadline.of(facts, action.timeoutMs, thread.reactor.now);
   }
 
@@ -195,16 +203,19 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const { thread, toClient, cluster, record } = this.#parts;
     const status = Number(fields[1]);
     const decision = this.#attempts.next({ kind: 'response', status, grpcStatus: toClient.grpcStatus(fields) }, this);
-    if (this.#attempt !== undefined) cluster.answered(this.#attempt.chosen);
+    if (this.#attempt !== undefined) cluster.reached(this.#attempt.chosen);
+    // A call of gRPC tells in its trailers how it went, unless there is nothing else.
+    if (!toClient.grpc || endStream || status !== 200) this.#judge(judgedStatus(status, toClient.grpcStatus(fields)));
     if (decision.kind === 'retry') {
       this.#attempt?.abandon();
       this.#apply(decision);
       return;
     }
     this.#tryTimer?.cancel();
+    if (decision.kind === 'pass' && decision.flags === 'UO') cluster.refused('AMBIT_RETRY_BUDGET');
     const head = responseHead(fields, thread.reactor.now - record.startedAt);
     if (status === 101 && this.#parts.upgrade?.agreed(head) === false) {
-      this.#unanswered(failureAnswer(INVALID_RESPONSE, undefined));
+      this.#replace(failureAnswer(INVALID_RESPONSE, undefined));
       return;
     }
     try {
@@ -212,8 +223,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     } catch (thrown) {
       if (!(thrown instanceof AmbitError)) throw thrown;
       // In HTTP/2 a success would say that the protocol is the other one from here on.
-      if (this.#parts.exchange.upgrade !== undefined && status < 300) this.#unanswered(UPGRADE_NOT_ACCEPTED);
-      else this.#unanswered(failureAnswer(INVALID_RESPONSE, undefined));
+      if (this.#parts.exchange.upgrade !== undefined && status < 300) this.#replace(UPGRADE_NOT_ACCEPTED);
+      else this.#replace(failureAnswer(INVALID_RESPONSE, undefined));
       return;
     }
     if (status === 101) {
@@ -233,6 +244,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   }
 
   onResponseTrailers(fields: FieldList): void {
+    const { toClient } = this.#parts;
+    if (toClient.grpc) this.#judge(judgedStatus(200, toClient.grpcStatus(fields)));
     if (this.#parts.toClient.trailers(fields)) this.answered();
   }
 
@@ -240,7 +253,6 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const attempt = this.#attempt;
     if (attempt === undefined || this.#over) return;
     this.#parts.record.tryFailed(error);
-    if (outcome.kind === 'connect-failed') this.#parts.cluster.unreachable(attempt.chosen, error);
     if (stale && this.#mayRepeatUnseen()) {
       // The endpoint closed an idle connection just when the request went out on it.
       this.#freshTried = true;
@@ -248,6 +260,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       this.#begin(attempt.chosen, true);
       return;
     }
+    this.#unanswered(outcome, error);
     this.#failed(outcome);
   }
 
@@ -260,8 +273,17 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       return;
     }
     if (chosen === undefined) {
-      this.#failed(NO_ENDPOINT);
+      this.#noEndpoint();
       return;
+    }
+    const { breaker } = cluster.state;
+    if (breaker !== undefined) {
+      this.#admission = breaker.admit();
+      if (this.#admission === 'refused') {
+        this.#parts.record.refusedBy('AMBIT_CIRCUIT_OPEN');
+        this.#failed(CIRCUIT_OPEN);
+        return;
+      }
     }
     if (attempts.begun > 0) this.#parts.body?.rewind();
     attempts.begin(chosen.slot.uid);
@@ -273,10 +295,12 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const { thread, cluster, action, exchange } = this.#parts;
     const attempt = new Attempt(this, chosen, upstreamVersion(cluster.compiled, exchange.version, this.upgrade));
     this.#attempt = attempt;
+    this.#judged = false;
     const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) {
       this.#tryTimer?.cancel();
       this.#tryTimer = thread.reactor.after(perTryMs, () => {
+        this.#unanswered(PER_TRY_TIMED_OUT, undefined);
         this.#attempt?.abandon();
         this.#failed(PER_TRY_TIMED_OUT);
       });
@@ -285,7 +309,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   }
 
   /** What the endpoint says is of no use to the client, which gets this instead. */
-  #unanswered(answer: LocalAnswer): void {
+  #replace(answer: LocalAnswer): void {
     this.#attempt?.abandon();
     this.#forwarder.answer(answer);
   }
@@ -295,7 +319,37 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     if (this.#answered && this.#parts.body?.complete === true) this.#forwarder.finish();
   }
 
+  #noEndpoint(): void {
+    const { cluster, record } = this.#parts;
+    if (cluster.allOut) {
+      record.refusedBy('AMBIT_ENDPOINTS_EJECTED');
+      this.#failed(ALL_EJECTED);
+    } else {
+      this.#failed(NO_ENDPOINT);
+    }
+  }
+
+  /** How the endpoint answered, for all who ask that of it. */
+  #judge(status: number): void {
+    const { cluster } = this.#parts;
+    if (this.#attempt === undefined || this.#judged) return;
+    this.#judged = true;
+    cluster.answered(this.#attempt.chosen, status);
+    cluster.tried(this.#admission, status >= 500);
+  }
+
+  /** It did not, as far as that was up to it. */
+  #unanswered(outcome: AttemptOutcome, error: AmbitError | undefined): void {
+    const { cluster } = this.#parts;
+    const status = unansweredStatus(outcome);
+    if (this.#attempt === undefined || status === undefined || this.#judged) return;
+    this.#judged = true;
+    cluster.unanswered(this.#attempt.chosen, status, outcome.kind === 'connect-failed', error);
+    cluster.tried(this.#admission, true);
+  }
+
   #failed(outcome: AttemptOutcome): void {
+    if (outcome.kind === 'overflow') this.#parts.cluster.refused(outcome.reason);
     this.#apply(this.#attempts.next(outcome, this));
   }
 
@@ -311,6 +365,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
           });
         return;
       case 'answer':
+        if (decision.answer.flags.endsWith(',UO')) this.#parts.cluster.refused('AMBIT_RETRY_BUDGET');
         this.#forwarder.answer(this.#explained(decision.answer));
         return;
       case 'cut':
@@ -332,6 +387,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const { reactor } = this.#parts.thread;
     this.#deadlineTimer?.cancel();
     this.#deadlineTimer = reactor.after(Math.max(at - reactor.now, 0), () => {
+      this.#unanswered(REQUEST_TIMED_OUT, undefined);
       this.#attempt?.abandon();
       this.#failed(REQUEST_TIMED_OUT);
     });
@@ -345,3 +401,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 }
 
 const INVALID_RESPONSE = { kind: 'reset', reason: 'protocol-error', requestSent: true } as const;
+
+/** What an answer says of its endpoint: gRPC as the HTTP status that its own stands for. */
+function judgedStatus(status: number, grpcStatus: number): number {
+  return status === 200 && grpcStatus > 0 ? httpStatusOfGrpc(grpcStatus) : status;
+}

@@ -4,7 +4,7 @@ import type { FieldList } from '@ambit/http/h2/message-fields';
 import { OUTPUT_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { AttemptOutcome } from '@ambit/traffic/retry/attempt-outcome';
+import { type AttemptOutcome, unansweredStatus } from '@ambit/traffic/retry/attempt-outcome';
 import { MIRROR_BUFFER_BYTES, MIRROR_RESPONSE_BYTES } from '../limits.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { MessageBody } from './message-body.ts';
@@ -59,7 +59,8 @@ export class MirroredRequest implements AttemptOwner {
       this.#onOver('no_endpoint');
       return;
     }
-    if (!this.#cluster.mirrors.begin()) {
+    const isOpen = (this.#cluster.state.breaker?.state ?? 'closed') !== 'closed';
+    if (isOpen || !this.#cluster.mirrors.begin()) {
       this.#over = true;
       this.#onOver('overflow');
       return;
@@ -118,7 +119,10 @@ export class MirroredRequest implements AttemptOwner {
 
   onHead(fields: FieldList, endStream: boolean): void {
     this.#status = Number(fields[1]);
-    if (this.#attempt !== undefined) this.#cluster.answered(this.#attempt.chosen);
+    if (this.#attempt !== undefined) {
+      this.#cluster.reached(this.#attempt.chosen);
+      this.#cluster.answered(this.#attempt.chosen, this.#status);
+    }
     if (endStream) this.#complete();
   }
 
@@ -134,8 +138,9 @@ export class MirroredRequest implements AttemptOwner {
   }
 
   onFailed(outcome: AttemptOutcome, error: AmbitError | undefined): void {
-    if (outcome.kind === 'connect-failed' && this.#attempt !== undefined) {
-      this.#cluster.unreachable(this.#attempt.chosen, error);
+    const status = unansweredStatus(outcome);
+    if (status !== undefined && this.#attempt !== undefined) {
+      this.#cluster.unanswered(this.#attempt.chosen, status, outcome.kind === 'connect-failed', error);
     }
     this.#end(resultOf(outcome));
   }

@@ -1,9 +1,12 @@
-import type { AmbitError } from '@ambit/core/errors';
+import { AmbitError } from '@ambit/core/errors';
 import { reasonField } from '@ambit/hbone/reason';
 import type { IncomingTunnel } from '@ambit/hbone/tunnel';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import { EndpointRelay } from '@ambit/reactor/endpoint-relay';
+import type { Reactor } from '@ambit/reactor/reactor';
+import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledPort } from '@ambit/traffic/compiled-service';
+import type { ConnectionPool } from '@ambit/traffic/model/served-service';
 import type { ClientAuthorization } from './client-authorization.ts';
 import type { DataThreadContext } from './context.ts';
 import { OpaqueDial, type OpaqueUpstream } from './opaque-dial.ts';
@@ -61,6 +64,9 @@ export function openOpaque(
 /** Bytes relayed between a client's tunnel and an endpoint. */
 export class OpaqueConnection {
   readonly relay: EndpointRelay;
+  #ageTimer: ReactorTimer | undefined;
+  #idleTimer: ReactorTimer | undefined;
+  readonly #reactor: Reactor;
   readonly #authorization: ClientAuthorization;
 
   /** Takes `client` and `upstream` over; they are open, or about to be. */
@@ -72,15 +78,20 @@ export class OpaqueConnection {
     upstream: OpaqueUpstream,
   ) {
     this.#authorization = authorization;
-    const { slot } = upstream.chosen;
+    const { slot, upstream: endpoint } = upstream.chosen;
+    this.#reactor = thread.reactor;
     slot.active += 1;
     record.open(upstream);
     thread.opaque.add(this);
     this.relay = new EndpointRelay(client, upstream.endpoint, (received, sent, error) => {
       slot.active -= 1;
+      endpoint.limits?.connectionEnded();
+      this.#ageTimer?.cancel();
+      this.#idleTimer?.cancel();
       thread.opaque.delete(this);
       record.close(received, sent, error);
     });
+    if (endpoint.limits !== undefined) this.#bound(endpoint.limits.settings);
   }
 
   /** The policies in force have changed. */
@@ -91,5 +102,26 @@ export class OpaqueConnection {
 
   destroy(error: AmbitError): void {
     this.relay.cut(error);
+  }
+
+  #bound({ maxConnectionDurationMs, tcpIdleTimeoutMs }: ConnectionPool): void {
+    if (maxConnectionDurationMs > 0) {
+      this.#ageTimer = this.#reactor.after(maxConnectionDurationMs, () => {
+        this.destroy(new AmbitError('AMBIT_CONNECTION_AGE', 'the connection is as old as it may be'));
+      });
+    }
+    if (tcpIdleTimeoutMs > 0) this.#watchIdle(tcpIdleTimeoutMs, -1);
+  }
+
+  /** Looks now and then instead of at each byte: an idle connection lives at most twice as long. */
+  #watchIdle(idleMs: number, before: number): void {
+    const bytes = this.relay.bytesAToB + this.relay.bytesBToA;
+    if (bytes === before) {
+      this.destroy(new AmbitError('AMBIT_CONNECTION_IDLE', 'the connection had no byte for as long as it may'));
+      return;
+    }
+    this.#idleTimer = this.#reactor.after(idleMs, () => {
+      this.#watchIdle(idleMs, bytes);
+    });
   }
 }

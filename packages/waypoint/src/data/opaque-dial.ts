@@ -4,6 +4,7 @@ import type { CompiledDestinations } from '@ambit/traffic/compiled-service';
 import { drawDestination } from '@ambit/traffic/destination';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { OPAQUE_ATTEMPTS } from '../limits.ts';
+import { connectionLimitMet } from './connection-limits.ts';
 import type { DataThreadContext } from './context.ts';
 import type { LiveService } from './served-services.ts';
 import type { DiallingClient } from './transport-choice.ts';
@@ -59,8 +60,20 @@ export class OpaqueDial {
       const { name } = cluster.compiled;
       const error =
         before ??
-        new AmbitError('AMBIT_WAYPOINT_NO_ENDPOINT', noEndpoint(name, cluster.whyNone()), { retryable: true });
+        (cluster.allOut
+          ? new AmbitError('AMBIT_ENDPOINTS_EJECTED', `all endpoints of ${name} fail`, { retryable: true })
+          : new AmbitError('AMBIT_WAYPOINT_NO_ENDPOINT', noEndpoint(name, cluster.whyNone()), { retryable: true }));
       this.#fail(before === undefined ? 'UH' : 'UF', error);
+      return;
+    }
+    const admission = cluster.state.breaker?.admit() ?? 'pass';
+    if (admission === 'refused') {
+      this.#refuse(cluster, circuitOpen(cluster.compiled.name));
+      return;
+    }
+    const { limits } = chosen.upstream;
+    if (limits?.takeConnection() === false) {
+      this.#refuse(cluster, connectionLimitMet(limits));
       return;
     }
     this.#tried.push(chosen.slot.uid);
@@ -69,17 +82,27 @@ export class OpaqueDial {
       // A client that dials all the ports of a workload, or comes with many a name, must not leave something of each behind.
       if (workloadUid !== '' || chosen.upstream.transport !== undefined) chosen.upstream.checkUse();
       if (dialled instanceof AmbitError) {
-        cluster.unreachable(chosen, dialled);
+        limits?.connectionEnded();
+        cluster.unanswered(chosen, 503, true, dialled);
+        cluster.tried(admission, true);
         if (this.#done === undefined) return;
         if (this.#tried.length >= OPAQUE_ATTEMPTS) this.#fail('UF,URX', dialled);
         else this.#try(cluster, dialled);
       } else if (this.#done === undefined) {
+        limits?.connectionEnded();
         dialled.destroy(undefined, true);
       } else {
-        cluster.answered(chosen);
+        cluster.reached(chosen);
+        cluster.answered(chosen, 200);
+        cluster.tried(admission, false);
         this.#finish({ cluster, chosen, endpoint: dialled });
       }
     });
+  }
+
+  #refuse(cluster: UpstreamCluster, error: AmbitError): void {
+    cluster.refused(error.code);
+    this.#fail('UO', error);
   }
 
   #fail(flags: ResponseFlags, error: AmbitError): void {
@@ -91,6 +114,10 @@ export class OpaqueDial {
     this.#done = undefined;
     done?.(result);
   }
+}
+
+function circuitOpen(cluster: string): AmbitError {
+  return new AmbitError('AMBIT_CIRCUIT_OPEN', `too many connections to ${cluster} fail`, { retryable: true });
 }
 
 function noEndpoint(cluster: string, why: string | undefined): string {

@@ -121,6 +121,11 @@ export class RequestRecord implements HttpLogRecord {
     this.reason = error.code;
   }
 
+  /** No endpoint was asked, for a reason of our own. */
+  refusedBy(code: string): void {
+    this.reason = code;
+  }
+
   /** The client gets the head of a response. */
   responding(status: number, flags: ResponseFlags, details: string): void {
     this.status = status;

@@ -4,12 +4,18 @@ import { PolicyDecisions } from '@ambit/proxy/policy-decisions';
 import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import { CONNECTION_REFUSALS } from '@ambit/telemetry/families';
 import { Metrics } from '@ambit/telemetry/metrics';
-import { DETECTED_PROTOCOLS, MIRRORED_REQUESTS } from '@ambit/telemetry/request-families';
+import {
+  BREAKER_OPENED,
+  DETECTED_PROTOCOLS,
+  MIRRORED_REQUESTS,
+  OUTLIER_EJECTIONS,
+  UPSTREAM_REFUSALS,
+} from '@ambit/telemetry/request-families';
 import { RequestMetrics } from '@ambit/telemetry/request-metrics';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
-import { MIRROR_SERIES } from '../limits.ts';
+import { MIRROR_SERIES, REFUSAL_SERIES } from '../limits.ts';
 import type { MirrorResult } from './mirror-result.ts';
 
 /** `server_first`: nobody looked further, `tcp`: the client's words are no HTTP, `none`: it ended before any told. */
@@ -22,6 +28,8 @@ export class ThreadMetrics {
   readonly #decisions = new PolicyDecisions(this.#metrics);
   /** Clusters whose copies are counted by name. */
   readonly #mirrors = new Set<string>();
+  /** Clusters whose refusals, ejections and breakers are counted by name. */
+  readonly #clusters = new Set<string>();
   readonly #now: () => number;
 
   /** `now` in monotonic milliseconds; counters of workloads that are gone expire by it. */
@@ -55,6 +63,25 @@ export class ThreadMetrics {
   /** What a connection to a port of undeclared protocol turned out to be. */
   detected(protocol: DetectedProtocol): void {
     this.#metrics.number(DETECTED_PROTOCOLS, protocol).value += 1;
+  }
+
+  /** Something was not sent to a cluster, because of a limit. */
+  refusedFor(cluster: string, reason: string): void {
+    this.#metrics.number(UPSTREAM_REFUSALS, this.#named(cluster), reason).value += 1;
+  }
+
+  ejected(cluster: string, cause: string): void {
+    this.#metrics.number(OUTLIER_EJECTIONS, this.#named(cluster), cause).value += 1;
+  }
+
+  breakerOpened(cluster: string): void {
+    this.#metrics.number(BREAKER_OPENED, this.#named(cluster)).value += 1;
+  }
+
+  #named(cluster: string): string {
+    const counted = this.#clusters.has(cluster) || this.#clusters.size < REFUSAL_SERIES;
+    if (counted) this.#clusters.add(cluster);
+    return counted ? cluster : 'unknown';
   }
 
   workloadRemoved(uid: string): void {

@@ -5,6 +5,7 @@ import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import type { ConnectionPool } from '@ambit/traffic/model/served-service';
 import { HttpTransport } from './transport.ts';
 
 /** Who keeps connections to an endpoint. */
@@ -15,6 +16,13 @@ export interface UpstreamConnectionKeeper {
   onRetired(): void;
 }
 
+/** What a connection may be. */
+export interface ConnectionBounds {
+  /** How long it may be without a request, milliseconds; 0: for ever. */
+  readonly idleMs: number;
+  readonly limits: ConnectionPool | undefined;
+}
+
 /** A connection to an endpoint, inside a tunnel or plain, with the HTTP codec on it. */
 export class UpstreamConnection implements ClientConnectionHandler {
   readonly http: ClientConnection;
@@ -22,18 +30,19 @@ export class UpstreamConnection implements ClientConnectionHandler {
   readonly #endpoint: DuplexEndpoint;
   readonly #keeper: UpstreamConnectionKeeper;
   readonly #transport: HttpTransport;
-  readonly #idleMs: number;
+  readonly #bounds: ConnectionBounds;
   #idleTimer: ReactorTimer | undefined;
+  #ageTimer: ReactorTimer | undefined;
 
-  /** `endpoint` is open or about to be. `idleMs`: how long it may be without a request. */
+  /** `endpoint` is open or about to be. */
   constructor(
     reactor: Reactor,
     version: 'HTTP/1.1' | 'HTTP/2',
     endpoint: DuplexEndpoint,
-    idleMs: number,
+    bounds: ConnectionBounds,
     keeper: UpstreamConnectionKeeper,
   ) {
-    this.#idleMs = idleMs;
+    this.#bounds = bounds;
     this.#reactor = reactor;
     this.#endpoint = endpoint;
     this.#keeper = keeper;
@@ -43,6 +52,7 @@ export class UpstreamConnection implements ClientConnectionHandler {
         : new Http1ClientConnection(endpoint.output, this);
     this.#transport = new HttpTransport(endpoint, this.http, () => {
       this.#idleTimer?.cancel();
+      this.#ageTimer?.cancel();
       keeper.onGone(this);
     });
     endpoint.handTo(this.#transport);
@@ -50,7 +60,32 @@ export class UpstreamConnection implements ClientConnectionHandler {
 
   begin(): void {
     this.http.start();
-    this.#watchIdle();
+    if (this.#bounds.idleMs > 0) this.#watchIdle();
+    const ageMs = this.#bounds.limits?.maxConnectionDurationMs ?? 0;
+    if (ageMs > 0) {
+      this.#ageTimer = this.#reactor.after(ageMs, () => {
+        this.http.drain();
+      });
+    }
+  }
+
+  /** Requests that it takes now. */
+  get available(): number {
+    const { available, active, requests } = this.http;
+    const { limits } = this.#bounds;
+    if (limits === undefined) return available;
+    const { maxConcurrentStreams, maxRequestsPerConnection } = limits;
+    return Math.min(
+      available,
+      maxConcurrentStreams > 0 ? maxConcurrentStreams - active : available,
+      maxRequestsPerConnection > 0 ? maxRequestsPerConnection - requests : available,
+    );
+  }
+
+  /** It has carried as many requests as it may: it ends with the last of them. */
+  endIfSpent(): void {
+    const most = this.#bounds.limits?.maxRequestsPerConnection ?? 0;
+    if (most > 0 && this.http.requests >= most && !this.http.retired) this.http.drain();
   }
 
   destroy(error: AmbitError): void {
@@ -84,7 +119,7 @@ export class UpstreamConnection implements ClientConnectionHandler {
   /** Looks now and then instead of at each request: an idle connection lives at most twice as long. */
   #watchIdle(): void {
     const before = this.http.requests;
-    this.#idleTimer = this.#reactor.after(this.#idleMs, () => {
+    this.#idleTimer = this.#reactor.after(this.#bounds.idleMs, () => {
       if (this.http.active === 0 && this.http.requests === before) this.http.drain();
       else this.#watchIdle();
     });

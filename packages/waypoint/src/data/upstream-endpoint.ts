@@ -12,6 +12,7 @@ import {
   UPSTREAM_IDLE_MS,
   WAITING_REQUESTS_PER_ENDPOINT,
 } from '../limits.ts';
+import { type ConnectionLimits, type LimitedPool, pendingLimitMet } from './connection-limits.ts';
 import type { Dialler } from './dialler.ts';
 import type { EndpointTransport } from './transport-choice.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
@@ -43,6 +44,8 @@ export class UpstreamEndpoint {
   readonly address: SocketAddress;
   /** Undefined: bytes go as they are. */
   readonly transport: EndpointTransport | undefined;
+  /** Of the cluster that these connections are for, when it has any. */
+  readonly limits: ConnectionLimits | undefined;
   /** Requests under way. */
   active = 0;
   readonly #dialler: Dialler;
@@ -54,12 +57,14 @@ export class UpstreamEndpoint {
     endpoint: Endpoint,
     address: SocketAddress,
     transport: EndpointTransport | undefined,
+    limits: ConnectionLimits | undefined,
     dialler: Dialler,
     onUnused: (endpoint: UpstreamEndpoint) => void,
   ) {
     this.endpoint = endpoint;
     this.address = address;
     this.transport = transport;
+    this.limits = limits;
     this.#dialler = dialler;
     this.#onUnused = onUnused;
     this.#pools = { 'HTTP/1.1': new VersionPool(this, 'HTTP/1.1'), 'HTTP/2': new VersionPool(this, 'HTTP/2') };
@@ -97,14 +102,17 @@ export class UpstreamEndpoint {
   ): void {
     const { transport } = this;
     const protocols = version === undefined ? [] : protocolsOf(version, transport?.http2Only === true);
-    this.#dialler.dial(this.endpoint, this.address, connectTimeoutMs, transport, protocols, done);
+    const keepalive = this.limits?.settings.tcpKeepalive ?? undefined;
+    this.#dialler.dial(this.endpoint, this.address, connectTimeoutMs, { transport, protocols, keepalive }, done);
   }
 
   /** For the pools. */
   connect(version: UpstreamVersion, endpoint: DuplexEndpoint, pool: VersionPool): UpstreamConnection {
-    const idleMs = this.transport?.proxyHeader === undefined ? UPSTREAM_IDLE_MS : PROXIED_IDLE_MS;
+    const settings = this.limits?.settings;
+    const idleMs =
+      this.transport?.proxyHeader === undefined ? (settings?.httpIdleTimeoutMs ?? UPSTREAM_IDLE_MS) : PROXIED_IDLE_MS;
     const spoken = endpoint instanceof LayeredTlsEndpoint ? agreedVersion(endpoint) : version;
-    return new UpstreamConnection(this.#dialler.reactor, spoken, endpoint, idleMs, pool);
+    return new UpstreamConnection(this.#dialler.reactor, spoken, endpoint, { idleMs, limits: settings }, pool);
   }
 
   /** For tries. */
@@ -113,12 +121,14 @@ export class UpstreamEndpoint {
   }
 
   checkUse(): void {
-    if (this.active === 0 && this.connections === 0) this.#onUnused(this);
+    if (this.active > 0 || this.connections > 0) return;
+    for (const pool of Object.values(this.#pools)) this.limits?.leave(pool);
+    this.#onUnused(this);
   }
 }
 
 /** The connections of one HTTP version to one endpoint. */
-class VersionPool {
+class VersionPool implements LimitedPool {
   readonly #endpoint: UpstreamEndpoint;
   readonly #version: UpstreamVersion;
   readonly #connections = new Set<UpstreamConnection>();
@@ -141,10 +151,17 @@ class VersionPool {
       const connection = this.#free();
       if (connection !== undefined) {
         seeker.onConnection(connection.http);
+        connection.endIfSpent();
         return;
       }
     }
+    const { limits } = this.#endpoint;
+    if (limits?.takePending() === false) {
+      seeker.onConnectFailed(pendingLimitMet(limits));
+      return;
+    }
     if (this.#waiting.length >= WAITING_REQUESTS_PER_ENDPOINT) {
+      limits?.pendingEnded();
       seeker.onConnectFailed(
         new AmbitError('AMBIT_WAYPOINT_WAITING', 'too many requests wait for a connection to this endpoint'),
       );
@@ -160,7 +177,9 @@ class VersionPool {
 
   withdraw(seeker: ConnectionSeeker): void {
     const at = this.#waiting.indexOf(seeker);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#endpoint.limits?.pendingEnded();
   }
 
   drain(): void {
@@ -176,6 +195,15 @@ class VersionPool {
     else this.#dial();
   }
 
+  endIdle(): boolean {
+    for (const connection of this.#connections) {
+      if (connection.http.active > 0 || connection.http.retired || this.#waiting.length > 0) continue;
+      connection.http.drain();
+      return true;
+    }
+    return false;
+  }
+
   destroy(error: AmbitError): void {
     this.#retired = true;
     for (const connection of [...this.#connections]) connection.destroy(error);
@@ -184,14 +212,16 @@ class VersionPool {
 
   /** For connections: a request may be sent, or a connection is done with one. */
   onAvailable(connection: UpstreamConnection): void {
-    while (this.#waiting.length > 0 && connection.http.available > 0) {
-      this.#waiting.shift()?.onConnection(connection.http);
+    while (this.#waiting.length > 0 && connection.available > 0) {
+      this.#next()?.onConnection(connection.http);
+      connection.endIfSpent();
     }
     if (this.#version === 'HTTP/1.1' && connection.http.active === 0 && this.#tooManyIdle()) connection.http.drain();
   }
 
   onGone(connection: UpstreamConnection): void {
     this.#connections.delete(connection);
+    this.#endpoint.limits?.connectionEnded();
     this.serveWaiting();
     this.#endpoint.checkUse();
   }
@@ -204,7 +234,7 @@ class VersionPool {
   #free(): UpstreamConnection | undefined {
     let found: UpstreamConnection | undefined;
     for (const connection of this.#connections) {
-      if (connection.http.available > 0 && !connection.http.retired) found = connection;
+      if (connection.available > 0 && !connection.http.retired) found = connection;
     }
     return found;
   }
@@ -222,10 +252,17 @@ class VersionPool {
   }
 
   #dial(): void {
+    const { limits } = this.#endpoint;
+    limits?.join(this);
+    if (limits?.takeConnection() === false) {
+      limits.starves(this);
+      return;
+    }
     this.#dialling += 1;
     this.#endpoint.dial(this.#connectTimeoutMs, this.#version, (dialled) => {
       this.#dialling -= 1;
       if (dialled instanceof AmbitError) {
+        limits?.connectionEnded();
         this.#failed(dialled);
         this.#endpoint.checkUse();
         return;
@@ -246,13 +283,22 @@ class VersionPool {
       if (this.#dialling === 0) this.#failWaiting(error);
       return;
     }
-    this.#waiting.shift()?.onConnectFailed(error);
+    this.#next()?.onConnectFailed(error);
     if (this.#retired) this.serveWaiting();
     else if (this.#dialling < this.#waiting.length) this.#dial();
   }
 
   #failWaiting(error: AmbitError): void {
-    for (const seeker of this.#waiting.splice(0)) seeker.onConnectFailed(error);
+    for (const seeker of this.#waiting.splice(0)) {
+      this.#endpoint.limits?.pendingEnded();
+      seeker.onConnectFailed(error);
+    }
+  }
+
+  #next(): ConnectionSeeker | undefined {
+    const seeker = this.#waiting.shift();
+    if (seeker !== undefined) this.#endpoint.limits?.pendingEnded();
+    return seeker;
   }
 }
 

@@ -12,8 +12,12 @@ import type { Workload } from '@ambit/mesh/workload';
 import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { ClusterEndpoints } from '@ambit/traffic/load-balancing/cluster-endpoints';
 import { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
-import { RetryBudget } from '@ambit/traffic/retry/retry-budget';
 import { ENDPOINT_TRANSPORTS } from '../limits.ts';
+import type { Admission } from '@ambit/traffic/breaker/circuit-breaker';
+import type { EjectionResult } from '@ambit/traffic/outlier/outlier-detection';
+import type { ClusterObserver } from './cluster-observer.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
+import type { ClusterState, ClusterStates } from './cluster-states.ts';
 import type { Dialler } from './dialler.ts';
 import { MirrorBudget } from './mirror-budget.ts';
 import { outsideOf } from './outside-workload.ts';
@@ -32,7 +36,8 @@ export interface ChosenEndpoint {
 export class UpstreamCluster {
   readonly compiled: CompiledCluster;
   readonly endpoints: ClusterEndpoints;
-  readonly budget: RetryBudget;
+  /** What all threads know of it. */
+  readonly state: ClusterState;
   /** What copies of requests to it may cost. */
   readonly mirrors: MirrorBudget;
   readonly #upstreams: Upstreams;
@@ -42,8 +47,8 @@ export class UpstreamCluster {
   /** `previous`: of the last version of its service, of which counts go on. */
   constructor(compiled: CompiledCluster, upstreams: Upstreams, previous: UpstreamCluster | undefined) {
     this.compiled = compiled;
-    this.endpoints = new ClusterEndpoints(compiled, previous?.endpoints);
-    this.budget = previous?.budget ?? new RetryBudget();
+    this.state = upstreams.states.of(compiled.model);
+    this.endpoints = new ClusterEndpoints(compiled, this.state.outliers, previous?.endpoints);
     this.mirrors = previous?.mirrors ?? new MirrorBudget();
     this.#upstreams = upstreams;
     const { upstreamTls, proxyProtocol } = compiled.model;
@@ -82,8 +87,12 @@ export class UpstreamCluster {
     if (ip === undefined || slot.endpoint.workload.network !== store.network) return undefined;
     return {
       slot,
-      upstream: this.#upstreams.endpoint(slot, { ip, port: slot.endpoint.port }, this.#transports?.for(client, head)),
+      upstream: this.#endpoint(slot, { ip, port: slot.endpoint.port }, client, head),
     };
+  }
+
+  #endpoint(slot: EndpointSlot, address: SocketAddress, client: DiallingClient, head?: FieldList): UpstreamEndpoint {
+    return this.#upstreams.endpoint(slot, address, this.#transports?.for(client, head), this.state.limits);
   }
 
   /** Why there is none to choose, if somebody knows more than that there is none. */
@@ -97,22 +106,59 @@ export class UpstreamCluster {
     return undefined;
   }
 
-  /** It answered: what it failed before is forgiven. */
-  answered({ slot }: ChosenEndpoint): void {
+  /** Whether there are endpoints, and all of them are out because they fail. */
+  get allOut(): boolean {
+    return this.endpoints.allOut;
+  }
+
+  /** A connection was had, or a response began: what failed before is forgiven. */
+  reached({ slot }: ChosenEndpoint): void {
+    if (this.state.outliers !== undefined) return;
     const { quarantine } = this.#upstreams.choice;
     if (!quarantine.empty) quarantine.succeeded(slot.uid);
   }
 
-  /** No connection to it came about; `error` says why, if that is known. */
-  unreachable({ slot }: ChosenEndpoint, error: AmbitError | undefined): void {
+  /** How it answered; gRPC as the HTTP status that its own stands for. */
+  answered({ slot }: ChosenEndpoint, status: number): void {
+    const { outliers } = this.state;
+    if (outliers !== undefined) this.#note(outliers.answered(slot.uid, status));
+  }
+
+  /**
+   * It did not answer: no connection, a reset (503), or too late (504); `error` says why, if that is known. Only connections that do
+   * not come about count for the quarantine.
+   */
+  unanswered({ slot }: ChosenEndpoint, status: 503 | 504, isUnreachable: boolean, error: AmbitError | undefined): void {
     // It was never asked.
     if (error?.code === 'AMBIT_DESCRIPTORS') return;
+    const { outliers } = this.state;
+    if (outliers !== undefined) {
+      this.#note(outliers.unanswered(slot.uid, status));
+      return;
+    }
+    if (!isUnreachable) return;
     // Clients dial any port of a workload: where nobody listens says nothing about it as an endpoint of services.
     if (this.compiled.model.workloadUid !== '') return;
     // Nor does one address that a service lets through say anything about the others.
     if (this.service?.loadBalancing.mode === 'passthrough') return;
     const { quarantine, now } = this.#upstreams.choice;
     quarantine.failed(slot.uid, now());
+  }
+
+  /** A limit, or the breaker, kept a request or connection from being sent. */
+  refused(reason: string): void {
+    this.#upstreams.observer.refused(this.compiled.name, reason);
+  }
+
+  /** A try that the breaker has let through has ended. */
+  tried(admission: Admission, failed: boolean): void {
+    const { breaker } = this.state;
+    if (breaker?.tried(admission, failed) !== true) return;
+    this.#upstreams.observer.breakerChanged(this.compiled.name, breaker.state);
+  }
+
+  #note(result: EjectionResult): void {
+    if (result !== undefined) this.#upstreams.observer.ejected(this.compiled.model, result);
   }
 
   /** Connections go where they were meant to, as long as the service has that address and it is not the waypoint's own. */
@@ -130,7 +176,7 @@ export class UpstreamCluster {
     if (workload.invalid !== undefined || tried.includes(workload.uid)) return undefined;
     const { port } = this.compiled.model;
     const slot = new EndpointSlot({ workload, port, identities: workloadIdentities(workload) });
-    return { slot, upstream: this.#upstreams.endpoint(slot, { ip, port }, this.#transports?.for(client, head)) };
+    return { slot, upstream: this.#endpoint(slot, { ip, port }, client, head) };
   }
 
   /** Whoever dials a workload wants it and none other, ready or not. */
@@ -142,7 +188,7 @@ export class UpstreamCluster {
     const isThere = network === this.#upstreams.store.network && addresses.includes(dialled.ip);
     if (!isThere || invalid !== undefined || tried.includes(uid)) return undefined;
     const slot = new EndpointSlot({ workload, port: dialled.port, identities: workloadIdentities(workload) });
-    return { slot, upstream: this.#upstreams.endpoint(slot, dialled, this.#transports?.for(client, head)) };
+    return { slot, upstream: this.#endpoint(slot, dialled, client, head) };
   }
 }
 
@@ -155,7 +201,8 @@ function isSamePeer(before: Workload, now: Workload): boolean {
   return partOf !== undefined && before.protocol === protocol && sameSpiffeId(before.identity, identity);
 }
 
-export interface UpstreamsParts extends Pick<Upstreams, 'choice' | 'client' | 'isOwnAddress' | 'store'> {
+export interface UpstreamsParts
+  extends Pick<Upstreams, 'choice' | 'client' | 'isOwnAddress' | 'observer' | 'states' | 'store'> {
   readonly dialler: Dialler;
 }
 
@@ -166,6 +213,8 @@ export class Upstreams {
   /** The waypoint itself, from whose place endpoints are ranked. */
   readonly client: () => Client;
   readonly tls: UpstreamTlsContexts;
+  readonly states: ClusterStates;
+  readonly observer: ClusterObserver;
   /** Whether the waypoint itself listens at an address: nobody is let through to that. */
   readonly isOwnAddress: (ip: IpAddress) => boolean;
   readonly #dialler: Dialler;
@@ -174,9 +223,11 @@ export class Upstreams {
   /** Those with a transport, by its group, the oldest first. */
   readonly #byGroup = new Map<string, Set<UpstreamEndpoint>>();
 
-  constructor({ store, choice, client, dialler, isOwnAddress }: UpstreamsParts) {
+  constructor({ store, choice, client, dialler, states, observer, isOwnAddress }: UpstreamsParts) {
     this.tls = dialler.tls;
     this.store = store;
+    this.states = states;
+    this.observer = observer;
     this.isOwnAddress = isOwnAddress;
     this.choice = choice;
     this.client = client;
@@ -187,14 +238,20 @@ export class Upstreams {
    * The connections to an endpoint at an address; services that accept other identities of it, and those that reach it in
    * another way, have connections of their own.
    */
-  endpoint({ uid, endpoint }: EndpointSlot, address: SocketAddress, transport?: EndpointTransport): UpstreamEndpoint {
-    const way = transport === undefined ? '' : ` ${transport.key}`;
+  endpoint(
+    { uid, endpoint }: EndpointSlot,
+    address: SocketAddress,
+    transport: EndpointTransport | undefined,
+    limits: ConnectionLimits | undefined,
+  ): UpstreamEndpoint {
+    const own = limits === undefined ? '' : ` of ${limits.key}`;
+    const way = transport === undefined ? own : `${own} ${transport.key}`;
     const key = `${uid} ${formatSocketAddress(address)} ${identitiesKey(endpoint.identities)}${way}`;
     const known = this.#endpoints.get(key);
     // Its identity, or whether it is in the mesh, may have changed: other connections then.
     if (known !== undefined && isSamePeer(known.endpoint.workload, endpoint.workload)) return known;
     known?.retire();
-    const created = new UpstreamEndpoint(endpoint, address, transport, this.#dialler, (unused) => {
+    const created = new UpstreamEndpoint(endpoint, address, transport, limits, this.#dialler, (unused) => {
       if (this.#endpoints.get(key) === unused) this.#endpoints.delete(key);
       removeFrom(this.#byUid, uid, unused);
       if (transport !== undefined) removeFrom(this.#byGroup, transport.group, unused);

@@ -45,7 +45,7 @@ export class ClusterSet {
     if (this.#clusters.has(name)) return name;
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
-    const { loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol } = policy;
+    const { loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol, limits } = policy;
     const subsetWorkloadUids = subsetLabels === undefined ? [] : this.#workloadsOf(service, subsetLabels);
     if (subsetWorkloadUids === undefined) return undefined;
     const upstreamTls = backendTls.at(service, port) ?? policy.tls;
@@ -60,6 +60,7 @@ export class ClusterSet {
       loadBalancer,
       connectTimeoutMs,
       proxyProtocol,
+      ...limits,
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
     });
     this.#clusters.set(name, cluster);

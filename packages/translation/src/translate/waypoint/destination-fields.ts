@@ -1,4 +1,5 @@
 import type { ClientTls, DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
+import { circuitBreakerOf } from './circuit-breaker.ts';
 import { notHonoured } from './not-honoured.ts';
 import { tlsProblems } from './upstream-tls.ts';
 
@@ -10,9 +11,21 @@ export interface DestinationFields {
   readonly others: readonly string[];
 }
 
+const TCP_POOL = ['maxConnections', 'connectTimeout', 'tcpKeepalive', 'maxConnectionDuration', 'idleTimeout'];
+const HTTP_POOL = [
+  ...['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'idleTimeout'],
+  ...['h2UpgradePolicy', 'useClientProtocol', 'maxConcurrentStreams'],
+];
+const OUTLIERS = [
+  ...['consecutive5xxErrors', 'consecutiveGatewayErrors', 'splitExternalLocalOriginErrors'],
+  ...['consecutiveLocalOriginFailures', 'interval', 'baseEjectionTime', 'maxEjectionPercent', 'minHealthPercent'],
+];
+
 const DECISIVE = ['tunnel', 'workloadSelector'];
 
-export function destinationFieldsNotHonoured({ spec }: DestinationRule): DestinationFields {
+export function destinationFieldsNotHonoured(rule: DestinationRule): DestinationFields {
+  const { spec } = rule;
+  const breaker = circuitBreakerOf(rule);
   const paths = [
     ...notHonoured(spec, ['host', 'trafficPolicy', 'subsets', 'exportTo'], 'spec'),
     ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy'),
@@ -23,7 +36,10 @@ export function destinationFieldsNotHonoured({ spec }: DestinationRule): Destina
   ];
   return {
     decisive: paths.filter((path) => isDecisive(path)),
-    others: paths.filter((path) => !isDecisive(path)),
+    others: [
+      ...paths.filter((path) => !isDecisive(path)),
+      ...(breaker !== undefined && 'problem' in breaker ? [breaker.problem] : []),
+    ],
   };
 }
 
@@ -63,7 +79,7 @@ function isDecisive(path: string): boolean {
 
 function policyFields(policy: TrafficPolicy | undefined, path: string): string[] {
   return [
-    ...portPolicyFields(policy, ['portLevelSettings', 'proxyProtocol'], path),
+    ...portPolicyFields(policy, ['portLevelSettings', 'proxyProtocol', 'retryBudget'], path),
     ...(policy?.portLevelSettings ?? []).flatMap((settings, index) =>
       portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`),
     ),
@@ -71,13 +87,14 @@ function policyFields(policy: TrafficPolicy | undefined, path: string): string[]
 }
 
 function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[], path: string): string[] {
-  const { loadBalancer, connectionPool } = policy ?? {};
+  const { loadBalancer, connectionPool, outlierDetection } = policy ?? {};
   return [
-    ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'tls'], path),
+    ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'outlierDetection', 'tls'], path),
     ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
     ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
     ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
-    ...notHonoured(connectionPool?.http, ['h2UpgradePolicy', 'useClientProtocol'], `${path}.connectionPool.http`),
-    ...notHonoured(connectionPool?.tcp, ['connectTimeout'], `${path}.connectionPool.tcp`),
+    ...notHonoured(connectionPool?.http, HTTP_POOL, `${path}.connectionPool.http`),
+    ...notHonoured(connectionPool?.tcp, TCP_POOL, `${path}.connectionPool.tcp`),
+    ...notHonoured(outlierDetection, OUTLIERS, `${path}.outlierDetection`),
   ];
 }

@@ -14,6 +14,8 @@ import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 import { type Credential, foreignCredential, type SecretCertificates } from './secret-certificates.ts';
 import { credentialProblem, destinationTls, proxyProtocolOf, type UpstreamTlsInit } from './upstream-tls.ts';
+import { type CircuitBreakerInit, circuitBreakerOf } from './circuit-breaker.ts';
+import { type DestinationLimits, destinationLimits } from './destination-limits.ts';
 import { listed } from './virtual-outcome.ts';
 
 /** From a connect to its end, milliseconds, when no DestinationRule says otherwise (as in Istio). */
@@ -28,6 +30,7 @@ export interface DestinationPolicy {
   /** Undefined: none beside the mesh's. */
   readonly tls: UpstreamTlsInit | undefined;
   readonly proxyProtocol: ProxyProtocol;
+  readonly limits: DestinationLimits;
   /** Labels of the subset's pods; undefined: no subset was asked for. */
   readonly subsetLabels: Texts | undefined;
 }
@@ -78,11 +81,12 @@ export class DestinationRules {
     if (rules.length > 1) this.#noteHidden(rules);
     const credentialOf = (name: string): Credential => this.#credentialOf(rules, waypointNamespace, name);
     const whole = rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
-    if (subset === '') return { ...policyAt(whole, undefined, port, credentialOf), subsetLabels: undefined };
+    const breaker = firstBreaker(rules);
+    if (subset === '') return { ...policyAt(whole, undefined, port, credentialOf, breaker), subsetLabels: undefined };
     const found = rules.flatMap(({ spec }) => spec.subsets ?? []).find(({ name }) => name === subset);
     return found === undefined
       ? undefined
-      : { ...policyAt(whole, found.trafficPolicy, port, credentialOf), subsetLabels: found.labels ?? {} };
+      : { ...policyAt(whole, found.trafficPolicy, port, credentialOf, breaker), subsetLabels: found.labels ?? {} };
   }
 
   /** Call after every policy was asked for. */
@@ -183,12 +187,22 @@ export class DestinationRules {
   }
 }
 
+/** Of several rules of one host the first that has one. */
+function firstBreaker(rules: readonly DestinationRule[]): CircuitBreakerInit | undefined {
+  for (const rule of rules) {
+    const breaker = circuitBreakerOf(rule);
+    if (breaker !== undefined && !('problem' in breaker)) return breaker;
+  }
+  return undefined;
+}
+
 /** The settings of a port replace those of the whole; a subset's replace those of the Service one by one. */
 function policyAt(
   whole: TrafficPolicy | undefined,
   subset: TrafficPolicy | undefined,
   port: number,
   credentialOf: (name: string) => Credential,
+  breaker: CircuitBreakerInit | undefined,
 ): Omit<DestinationPolicy, 'subsetLabels'> {
   const policy: PortPolicy = { ...atPort(whole, port), ...atPort(subset, port) };
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
@@ -201,6 +215,7 @@ function policyAt(
     http: httpOf(policy.connectionPool?.http),
     tls: destinationTls(policy.tls, credentialOf),
     proxyProtocol: proxyProtocolOf(whole, subset),
+    limits: destinationLimits(policy, subset?.retryBudget ?? whole?.retryBudget, breaker),
   };
 }
 

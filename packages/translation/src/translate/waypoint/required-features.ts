@@ -11,9 +11,13 @@ export function requiredFeaturesOf(served: ServedService): string[] {
       ...namesOf([
         ['authorization', authorizationPolicies.length > 0],
         ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],
+        ['circuit-breaker', clusters.some(({ circuitBreaker }) => circuitBreaker !== undefined)],
+        ['connection-pool', clusters.some(({ connectionPool }) => connectionPool !== undefined)],
         ['consumer-routes', consumers.length > 0],
         ['path-normalization', pathNormalization !== PathNormalization.BASE],
+        ['outlier-detection', clusters.some(({ outlierDetection }) => outlierDetection !== undefined)],
         ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],
+        ['retry-budget', clusters.some(({ retryBudget }) => retryBudget !== undefined)],
         ['subsets', clusters.some(({ subset }) => subset !== '')],
         ['tcp-routes', clients.some(({ tcpDestinations }) => tcpDestinations.length > 0)],
         ['upstream-tls', clusters.some(({ upstreamTls }) => upstreamTls !== undefined)],

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint/waypoint.proto.
  */
 export const file_ambit_waypoint_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi8gIKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJEkMKFmF1dGhvcml6YXRpb25fcG9saWNpZXMYDCADKAsyIy5hbWJpdC53YXlwb2ludC5BdXRob3JpemF0aW9uUG9saWN5Ej0KEnBhdGhfbm9ybWFsaXphdGlvbhgNIAEoDjIhLmFtYml0LndheXBvaW50LlBhdGhOb3JtYWxpemF0aW9uIqABChNBdXRob3JpemF0aW9uUG9saWN5EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEiwKBmFjdGlvbhgDIAEoDjIcLmFtYml0LndheXBvaW50LlBvbGljeUFjdGlvbhIPCgdkcnlfcnVuGAQgASgIEikKBXJ1bGVzGAUgAygLMhouYW1iaXQud2F5cG9pbnQuUG9saWN5UnVsZSI7CgpQb2xpY3lSdWxlEi0KB2NsYXVzZXMYASADKAsyHC5hbWJpdC53YXlwb2ludC5Qb2xpY3lDbGF1c2UiPAoMUG9saWN5Q2xhdXNlEiwKB21hdGNoZXMYASADKAsyGy5hbWJpdC53YXlwb2ludC5Qb2xpY3lNYXRjaCJCCgtQb2xpY3lNYXRjaBIzCgpjb25kaXRpb25zGAEgAygLMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5Q29uZGl0aW9uIpIBCg9Qb2xpY3lDb25kaXRpb24SMgoJYXR0cmlidXRlGAEgASgOMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5QXR0cmlidXRlEgwKBG5hbWUYAiADKAkSLAoGdmFsdWVzGAMgAygLMhwuYW1iaXQud2F5cG9pbnQuVmFsdWVQYXR0ZXJuEg8KB25lZ2F0ZWQYBCABKAgidwoMVmFsdWVQYXR0ZXJuEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASEAoGc3VmZml4GAMgASgJSAASEQoHcHJlc2VudBgEIAEoCEgAEhcKDXBhdGhfdGVtcGxhdGUYBSABKAlIAEIGCgRraW5kIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgi9QIKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkSMQoMdXBzdHJlYW1fdGxzGAsgASgLMhsuYW1iaXQud2F5cG9pbnQuVXBzdHJlYW1UbHMSNQoOcHJveHlfcHJvdG9jb2wYDCABKA4yHS5hbWJpdC53YXlwb2ludC5Qcm94eVByb3RvY29sIuUBCgtVcHN0cmVhbVRscxITCgtzZXJ2ZXJfbmFtZRgBIAEoCRI0Cg5hY2NlcHRlZF9uYW1lcxgCIAMoCzIcLmFtYml0LndheXBvaW50LkFjY2VwdGVkTmFtZRIQCgZjYV9wZW0YAyABKAlIABIWCgxzeXN0ZW1fcm9vdHMYBCABKAhIABIUCgp1bnZlcmlmaWVkGAUgASgISAASFQoLdW5hdmFpbGFibGUYBiABKAlIABIPCgdjcmxfcGVtGAcgASgJEhoKEmNsaWVudF9jZXJ0aWZpY2F0ZRgIIAEoCUIHCgV0cnVzdCKMAQoRQ2xpZW50Q2VydGlmaWNhdGUSGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCRIdChVjZXJ0aWZpY2F0ZV9jaGFpbl9wZW0YBCABKAkSFwoPcHJpdmF0ZV9rZXlfcGVtGAUgASgJIkIKDEFjY2VwdGVkTmFtZRINCgNkbnMYASABKAlIABINCgN1cmkYAiABKAlIABIMCgJpcBgDIAEoCUgAQgYKBGtpbmQqWAoRUGF0aE5vcm1hbGl6YXRpb24SCAoEQkFTRRAAEggKBE5PTkUQARIRCg1NRVJHRV9TTEFTSEVTEAISHAoYREVDT0RFX0FORF9NRVJHRV9TTEFTSEVTEAMqLgoMUG9saWN5QWN0aW9uEgkKBUFMTE9XEAASCAoEREVOWRABEgkKBUFVRElUEAIqxwIKD1BvbGljeUF0dHJpYnV0ZRIgChxQT0xJQ1lfQVRUUklCVVRFX1VOU1BFQ0lGSUVEEAASFAoQU09VUkNFX1BSSU5DSVBBTBABEhQKEFNPVVJDRV9OQU1FU1BBQ0UQAhIaChZTT1VSQ0VfU0VSVklDRV9BQ0NPVU5UEAMSFwoTU09VUkNFX1RSVVNUX0RPTUFJThAEEg0KCVNPVVJDRV9JUBAFEg0KCVJFTU9URV9JUBAGEhIKDkRFU1RJTkFUSU9OX0lQEAcSFAoQREVTVElOQVRJT05fUE9SVBAIEggKBEhPU1QQCRIKCgZNRVRIT0QQChIICgRQQVRIEAsSCgoGSEVBREVSEAwSFQoRUkVRVUVTVF9QUklOQ0lQQUwQDRIMCghBVURJRU5DRRAOEg0KCVBSRVNFTlRFUhAPEgkKBUNMQUlNEBAqMwoIUHJvdG9jb2wSCAoEQVVUTxAAEgcKA1RDUBABEgkKBUhUVFAxEAISCQoFSFRUUDIQAyo1CgpQb3J0Q2hvaWNlEhAKDEFTX1JFUVVFU1RFRBAAEhUKEUlNUExJRURfQllfU0NIRU1FEAEqqAIKDlJldHJ5Q29uZGl0aW9uEh8KG1JFVFJZX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhMKD0NPTk5FQ1RfRkFJTFVSRRABEhIKDlJFRlVTRURfU1RSRUFNEAISCQoFUkVTRVQQAxIYChRSRVNFVF9CRUZPUkVfUkVRVUVTVBAEEgsKB0ZJVkVfWFgQBRIRCg1HQVRFV0FZX0VSUk9SEAYSEQoNUkVUUklBQkxFXzRYWBAHEhIKDkdSUENfQ0FOQ0VMTEVEEAgSGgoWR1JQQ19ERUFETElORV9FWENFRURFRBAJEhEKDUdSUENfSU5URVJOQUwQChIbChdHUlBDX1JFU09VUkNFX0VYSEFVU1RFRBALEhQKEEdSUENfVU5BVkFJTEFCTEUQDCpUCg1Qcm94eVByb3RvY29sEhUKEU5PX1BST1hZX1BST1RPQ09MEAASFQoRUFJPWFlfUFJPVE9DT0xfVjEQARIVChFQUk9YWV9QUk9UT0NPTF9WMhACKj4KDExvYWRCYWxhbmNlchIRCg1MRUFTVF9SRVFVRVNUEAASDwoLUk9VTkRfUk9CSU4QARIKCgZSQU5ET00QAmIGcHJvdG8z");
+  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi8gIKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJEkMKFmF1dGhvcml6YXRpb25fcG9saWNpZXMYDCADKAsyIy5hbWJpdC53YXlwb2ludC5BdXRob3JpemF0aW9uUG9saWN5Ej0KEnBhdGhfbm9ybWFsaXphdGlvbhgNIAEoDjIhLmFtYml0LndheXBvaW50LlBhdGhOb3JtYWxpemF0aW9uIqABChNBdXRob3JpemF0aW9uUG9saWN5EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEiwKBmFjdGlvbhgDIAEoDjIcLmFtYml0LndheXBvaW50LlBvbGljeUFjdGlvbhIPCgdkcnlfcnVuGAQgASgIEikKBXJ1bGVzGAUgAygLMhouYW1iaXQud2F5cG9pbnQuUG9saWN5UnVsZSI7CgpQb2xpY3lSdWxlEi0KB2NsYXVzZXMYASADKAsyHC5hbWJpdC53YXlwb2ludC5Qb2xpY3lDbGF1c2UiPAoMUG9saWN5Q2xhdXNlEiwKB21hdGNoZXMYASADKAsyGy5hbWJpdC53YXlwb2ludC5Qb2xpY3lNYXRjaCJCCgtQb2xpY3lNYXRjaBIzCgpjb25kaXRpb25zGAEgAygLMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5Q29uZGl0aW9uIpIBCg9Qb2xpY3lDb25kaXRpb24SMgoJYXR0cmlidXRlGAEgASgOMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5QXR0cmlidXRlEgwKBG5hbWUYAiADKAkSLAoGdmFsdWVzGAMgAygLMhwuYW1iaXQud2F5cG9pbnQuVmFsdWVQYXR0ZXJuEg8KB25lZ2F0ZWQYBCABKAgidwoMVmFsdWVQYXR0ZXJuEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASEAoGc3VmZml4GAMgASgJSAASEQoHcHJlc2VudBgEIAEoCEgAEhcKDXBhdGhfdGVtcGxhdGUYBSABKAlIAEIGCgRraW5kIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMiwAEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgi1wQKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkSMQoMdXBzdHJlYW1fdGxzGAsgASgLMhsuYW1iaXQud2F5cG9pbnQuVXBzdHJlYW1UbHMSNQoOcHJveHlfcHJvdG9jb2wYDCABKA4yHS5hbWJpdC53YXlwb2ludC5Qcm94eVByb3RvY29sEjcKD2Nvbm5lY3Rpb25fcG9vbBgUIAEoCzIeLmFtYml0LndheXBvaW50LkNvbm5lY3Rpb25Qb29sEjsKEW91dGxpZXJfZGV0ZWN0aW9uGBUgASgLMiAuYW1iaXQud2F5cG9pbnQuT3V0bGllckRldGVjdGlvbhI3Cg9jaXJjdWl0X2JyZWFrZXIYFiABKAsyHi5hbWJpdC53YXlwb2ludC5DaXJjdWl0QnJlYWtlchIxCgxyZXRyeV9idWRnZXQYFyABKAsyGy5hbWJpdC53YXlwb2ludC5SZXRyeUJ1ZGdldCLpAgoOQ29ubmVjdGlvblBvb2wSFwoPbWF4X2Nvbm5lY3Rpb25zGAEgASgNEhwKFG1heF9wZW5kaW5nX3JlcXVlc3RzGAIgASgNEhQKDG1heF9yZXF1ZXN0cxgDIAEoDRITCgttYXhfcmV0cmllcxgEIAEoDRIjChttYXhfcmVxdWVzdHNfcGVyX2Nvbm5lY3Rpb24YBSABKA0SHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgGIAEoDRIiChptYXhfY29ubmVjdGlvbl9kdXJhdGlvbl9tcxgHIAEoBBIhChRodHRwX2lkbGVfdGltZW91dF9tcxgIIAEoBEgAiAEBEhsKE3RjcF9pZGxlX3RpbWVvdXRfbXMYCSABKAQSMwoNdGNwX2tlZXBhbGl2ZRgKIAEoCzIcLmFtYml0LndheXBvaW50LlRjcEtlZXBhbGl2ZUIXChVfaHR0cF9pZGxlX3RpbWVvdXRfbXMiQgoMVGNwS2VlcGFsaXZlEg4KBnByb2JlcxgBIAEoDRIOCgZ0aW1lX3MYAiABKA0SEgoKaW50ZXJ2YWxfcxgDIAEoDSL2AQoQT3V0bGllckRldGVjdGlvbhIXCg9jb25zZWN1dGl2ZV81eHgYASABKA0SIgoaY29uc2VjdXRpdmVfZ2F0ZXdheV9lcnJvcnMYAiABKA0SGgoSc3BsaXRfbG9jYWxfb3JpZ2luGAMgASgIEiAKGGNvbnNlY3V0aXZlX2xvY2FsX29yaWdpbhgEIAEoDRITCgtpbnRlcnZhbF9tcxgFIAEoBBIYChBiYXNlX2VqZWN0aW9uX21zGAYgASgEEhwKFG1heF9lamVjdGlvbl9wZXJjZW50GAcgASgNEhoKEm1pbl9oZWFsdGhfcGVyY2VudBgIIAEoDSJnCg5DaXJjdWl0QnJlYWtlchIXCg9mYWlsdXJlX3BlcmNlbnQYASABKA0SEQoJd2luZG93X21zGAIgASgEEhgKEG1pbmltdW1fcmVxdWVzdHMYAyABKA0SDwoHb3Blbl9tcxgEIAEoBCJMCgtSZXRyeUJ1ZGdldBIPCgdwZXJjZW50GAEgASgBEhcKD21pbl9jb25jdXJyZW5jeRgCIAEoDRITCgtpbnRlcnZhbF9tcxgDIAEoBCLlAQoLVXBzdHJlYW1UbHMSEwoLc2VydmVyX25hbWUYASABKAkSNAoOYWNjZXB0ZWRfbmFtZXMYAiADKAsyHC5hbWJpdC53YXlwb2ludC5BY2NlcHRlZE5hbWUSEAoGY2FfcGVtGAMgASgJSAASFgoMc3lzdGVtX3Jvb3RzGAQgASgISAASFAoKdW52ZXJpZmllZBgFIAEoCEgAEhUKC3VuYXZhaWxhYmxlGAYgASgJSAASDwoHY3JsX3BlbRgHIAEoCRIaChJjbGllbnRfY2VydGlmaWNhdGUYCCABKAlCBwoFdHJ1c3QijAEKEUNsaWVudENlcnRpZmljYXRlEhoKEndheXBvaW50X25hbWVzcGFjZRgBIAEoCRIVCg13YXlwb2ludF9uYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSHQoVY2VydGlmaWNhdGVfY2hhaW5fcGVtGAQgASgJEhcKD3ByaXZhdGVfa2V5X3BlbRgFIAEoCSJCCgxBY2NlcHRlZE5hbWUSDQoDZG5zGAEgASgJSAASDQoDdXJpGAIgASgJSAASDAoCaXAYAyABKAlIAEIGCgRraW5kKlgKEVBhdGhOb3JtYWxpemF0aW9uEggKBEJBU0UQABIICgROT05FEAESEQoNTUVSR0VfU0xBU0hFUxACEhwKGERFQ09ERV9BTkRfTUVSR0VfU0xBU0hFUxADKi4KDFBvbGljeUFjdGlvbhIJCgVBTExPVxAAEggKBERFTlkQARIJCgVBVURJVBACKscCCg9Qb2xpY3lBdHRyaWJ1dGUSIAocUE9MSUNZX0FUVFJJQlVURV9VTlNQRUNJRklFRBAAEhQKEFNPVVJDRV9QUklOQ0lQQUwQARIUChBTT1VSQ0VfTkFNRVNQQUNFEAISGgoWU09VUkNFX1NFUlZJQ0VfQUNDT1VOVBADEhcKE1NPVVJDRV9UUlVTVF9ET01BSU4QBBINCglTT1VSQ0VfSVAQBRINCglSRU1PVEVfSVAQBhISCg5ERVNUSU5BVElPTl9JUBAHEhQKEERFU1RJTkFUSU9OX1BPUlQQCBIICgRIT1NUEAkSCgoGTUVUSE9EEAoSCAoEUEFUSBALEgoKBkhFQURFUhAMEhUKEVJFUVVFU1RfUFJJTkNJUEFMEA0SDAoIQVVESUVOQ0UQDhINCglQUkVTRU5URVIQDxIJCgVDTEFJTRAQKjMKCFByb3RvY29sEggKBEFVVE8QABIHCgNUQ1AQARIJCgVIVFRQMRACEgkKBUhUVFAyEAMqNQoKUG9ydENob2ljZRIQCgxBU19SRVFVRVNURUQQABIVChFJTVBMSUVEX0JZX1NDSEVNRRABKqgCCg5SZXRyeUNvbmRpdGlvbhIfChtSRVRSWV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABITCg9DT05ORUNUX0ZBSUxVUkUQARISCg5SRUZVU0VEX1NUUkVBTRACEgkKBVJFU0VUEAMSGAoUUkVTRVRfQkVGT1JFX1JFUVVFU1QQBBILCgdGSVZFX1hYEAUSEQoNR0FURVdBWV9FUlJPUhAGEhEKDVJFVFJJQUJMRV80WFgQBxISCg5HUlBDX0NBTkNFTExFRBAIEhoKFkdSUENfREVBRExJTkVfRVhDRUVERUQQCRIRCg1HUlBDX0lOVEVSTkFMEAoSGwoXR1JQQ19SRVNPVVJDRV9FWEhBVVNURUQQCxIUChBHUlBDX1VOQVZBSUxBQkxFEAwqVAoNUHJveHlQcm90b2NvbBIVChFOT19QUk9YWV9QUk9UT0NPTBAAEhUKEVBST1hZX1BST1RPQ09MX1YxEAESFQoRUFJPWFlfUFJPVE9DT0xfVjIQAio+CgxMb2FkQmFsYW5jZXISEQoNTEVBU1RfUkVRVUVTVBAAEg8KC1JPVU5EX1JPQklOEAESCgoGUkFORE9NEAJiBnByb3RvMw");
 
 /**
  * One service that a waypoint serves, or one workload that is dialled by its own address. Resource name:
@@ -1290,6 +1290,34 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
    * @generated from field: ambit.waypoint.ProxyProtocol proxy_protocol = 12;
    */
   proxyProtocol: ProxyProtocol;
+
+  /**
+   * Absent: no limits, and defaults of the proxy.
+   *
+   * @generated from field: ambit.waypoint.ConnectionPool connection_pool = 20;
+   */
+  connectionPool?: ConnectionPool | undefined;
+
+  /**
+   * Absent: endpoints are judged by their connections alone.
+   *
+   * @generated from field: ambit.waypoint.OutlierDetection outlier_detection = 21;
+   */
+  outlierDetection?: OutlierDetection | undefined;
+
+  /**
+   * Absent: requests are sent however many fail.
+   *
+   * @generated from field: ambit.waypoint.CircuitBreaker circuit_breaker = 22;
+   */
+  circuitBreaker?: CircuitBreaker | undefined;
+
+  /**
+   * Absent: `ConnectionPool.max_retries`, or without that the default of the proxy.
+   *
+   * @generated from field: ambit.waypoint.RetryBudget retry_budget = 23;
+   */
+  retryBudget?: RetryBudget | undefined;
 };
 
 /**
@@ -1298,6 +1326,252 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint_waypoint, 30);
+
+/**
+ * What connections and requests to a cluster may be, of the whole process. 0: no limit.
+ *
+ * @generated from message ambit.waypoint.ConnectionPool
+ */
+export type ConnectionPool = Message<"ambit.waypoint.ConnectionPool"> & {
+  /**
+   * @generated from field: uint32 max_connections = 1;
+   */
+  maxConnections: number;
+
+  /**
+   * Requests that wait for a connection.
+   *
+   * @generated from field: uint32 max_pending_requests = 2;
+   */
+  maxPendingRequests: number;
+
+  /**
+   * Under way at endpoints.
+   *
+   * @generated from field: uint32 max_requests = 3;
+   */
+  maxRequests: number;
+
+  /**
+   * Under way beyond the first tries.
+   *
+   * @generated from field: uint32 max_retries = 4;
+   */
+  maxRetries: number;
+
+  /**
+   * @generated from field: uint32 max_requests_per_connection = 5;
+   */
+  maxRequestsPerConnection: number;
+
+  /**
+   * On one connection of HTTP/2.
+   *
+   * @generated from field: uint32 max_concurrent_streams = 6;
+   */
+  maxConcurrentStreams: number;
+
+  /**
+   * @generated from field: uint64 max_connection_duration_ms = 7;
+   */
+  maxConnectionDurationMs: bigint;
+
+  /**
+   * Of a connection without a request. Absent: the default of the proxy; 0: it is kept.
+   *
+   * @generated from field: optional uint64 http_idle_timeout_ms = 8;
+   */
+  httpIdleTimeoutMs?: bigint | undefined;
+
+  /**
+   * Of a connection whose bytes are not looked at, without a byte. 0: it is kept.
+   *
+   * @generated from field: uint64 tcp_idle_timeout_ms = 9;
+   */
+  tcpIdleTimeoutMs: bigint;
+
+  /**
+   * Of connections outside of tunnels. Absent: as of all connections of the proxy.
+   *
+   * @generated from field: ambit.waypoint.TcpKeepalive tcp_keepalive = 10;
+   */
+  tcpKeepalive?: TcpKeepalive | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.ConnectionPool.
+ * Use `create(ConnectionPoolSchema)` to create a new message.
+ */
+export const ConnectionPoolSchema: GenMessage<ConnectionPool> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 31);
+
+/**
+ * 0: as the operating system has it.
+ *
+ * @generated from message ambit.waypoint.TcpKeepalive
+ */
+export type TcpKeepalive = Message<"ambit.waypoint.TcpKeepalive"> & {
+  /**
+   * @generated from field: uint32 probes = 1;
+   */
+  probes: number;
+
+  /**
+   * @generated from field: uint32 time_s = 2;
+   */
+  timeS: number;
+
+  /**
+   * @generated from field: uint32 interval_s = 3;
+   */
+  intervalS: number;
+};
+
+/**
+ * Describes the message ambit.waypoint.TcpKeepalive.
+ * Use `create(TcpKeepaliveSchema)` to create a new message.
+ */
+export const TcpKeepaliveSchema: GenMessage<TcpKeepalive> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 32);
+
+/**
+ * Endpoints that fail are not used for a while. A number in a row of 0 is not looked at.
+ *
+ * @generated from message ambit.waypoint.OutlierDetection
+ */
+export type OutlierDetection = Message<"ambit.waypoint.OutlierDetection"> & {
+  /**
+   * @generated from field: uint32 consecutive_5xx = 1;
+   */
+  consecutive5xx: number;
+
+  /**
+   * @generated from field: uint32 consecutive_gateway_errors = 2;
+   */
+  consecutiveGatewayErrors: number;
+
+  /**
+   * Whether no answer counts for itself, and not as an answer of 5xx.
+   *
+   * @generated from field: bool split_local_origin = 3;
+   */
+  splitLocalOrigin: boolean;
+
+  /**
+   * With `split_local_origin`.
+   *
+   * @generated from field: uint32 consecutive_local_origin = 4;
+   */
+  consecutiveLocalOrigin: number;
+
+  /**
+   * Ejections end at its multiples.
+   *
+   * @generated from field: uint64 interval_ms = 5;
+   */
+  intervalMs: bigint;
+
+  /**
+   * Times how often the endpoint was ejected before.
+   *
+   * @generated from field: uint64 base_ejection_ms = 6;
+   */
+  baseEjectionMs: bigint;
+
+  /**
+   * Of the endpoints of the cluster, not more than this share is out at a time.
+   *
+   * @generated from field: uint32 max_ejection_percent = 7;
+   */
+  maxEjectionPercent: number;
+
+  /**
+   * While less than this share is in, all are used. 0: never.
+   *
+   * @generated from field: uint32 min_health_percent = 8;
+   */
+  minHealthPercent: number;
+};
+
+/**
+ * Describes the message ambit.waypoint.OutlierDetection.
+ * Use `create(OutlierDetectionSchema)` to create a new message.
+ */
+export const OutlierDetectionSchema: GenMessage<OutlierDetection> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 33);
+
+/**
+ * While open, requests are refused without asking an endpoint.
+ *
+ * @generated from message ambit.waypoint.CircuitBreaker
+ */
+export type CircuitBreaker = Message<"ambit.waypoint.CircuitBreaker"> & {
+  /**
+   * Opens when this share of the tries of a window has failed: 5xx, or no answer.
+   *
+   * @generated from field: uint32 failure_percent = 1;
+   */
+  failurePercent: number;
+
+  /**
+   * @generated from field: uint64 window_ms = 2;
+   */
+  windowMs: bigint;
+
+  /**
+   * Tries that a window must have.
+   *
+   * @generated from field: uint32 minimum_requests = 3;
+   */
+  minimumRequests: number;
+
+  /**
+   * Then one request is let through, which closes it or opens it again.
+   *
+   * @generated from field: uint64 open_ms = 4;
+   */
+  openMs: bigint;
+};
+
+/**
+ * Describes the message ambit.waypoint.CircuitBreaker.
+ * Use `create(CircuitBreakerSchema)` to create a new message.
+ */
+export const CircuitBreakerSchema: GenMessage<CircuitBreaker> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 34);
+
+/**
+ * Retries under way: a share of the requests under way, or a few.
+ *
+ * @generated from message ambit.waypoint.RetryBudget
+ */
+export type RetryBudget = Message<"ambit.waypoint.RetryBudget"> & {
+  /**
+   * Of 100.
+   *
+   * @generated from field: double percent = 1;
+   */
+  percent: number;
+
+  /**
+   * @generated from field: uint32 min_concurrency = 2;
+   */
+  minConcurrency: number;
+
+  /**
+   * Requests that began so long ago count as under way too. 0: only those that are.
+   *
+   * @generated from field: uint64 interval_ms = 3;
+   */
+  intervalMs: bigint;
+};
+
+/**
+ * Describes the message ambit.waypoint.RetryBudget.
+ * Use `create(RetryBudgetSchema)` to create a new message.
+ */
+export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 35);
 
 /**
  * Protocols that are offered (ALPN) follow from `Cluster.protocol`.
@@ -1377,7 +1651,7 @@ export type UpstreamTls = Message<"ambit.waypoint.UpstreamTls"> & {
  * Use `create(UpstreamTlsSchema)` to create a new message.
  */
 export const UpstreamTlsSchema: GenMessage<UpstreamTls> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 31);
+  messageDesc(file_ambit_waypoint_waypoint, 36);
 
 /**
  * A certificate with its key, with which a waypoint shows itself to endpoints. Resource name:
@@ -1421,7 +1695,7 @@ export type ClientCertificate = Message<"ambit.waypoint.ClientCertificate"> & {
  * Use `create(ClientCertificateSchema)` to create a new message.
  */
 export const ClientCertificateSchema: GenMessage<ClientCertificate> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 32);
+  messageDesc(file_ambit_waypoint_waypoint, 37);
 
 /**
  * @generated from message ambit.waypoint.AcceptedName
@@ -1456,7 +1730,7 @@ export type AcceptedName = Message<"ambit.waypoint.AcceptedName"> & {
  * Use `create(AcceptedNameSchema)` to create a new message.
  */
 export const AcceptedNameSchema: GenMessage<AcceptedName> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 33);
+  messageDesc(file_ambit_waypoint_waypoint, 38);
 
 /**
  * As Istio's MeshConfig has it. What routes and policies see is what backends get.
