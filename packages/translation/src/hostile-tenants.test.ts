@@ -115,7 +115,7 @@ const CASES: readonly (readonly [string, object, RegExp])[] = [
       resolution: 'STATIC',
       endpoints: [{ address: '192.0.2.1' }],
     }),
-    /is another namespace's/,
+    /is a name of namespace shop/,
   ],
   [
     'an entry with the address of another',

@@ -13,6 +13,7 @@ import { isPublishedPod, podIps } from '../workload.ts';
 import { allocateAddresses, allocationKey, type AllocatedPair, asksForAddresses } from './allocated-addresses.ts';
 import { entryRefusal } from './entry-refusal.ts';
 import { servicePortOf } from './entry-ports.ts';
+import { ServiceNames } from './service-names.ts';
 
 /** How to tell that the addresses of a host are tried in a race; not done. */
 const CONNECT_STRATEGY = 'istio.io/connect-strategy';
@@ -75,7 +76,12 @@ export class EntryHosts {
     for (const [ip, key] of this.#allocatedIps()) claims.reserve(ip, key);
     const taken = new Map<string, string>();
     const canonical = new Set(servicesByHost.keys());
-    for (const entry of published) this.#publish(entry, { claims, servicesByHost, taken, canonical, closed });
+    const names = new ServiceNames(model.services.values(), settings);
+    const ownerOf = (host: string, namespace: string): string | undefined => {
+      const owner = names.namespaceOf(host);
+      return owner === namespace || namespace === settings.rootNamespace ? undefined : owner;
+    };
+    for (const entry of published) this.#publish(entry, { claims, servicesByHost, taken, canonical, ownerOf, closed });
   }
 
   /** In order of `namespace/name`. */
@@ -127,16 +133,20 @@ export class EntryHosts {
         continue;
       }
       known.taken.set(key, `ServiceEntry ${objectName(metadata)}`);
-      const isCanonical = !namespaceOnly && !known.canonical.has(host);
+      const owner = known.ownerOf(host, namespace);
+      const isCanonical = !namespaceOnly && owner === undefined && !known.canonical.has(host);
       if (isCanonical) known.canonical.add(host);
+      else if (owner !== undefined)
+        remarks.push(`host ${host} is a name of namespace ${owner}, and this one's for clients of ${namespace} alone`);
       else if (!namespaceOnly)
         remarks.push(`host ${host} is another namespace's, and this one's for clients of ${namespace} alone`);
       const addresses = asksForAddresses(entry) ? (this.#allocated.get(allocationKey(entry, host)) ?? []) : own;
       hosts.push({
         kind: 'ServiceEntry',
-        ...{ metadata, entry, addresses, namespaceOnly },
+        ...{ metadata, entry, addresses, closed },
         hostname: host,
-        closed,
+        // Clients elsewhere would find it while the Service of that name is not there.
+        namespaceOnly: namespaceOnly || owner !== undefined,
         spec: closed ? {} : { ports: portsOf(entry), ...(labels === undefined ? {} : { selector: labels }) },
         canonical: isCanonical,
       });
@@ -187,6 +197,8 @@ interface Known {
   readonly taken: Map<string, string>;
   /** Hosts of which it is settled whom other namespaces mean. */
   readonly canonical: Set<string>;
+  /** Whose a name of the cluster is; undefined: the namespace may have it for all. */
+  readonly ownerOf: (host: string, namespace: string) => string | undefined;
   readonly closed: ReadonlySet<ServiceEntry>;
 }
 
