@@ -1,15 +1,13 @@
-import { ipFromBytes } from '@ambit/core/address';
-import { parseCidr } from '@ambit/core/cidr';
 import type { ServiceEntry } from '../../entry-objects.ts';
 import { valueOf } from '../../labels.ts';
-import { objectName, type Pod, type ServicePort } from '../../objects.ts';
+import { objectName, type ServicePort } from '../../objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { EntryHost } from '../mesh-service.ts';
 import { clusterIps, hostnameOf, isPublished } from '../service.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { sortedByAge } from '../waypoint/precedence.ts';
-import { isPublishedPod, podIps } from '../workload.ts';
+import { AddressClaims, canonicalAddress } from './address-claims.ts';
 import { allocateAddresses, allocationKey, type AllocatedPair, asksForAddresses } from './allocated-addresses.ts';
 import { entryRefusal } from './entry-refusal.ts';
 import { servicePortOf } from './entry-ports.ts';
@@ -69,7 +67,10 @@ export class EntryHosts {
     const written = published.flatMap(({ spec }) => (spec.addresses ?? []).map((address) => canonicalAddress(address)));
     this.#allocated = allocateAddresses(published, serviceIps.keys(), written);
     // Whose an address of a pod is matters to those alone who write one.
-    const claims = new Claims(serviceIps, written.length === 0 ? [] : model.pods.values());
+    const claims =
+      written.length === 0
+        ? new AddressClaims(serviceIps, [], [])
+        : new AddressClaims(serviceIps, model.pods.values(), model.workloadEntries.values());
     const servicesByHost = new Map(
       services.map((service) => [hostnameOf(service, settings), objectName(service.metadata)]),
     );
@@ -190,7 +191,7 @@ export class EntryHosts {
 }
 
 interface Known {
-  readonly claims: Claims;
+  readonly claims: AddressClaims;
   /** `namespace/name` of Services by hostname. */
   readonly servicesByHost: ReadonlyMap<string, string>;
   /** Who has a host in a namespace, by `namespace/host`. */
@@ -200,52 +201,6 @@ interface Known {
   /** Whose a name of the cluster is; undefined: the namespace may have it for all. */
   readonly ownerOf: (host: string, namespace: string) => string | undefined;
   readonly closed: ReadonlySet<ServiceEntry>;
-}
-
-/** Whose an address is. */
-class Claims {
-  /** By address or prefix; ServiceEntries by `namespace/name`. */
-  readonly #owners = new Map<string, string>();
-  /** Namespaces of pods by address. */
-  readonly #pods = new Map<string, string>();
-
-  constructor(services: ReadonlyMap<string, string>, pods: Iterable<Pod>) {
-    for (const [ip, service] of services) this.#owners.set(ip, service);
-    for (const pod of pods) {
-      if (isPublishedPod(pod)) for (const ip of podIps(pod)) this.#pods.set(ip, pod.metadata.namespace);
-    }
-  }
-
-  reserve(ip: string, entry: string): void {
-    if (!this.#owners.has(ip)) this.#owners.set(ip, entry);
-  }
-
-  /** The addresses that a ServiceEntry writes and that are its own. */
-  claim({ spec, metadata }: ServiceEntry, remarks: string[]): string[] {
-    const name = objectName(metadata);
-    return [...new Set((spec.addresses ?? []).map((text) => canonicalAddress(text)))].filter((address) => {
-      const owner = this.#owners.get(address);
-      const pod = this.#pods.get(address);
-      if (owner !== undefined && owner !== name) {
-        remarks.push(`address ${address} is that of ${owner.includes(' ') ? owner : `ServiceEntry ${owner}`}`);
-        return false;
-      }
-      if (pod !== undefined && pod !== metadata.namespace) {
-        remarks.push(`address ${address} is that of a pod of namespace ${pod}`);
-        return false;
-      }
-      this.#owners.set(address, name);
-      return true;
-    });
-  }
-}
-
-/** An address, or a prefix that is more than one address, always written in one way. */
-function canonicalAddress(text: string): string {
-  const cidr = parseCidr(text);
-  if (cidr === undefined) return text;
-  const ip = ipFromBytes(cidr.bytes) ?? text;
-  return cidr.prefixLength === cidr.bytes.length * 8 ? ip : `${ip}/${cidr.prefixLength}`;
 }
 
 function portsOf({ spec }: ServiceEntry): ServicePort[] {

@@ -61,8 +61,8 @@ export class EntryWorkloads {
     const { model, entryHosts } = parts;
     // Most meshes have no machine for which it matters whose an address is.
     const pods = model.workloadEntries.size === 0 ? [] : [...model.pods.values()];
-    const found = pods.filter((pod) => isPublishedPod(pod) && pod.spec.hostNetwork !== true);
-    this.#addresses = new Set(found.flatMap((pod) => podIps(pod)));
+    // Nor is anybody found by the address of a node, which pods on its network have.
+    this.#addresses = new Set(pods.filter((pod) => isPublishedPod(pod)).flatMap((pod) => podIps(pod)));
     const conditions: Condition[] = [];
     const machines = sortedByAge([...model.workloadEntries.values()]).flatMap((entry) => {
       const refusal = endpointRefusal(entry.spec) ?? this.#crowded(entry.metadata.namespace, entry.spec);
