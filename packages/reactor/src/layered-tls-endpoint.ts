@@ -1,8 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { AmbitError, messageOf } from '@ambit/core/errors';
 import { type Memory, allocate } from '@ambit/native/memory';
-import { HANDLE_BIO, HANDLE_SESSION } from '@ambit/native/openssl-handle';
-import type { TlsContext } from '@ambit/native/tls-context';
 import { TlsError } from '@ambit/native/tls-failure';
 import {
   type BioPair,
@@ -11,14 +9,8 @@ import {
   TLS_FAILED,
   TLS_WANTS_READ,
   TLS_WANTS_WRITE,
-  attachBoth,
-  freeBioPair,
-  freeSession,
   handshake,
-  introduce,
   lastFailure,
-  newBioPair,
-  newSession,
   pairPut,
   pairTake,
   read,
@@ -28,17 +20,18 @@ import {
 } from '@ambit/native/tls-session';
 import { presentedCertificate } from '@ambit/native/upstream-tls-context';
 import type { ByteEndpointHandler, DuplexEndpoint } from './endpoint.ts';
-import { LAYERED_PAIR_BYTES } from './limits.ts';
+import {
+  type LayeredSession,
+  type LayeredSessionOptions,
+  closeLayeredSession,
+  openLayeredSession,
+} from './layered-session.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import type { Reactor } from './reactor.ts';
 import type { ReactorTimer } from './timer-wheel.ts';
 
-export interface LayeredTlsOptions {
-  readonly context: TlsContext;
-  /** SNI; empty: none. */
-  readonly serverName: string;
-  /** Offered by ALPN, the best first. None: nothing is offered, and nothing asked for. */
-  readonly protocols: readonly string[];
+/** Without `protocols` none is offered, and none asked for. */
+export interface LayeredTlsOptions extends LayeredSessionOptions {
   /** Why the server is not the one that was meant, by its certificate; undefined when it is. */
   readonly judge: (certificate: X509Certificate | undefined) => string | undefined;
   /** Milliseconds from now to the end of the handshake. */
@@ -73,9 +66,9 @@ export class LayeredTlsEndpoint implements DuplexEndpoint, ByteEndpointHandler {
   readonly #reactor: Reactor;
   readonly #below: DuplexEndpoint;
   readonly #options: LayeredTlsOptions;
+  readonly #session: LayeredSession;
   readonly #ssl: number;
   readonly #pair: BioPair;
-  readonly #slots: readonly number[];
   readonly #clear: Memory;
   readonly #timer: ReactorTimer;
   #outcome: LayeredTlsOutcome | undefined;
@@ -92,27 +85,15 @@ export class LayeredTlsEndpoint implements DuplexEndpoint, ByteEndpointHandler {
   #pullQueued = false;
   readonly #flushSoon: () => void;
 
-  /** Takes over `below`, which is open. Throws `AMBIT_TLS_SESSION`, `AMBIT_TLS_CONTEXT`; it is the caller's then. */
+  /** Takes over `below`, which is open. Throws `AMBIT_TLS_SESSION`, `AMBIT_LEDGER`; it is the caller's then. */
   constructor(reactor: Reactor, below: DuplexEndpoint, options: LayeredTlsOptions, outcome: LayeredTlsOutcome) {
     this.#reactor = reactor;
     this.#below = below;
     this.#options = options;
     this.#outcome = outcome;
-    this.#ssl = newSession(options.context);
-    try {
-      introduce(this.#ssl, options.serverName, options.protocols);
-      this.#pair = newBioPair(LAYERED_PAIR_BYTES);
-      attachBoth(this.#ssl, this.#pair);
-    } catch (error) {
-      freeSession(this.#ssl);
-      throw error;
-    }
-    const { ledger } = reactor;
-    this.#slots = [
-      ledger.addObject(HANDLE_SESSION, this.#ssl),
-      ledger.addObject(HANDLE_BIO, this.#pair.writeEnd),
-      ledger.addObject(HANDLE_BIO, this.#pair.readEnd),
-    ];
+    this.#session = openLayeredSession(reactor.ledger, options);
+    this.#ssl = this.#session.ssl;
+    this.#pair = this.#session.pair;
     let clear = clearText.get(reactor);
     if (clear === undefined) {
       clear = allocate(RECORD_BYTES);
@@ -396,9 +377,7 @@ export class LayeredTlsEndpoint implements DuplexEndpoint, ByteEndpointHandler {
     this.#timer.cancel();
     this.output.settle();
     this.#held = undefined;
-    for (const slot of this.#slots) this.#reactor.ledger.removeObject(slot);
-    freeSession(this.#ssl);
-    freeBioPair(this.#pair);
+    closeLayeredSession(this.#reactor.ledger, this.#session);
   }
 
   /** A handler that throws loses its connection, and no other. */
