@@ -18,7 +18,14 @@ export function secure(
   to: { readonly address: SocketAddress; readonly protocols: readonly string[]; readonly timeoutMs: number },
   done: (secured: AmbitError | DuplexEndpoint) => void,
 ): void {
-  if (proxyHeader !== undefined && below.output.room(proxyHeader.length)) {
+  if (proxyHeader !== undefined) {
+    if (!below.output.room(proxyHeader.length)) {
+      // Without it the endpoint would take the waypoint for the client.
+      const error = new AmbitError('AMBIT_INTERNAL', 'no room for the PROXY header on a new connection');
+      below.destroy(error, true);
+      done(error);
+      return;
+    }
     below.output.end += proxyHeader.copy(below.output.bytes, below.output.end);
   }
   if (tls === undefined) {
