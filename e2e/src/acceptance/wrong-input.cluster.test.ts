@@ -105,10 +105,10 @@ const NAMED: readonly (readonly [string, Written, string, RegExp])[] = [
     'a VirtualService with a field that waypoints do not know',
     object(NETWORKING, 'VirtualService', 'wrong-retries', {
       hosts: [HOST],
-      http: [{ retries: { attempts: 1, retryRemoteLocalities: true }, route: [{ destination: { host: HOST } }] }],
+      http: [{ retries: { attempts: 1, retryOn: 'now-and-then' }, route: [{ destination: { host: HOST } }] }],
     }),
     'WaypointAccepted',
-    /spec\.http\[0\]\.retries\.retryRemoteLocalities/,
+    /spec\.http\[0\]\.retries\.retryOn now-and-then/,
   ],
   [
     'a DestinationRule for clients that it selects, which waypoints do not know',

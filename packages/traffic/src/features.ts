@@ -17,6 +17,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'outlier-detection',
   'proxy-protocol',
   'redirects',
+  'remote-localities',
   'retries',
   'retry-budget',
   'rewrites',

@@ -16,6 +16,7 @@ const RETRY = {
   conditions: ['5xx', 'reset'],
   statusCodes: [],
   ignorePreviousEndpoints: false,
+  remoteLocalities: false,
 } as const;
 
 /** A waypoint in front of an endpoint that speaks HTTP/2, says whatever it likes and does with requests what `serve` says. */

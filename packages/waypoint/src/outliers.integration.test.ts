@@ -1,4 +1,4 @@
-import type { CircuitBreaker, OutlierDetection } from '@ambit/traffic/model/served-service';
+import type { CircuitBreaker, OutlierDetection, RetryPolicy } from '@ambit/traffic/model/served-service';
 import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, Raw, respond } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
@@ -185,5 +185,90 @@ describe('a circuit breaker', () => {
       ['open', 'closed'].map((state) => ({ kind: 'breaker', cluster: clusterName(), state })),
     );
     expect(bed.count('ambit_circuit_breaker_opened_total', clusterName())).toBe(1);
+  });
+});
+
+describe('a service of which no endpoint answers, at 500 requests a second', () => {
+  const RETRY: RetryPolicy = {
+    retries: 2,
+    conditions: ['5xx', 'connect-failure'],
+    statusCodes: [],
+    perTryTimeoutMs: 0,
+    backoffBaseMs: 25,
+    ignorePreviousEndpoints: false,
+    remoteLocalities: false,
+  };
+
+  /** Sends so many, one every two milliseconds; how long each took, sorted. */
+  function storm(bed: TestWaypoint, count: number): { readonly durations: number[]; readonly answers: Answer[] } {
+    const client = new Client(bed, 'HTTP/2');
+    const [answers, durations]: [Answer[], number[]] = [[], []];
+    const begun: number[] = [];
+    const note = (): void => {
+      answers.forEach((answer, at) => {
+        if (answer.settled) durations[at] ??= performance.now() - (begun[at] ?? 0);
+      });
+    };
+    const start = performance.now();
+    while (answers.length < count) {
+      // The loop may take longer than two milliseconds for a turn.
+      while (answers.length < count && answers.length * 2 <= performance.now() - start) {
+        begun.push(performance.now());
+        answers.push(client.send({}));
+      }
+      bed.loop.pass(1);
+      note();
+    }
+    bed.loop.until(() => answers.every(({ settled }) => settled));
+    note();
+    return { durations: durations.sort((a, b) => a - b), answers };
+  }
+
+  it.each([
+    ['that refuse connections', refusing],
+    ['that answer 503', answering('HTTP/2', 503, 'no')],
+  ])('is tried 1.2 times as often and clients hear of it at once, with endpoints %s', (_, failing) => {
+    let tries = 0;
+    const counted: EndpointBehaviour = (tunnel, endpoint) => {
+      tries += 1;
+      failing(tunnel, endpoint);
+    };
+    const answered = application('HTTP/2', {
+      onComplete: (seen) => {
+        tries += 1;
+        respond(seen, 503, 'no');
+      },
+    });
+    const behaviour = failing === refusing ? counted : answered;
+    const bed = start({
+      protocol: 'http2',
+      endpoints: { 'cart-1': behaviour, 'cart-2': behaviour },
+      action: { retry: RETRY },
+    });
+    const { durations, answers } = storm(bed, 700);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    expect(tries / answers.length).toBeLessThanOrEqual(1.2);
+    expect(durations[350]).toBeLessThan(50);
+  });
+
+  it('answers within two seconds of their return, behind a breaker that has let one through now and then', () => {
+    let failing = true;
+    const endpoint = application('HTTP/2', {
+      onComplete: (seen) => {
+        respond(seen, failing ? 503 : 200, 'hello');
+      },
+    });
+    const bed = start({
+      protocol: 'http2',
+      endpoints: { 'cart-1': endpoint },
+      circuitBreaker: { failurePercent: 50, windowMs: 10_000, minimumRequests: 20, openMs: 1_000 },
+      action: { retry: RETRY },
+    });
+    storm(bed, 100);
+    failing = false;
+    const client = new Client(bed, 'HTTP/2');
+    const back = performance.now();
+    while (settled(bed, client.send({})).status !== 200) bed.loop.pass(2);
+    expect(performance.now() - back).toBeLessThan(2_000);
   });
 });

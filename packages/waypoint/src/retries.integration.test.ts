@@ -13,6 +13,7 @@ function retrying(conditions: readonly RetryCondition[], fields: Partial<RetryPo
     perTryTimeoutMs: 0,
     backoffBaseMs: 1,
     ignorePreviousEndpoints: false,
+    remoteLocalities: false,
     ...fields,
   };
 }
@@ -87,6 +88,22 @@ describe('a request to a service of which one endpoint fails', () => {
     for (let count = 0; count < 20; count++)
       expect(settled(bed, client.send({ ':method': 'POST' }, `order ${count}`)).status).toBe(200);
     expect(bodies).toEqual(Array.from({ length: 20 }, (_, count) => `order ${count}`));
+  });
+
+  it.each([
+    ['is not tried again', ['5xx'] as const, 503],
+    ['is, when the policy says so', ['envoy-ratelimited'] as const, 200],
+  ])('and is asked to come less often %s', (_, conditions, status) => {
+    const bed = start({
+      endpoints: {
+        'cart-1': answering('HTTP/1.1', 503, 'slow down', ['x-envoy-ratelimited', 'true']),
+        'cart-2': answering('HTTP/1.1', status, 'hello', status === 503 ? ['x-envoy-ratelimited', 'true'] : []),
+      },
+      action: { retry: retrying(conditions) },
+    });
+    const client = new Client(bed, 'HTTP/1.1');
+    for (let count = 0; count < 10; count++) expect(settled(bed, client.send({})).status).toBe(status);
+    expect(bed.lines().join('\n')).not.toContain('URX');
   });
 
   it('gets the last answer when all tries are used up, and the log says so', () => {

@@ -310,6 +310,7 @@ describe('a rewritten request', () => {
           perTryTimeoutMs: 0,
           backoffBaseMs: 1,
           ignorePreviousEndpoints: true,
+          remoteLocalities: false,
         },
       },
     });

@@ -240,6 +240,7 @@ const RETRY = {
   perTryTimeoutMs: 0,
   backoffBaseMs: 1,
   ignorePreviousEndpoints: false,
+  remoteLocalities: false,
 } as const;
 
 async function openLater(bed: TestWaypoint, handler: Raw) {

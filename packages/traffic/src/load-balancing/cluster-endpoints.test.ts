@@ -4,7 +4,10 @@ import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { QUARANTINE_AFTER_FAILURES, QUARANTINE_MILLISECONDS } from '@ambit/mesh/limits';
 import { workload } from '@ambit/mesh/test-model';
 import { describe, expect, it } from 'vitest';
-import { compileService } from '../compiled-service.ts';
+import { type CompiledCluster, compileService } from '../compiled-service.ts';
+import { allocateClusterMemory } from '../cluster-state/cluster-memory.ts';
+import type { OutlierDetection as OutlierPolicy } from '../model/served-service.ts';
+import { OutlierDetection } from '../outlier/outlier-detection.ts';
 import { cartService, read, seededRandom, V1 } from '../test-service.ts';
 import { ClusterEndpoints } from './cluster-endpoints.ts';
 
@@ -23,13 +26,17 @@ function candidates(...ranks: string[][]): EndpointTier[] {
   );
 }
 
-function cluster(subset: string, previous?: ClusterEndpoints): ClusterEndpoints {
+function compiledCluster(subset: string): CompiledCluster {
   const [first] = cartService().clusters ?? [];
   const subsetWorkloadUids = subset === '' ? [] : ['v1-a', 'v1-b'].map(uid);
   const service = read(cartService({ clusters: [{ ...first, subset, subsetWorkloadUids }] }));
   const compiled = compileService(service).clusters.get(V1);
   if (compiled === undefined) throw new Error('the cluster is missing');
-  return new ClusterEndpoints(compiled, undefined, previous);
+  return compiled;
+}
+
+function cluster(subset: string, previous?: ClusterEndpoints): ClusterEndpoints {
+  return new ClusterEndpoints(compiledCluster(subset), undefined, previous);
 }
 
 function choiceAt(now = 0): Choice {
@@ -59,9 +66,63 @@ function bench(choice: Choice, ...names: string[]): Choice {
   return choice;
 }
 
+describe('with outlier detection, an endpoint', () => {
+  const POLICY: OutlierPolicy = {
+    consecutive5xx: 1,
+    consecutiveGatewayErrors: 0,
+    splitLocalOrigin: false,
+    consecutiveLocalOrigin: 0,
+    intervalMs: 1_000,
+    baseEjectionMs: 30_000,
+    maxEjectionPercent: 100,
+    minHealthPercent: 0,
+  };
+
+  /** Two ranks, of which some endpoints are out. */
+  function excluding(out: readonly string[], policy: Partial<OutlierPolicy> = {}): ClusterEndpoints {
+    const { endpoints: memory } = allocateClusterMemory(1, true);
+    if (memory === undefined) throw new Error('no memory');
+    const outliers = new OutlierDetection(memory, 0, { ...POLICY, ...policy }, () => 1_000_000);
+    const endpoints = new ClusterEndpoints(compiledCluster(''), outliers);
+    endpoints.refresh(candidates(['a', 'b'], ['c']), seededRandom(1));
+    for (const name of out) outliers.answered(uid(name), 500);
+    return endpoints;
+  }
+
+  it.each<[string, string[], string[], Partial<OutlierPolicy>, string[]]>([
+    ['of the best rank, while none is out', [], [], {}, ['a', 'b']],
+    ['that is in', ['a'], [], {}, ['b']],
+    ['that is in, of a lower rank', ['a', 'b'], [], {}, ['c']],
+    ['that is in rather than untried', ['a', 'b'], ['c'], {}, ['c']],
+    ['none, when all are out', ['a', 'b', 'c'], [], {}, ['none']],
+    ['any, when too few are in', ['a', 'b'], [], { minHealthPercent: 34 }, ['a', 'b']],
+    ['that is in, when enough are', ['a', 'b'], [], { minHealthPercent: 33 }, ['c']],
+  ])('is one %s', (_, out, tried, policy, expected) => {
+    const endpoints = excluding(out, policy);
+    expect(chosen(endpoints, tried)).toEqual(expected);
+    expect(endpoints.allOut).toBe(out.length === 3);
+  });
+
+  it('in quarantine is used all the same', () => {
+    expect(chosen(excluding([]), [], bench(choiceAt(), 'a'))).toEqual(['a', 'b']);
+  });
+});
+
 describe('an endpoint', () => {
   it('is of the best rank', () => {
     expect(chosen(endpointsOf(['a', 'b'], ['c']))).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    [0, 'a'],
+    [1, 'b'],
+    [2, 'c'],
+    [9, 'c'],
+  ])('is of another rank when %i are passed over', (passedRanks, expected) => {
+    const endpoints = endpointsOf(['a'], ['b'], ['c']);
+    expect(endpoints.choose([], choiceAt(), passedRanks)?.uid).toBe(uid(expected));
+    expect(endpoints.choose([uid(expected)], choiceAt(), passedRanks)?.uid).not.toBe(uid(expected));
+    expect(endpoints.choose([], choiceAt())?.uid).toBe(uid('a'));
   });
 
   it('is none without candidates', () => {

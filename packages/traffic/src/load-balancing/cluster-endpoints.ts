@@ -19,6 +19,8 @@ export class ClusterEndpoints {
   #slots: Map<string, EndpointSlot>;
   #source: readonly EndpointTier[] | undefined;
   #tiers: readonly BalancedTier[] = [];
+  /** The rank that comes first in the choice that is being made. */
+  #first = 0;
 
   /**
    * `outliers`: who judges endpoints in place of the mesh's quarantine. `previous`: of the cluster's last version, whose counts of
@@ -64,8 +66,11 @@ export class ClusterEndpoints {
    * Chooses an endpoint of the best rank that has one which neither is passed over nor was `tried` by this request (uids).
    * Without outlier detection those in quarantine are passed over: when only they are untried, one of them; when all were tried, any.
    * With it those that are out are never chosen, unless fewer than `minHealthPercent` are in. Undefined when there is none.
+   * `passedRanks`: how many of the best ranks come last.
    */
-  choose(tried: readonly string[], choice: Choice): EndpointSlot | undefined {
+  choose(tried: readonly string[], choice: Choice, passedRanks = 0): EndpointSlot | undefined {
+    // The last rank is never passed over.
+    this.#first = Math.max(0, Math.min(passedRanks, this.#tiers.length - 1));
     const outliers = this.#outliers;
     if (outliers !== undefined) {
       if (!outliers.anyOut || this.#panics(outliers)) return this.#any(tried, choice.random);
@@ -94,8 +99,10 @@ export class ClusterEndpoints {
   }
 
   #among(tried: readonly string[], random: () => number, isOut: IsOut | undefined): EndpointSlot | undefined {
-    for (const tier of this.#tiers) {
-      const slot = chooseFrom(tier, tried, random, isOut);
+    const { length } = this.#tiers;
+    for (let at = 0; at < length; at++) {
+      const tier = this.#tiers[(this.#first + at) % length];
+      const slot = tier === undefined ? undefined : chooseFrom(tier, tried, random, isOut);
       if (slot !== undefined) return slot;
     }
     return undefined;

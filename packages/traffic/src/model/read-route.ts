@@ -32,6 +32,7 @@ const CONDITIONS: readonly (RetryCondition | undefined)[] = [
   'internal',
   'resource-exhausted',
   'unavailable',
+  'envoy-ratelimited',
 ];
 
 const PLAIN_TEXT = 'text/plain';
@@ -116,5 +117,6 @@ function readRetry(message: RetryMessage, field: string, problems: Problems): Re
     perTryTimeoutMs: message.perTryTimeoutMs,
     backoffBaseMs: message.backoffBaseMs,
     ignorePreviousEndpoints: message.ignorePreviousEndpoints,
+    remoteLocalities: message.remoteLocalities,
   };
 }

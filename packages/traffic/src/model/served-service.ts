@@ -150,6 +150,7 @@ export type RetryCondition =
   | 'cancelled'
   | 'connect-failure'
   | 'deadline-exceeded'
+  | 'envoy-ratelimited'
   | 'gateway-error'
   | 'internal'
   | 'refused-stream'
@@ -171,6 +172,8 @@ export interface RetryPolicy {
   readonly backoffBaseMs: number;
   /** May an endpoint be tried that failed this request before. */
   readonly ignorePreviousEndpoints: boolean;
+  /** After every second try endpoints of the next rank. */
+  readonly remoteLocalities: boolean;
 }
 
 /** Endpoints of one port of a service, or the workload of the resource, as its client dialled it. */

@@ -17,8 +17,16 @@ export type AttemptOutcome =
   | { readonly kind: 'too-large' }
   /** The endpoint does not offer to switch to another protocol; never tried again. */
   | { readonly kind: 'no-upgrade' }
-  /** Head of a final response; `grpcStatus` only from the head itself (trailers-only), -1 when it has none. */
-  | { readonly kind: 'response'; readonly status: number; readonly grpcStatus: number };
+  /**
+   * Head of a final response; `grpcStatus` only from the head itself (trailers-only), -1 when it has none; `rateLimited`: it has
+   * `x-envoy-ratelimited`.
+   */
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly grpcStatus: number;
+      readonly rateLimited?: boolean;
+    };
 
 /** Which limit it was, by the code that errors and `x-ambit-reason` have. */
 export type OverflowReason =

@@ -40,6 +40,7 @@ function policy(fields: Partial<RetryPolicy> = {}): CompiledRetryPolicy {
     perTryTimeoutMs: 0,
     backoffBaseMs: 25,
     ignorePreviousEndpoints: false,
+    remoteLocalities: false,
     ...fields,
   });
 }
@@ -89,6 +90,23 @@ describe('a request', () => {
     expect(attempts.next(CONNECT_REFUSED, GET).kind).toBe('retry');
     expect(attempts.tried).toEqual([]);
   });
+
+  it.each([
+    [true, [0, 0, 1, 1, 2]],
+    [false, [0, 0, 0, 0, 0]],
+  ])(
+    'passes over a rank of endpoints with every second try when the policy says so: %s',
+    (remoteLocalities, expected) => {
+      const attempts = attemptsOf(policy({ remoteLocalities, retries: 9 }));
+      const passed = expected.map(() => {
+        const { passedRanks } = attempts;
+        attempts.begin('a');
+        attempts.next(CONNECT_REFUSED, GET);
+        return passedRanks;
+      });
+      expect(passed).toEqual(expected);
+    },
+  );
 
   it('is not tried again for what the policy does not list', () => {
     const attempts = attemptsOf(policy({ conditions: ['connect-failure'] }));

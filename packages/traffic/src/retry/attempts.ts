@@ -59,6 +59,11 @@ export class Attempts {
     return this.#begun;
   }
 
+  /** How many of the best ranks of endpoints are passed over now. */
+  get passedRanks(): number {
+    return this.#policy?.remoteLocalities === true ? this.#begun >> 1 : 0;
+  }
+
   /** Uids of endpoints that failed this request and are to be avoided; empty when the policy does not mind. */
   get tried(): readonly string[] {
     return this.#tried ?? NONE_TRIED;

@@ -27,6 +27,8 @@ const OUTCOMES = {
   504: { kind: 'response', status: 504, grpcStatus: -1 },
   505: { kind: 'response', status: 505, grpcStatus: -1 },
   599: { kind: 'response', status: 599, grpcStatus: -1 },
+  '429, rate limited': { kind: 'response', status: 429, grpcStatus: -1, rateLimited: true },
+  '503, rate limited': { kind: 'response', status: 503, grpcStatus: -1, rateLimited: true },
   'grpc 0': { kind: 'response', status: 200, grpcStatus: 0 },
   'grpc 1': { kind: 'response', status: 200, grpcStatus: 1 },
   'grpc 2': { kind: 'response', status: 200, grpcStatus: 2 },
@@ -44,6 +46,7 @@ function covered(conditions: readonly RetryCondition[], statusCodes: readonly nu
     perTryTimeoutMs: 0,
     backoffBaseMs: 25,
     ignorePreviousEndpoints: false,
+    remoteLocalities: false,
   });
   return Object.entries(OUTCOMES)
     .filter(([, outcome]) => policy.covers(outcome))
@@ -75,6 +78,7 @@ describe('a retry condition covers', () => {
     ['resource-exhausted', ['grpc 8']],
     ['internal', ['grpc 13']],
     ['unavailable', ['grpc 14']],
+    ['envoy-ratelimited', ['429, rate limited', '503, rate limited']],
   ])('%s: %s', (condition, expected) => {
     expect(covered([condition])).toEqual([...expected].sort());
   });

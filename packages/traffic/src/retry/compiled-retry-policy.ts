@@ -19,6 +19,7 @@ export class CompiledRetryPolicy {
   readonly perTryTimeoutMs: number;
   readonly backoffBaseMs: number;
   readonly ignorePreviousEndpoints: boolean;
+  readonly remoteLocalities: boolean;
   readonly #conditions: ReadonlySet<RetryCondition>;
   readonly #statuses: ReadonlySet<number>;
   readonly #grpcStatuses: ReadonlySet<number>;
@@ -30,6 +31,7 @@ export class CompiledRetryPolicy {
     this.perTryTimeoutMs = policy.perTryTimeoutMs;
     this.backoffBaseMs = policy.backoffBaseMs;
     this.ignorePreviousEndpoints = policy.ignorePreviousEndpoints;
+    this.remoteLocalities = policy.remoteLocalities;
     const conditions = new Set(policy.conditions);
     this.#conditions = conditions;
     this.#statuses = new Set(policy.statusCodes);
@@ -54,6 +56,8 @@ export class CompiledRetryPolicy {
       case 'per-try-timeout':
         return this.#anyFailure;
       case 'response':
+        // Who is asked to come less often is not asked again, unless the policy wants just that.
+        if (outcome.rateLimited === true) return this.#conditions.has('envoy-ratelimited');
         return this.#coversResponse(outcome.status, outcome.grpcStatus);
       case 'request-timeout':
       case 'no-endpoint':

@@ -24,8 +24,8 @@ describe('remarks on a single object', () => {
       'a retry condition that is not known',
       'networking.istio.io/v1',
       'VirtualService',
-      '{hosts: [web], http: [{retries: {attempts: 2, retryOn: envoy-ratelimited}, route: [{destination: {host: web}}]}]}',
-      [/^spec\.http\[0\]\.retries\.retryOn envoy-ratelimited: not honoured, so the object as a whole has no effect$/],
+      '{hosts: [web], http: [{retries: {attempts: 2, retryOn: now-and-then}, route: [{destination: {host: web}}]}]}',
+      [/^spec\.http\[0\]\.retries\.retryOn now-and-then: not honoured, so the object as a whole has no effect$/],
     ],
     [
       'an expression that is none',

@@ -1,6 +1,6 @@
 import { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
-import type { FieldList } from '@ambit/http/h2/message-fields';
+import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { Admission } from '@ambit/traffic/breaker/circuit-breaker';
 import type { CompiledAction } from '@ambit/traffic/compiled-service';
@@ -202,10 +202,13 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   onHead(fields: FieldList, endStream: boolean): void {
     const { thread, toClient, cluster, record } = this.#parts;
     const status = Number(fields[1]);
-    const decision = this.#attempts.next({ kind: 'response', status, grpcStatus: toClient.grpcStatus(fields) }, this);
+    const grpcStatus = toClient.grpcStatus(fields);
+    const rateLimited =
+      this.#parts.action.retry !== undefined && fieldValue(fields, 'x-envoy-ratelimited') !== undefined;
+    const decision = this.#attempts.next({ kind: 'response', status, grpcStatus, rateLimited }, this);
     if (this.#attempt !== undefined) cluster.reached(this.#attempt.chosen);
     // A call of gRPC tells in its trailers how it went, unless there is nothing else.
-    if (!toClient.grpc || endStream || status !== 200) this.#judge(judgedStatus(status, toClient.grpcStatus(fields)));
+    if (!toClient.grpc || endStream || status !== 200) this.#judge(judgedStatus(status, grpcStatus));
     if (decision.kind === 'retry') {
       this.#attempt?.abandon();
       this.#apply(decision);
@@ -267,7 +270,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #try(): void {
     const attempts = this.#attempts;
     const { cluster, client, head } = this.#parts;
-    const chosen = cluster.choose(attempts.tried, client, head);
+    const chosen = cluster.choose(attempts.tried, client, head, attempts.passedRanks);
     if (chosen === 'unknown') {
       this.#forwarder.answer(CLUSTER_NOT_FOUND);
       return;

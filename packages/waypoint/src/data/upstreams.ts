@@ -70,8 +70,14 @@ export class UpstreamCluster {
   /**
    * Draws an endpoint; `'unknown'` when the service or workload is not known, undefined when it has no usable one. A workload is
    * reached where the client dialled it and nowhere else. `head`: of the request as it is sent on, if it is one.
+   * `passedRanks`: of endpoints, that come last.
    */
-  choose(tried: readonly string[], client: DiallingClient, head?: FieldList): ChosenEndpoint | 'unknown' | undefined {
+  choose(
+    tried: readonly string[],
+    client: DiallingClient,
+    head?: FieldList,
+    passedRanks = 0,
+  ): ChosenEndpoint | 'unknown' | undefined {
     if (this.compiled.model.workloadUid !== '') return this.#dialled(tried, client, head);
     const { store, choice } = this.#upstreams;
     const { service } = this;
@@ -81,7 +87,7 @@ export class UpstreamCluster {
       .endpoints(service.key)
       ?.candidates(service, this.compiled.model.port, 'service', this.#upstreams.client());
     this.endpoints.refresh(candidates ?? NONE, choice.random);
-    const slot = this.endpoints.choose(tried, choice);
+    const slot = this.endpoints.choose(tried, choice, passedRanks);
     if (slot === undefined) return undefined;
     const ip = chooseAddress(slot.endpoint.workload, service.addresses[0]?.ip ?? '', service);
     if (ip === undefined || slot.endpoint.workload.network !== store.network) return undefined;

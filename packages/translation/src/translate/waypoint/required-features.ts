@@ -43,6 +43,7 @@ export function routeFeatures({ matches, action, requestHeaders, responseHeaders
     ['http-routes', true],
     ['mirrors', levels.some(({ mirrors }) => mirrors.length > 0)],
     ['redirects', action.case === 'redirect' || destinations.some(({ redirect }) => redirect !== undefined)],
+    ['remote-localities', retry?.remoteLocalities === true],
     ['retries', retry !== undefined],
     ['rewrites', levels.some(({ rewrite }) => rewrite !== undefined)],
     ['source-matches', matches.some(({ source }) => source !== undefined)],

@@ -36,12 +36,20 @@ const RETRY_ON: ReadonlyMap<string, RetryCondition> = new Map([
   ['internal', RetryCondition.GRPC_INTERNAL],
   ['resource-exhausted', RetryCondition.GRPC_RESOURCE_EXHAUSTED],
   ['unavailable', RetryCondition.GRPC_UNAVAILABLE],
+  ['envoy-ratelimited', RetryCondition.ENVOY_RATELIMITED],
 ]);
 
 /** The retries of a VirtualService's route; absent: the default, no attempts: none. */
 export function virtualRetry(retries: VirtualRetry | undefined): RetryPolicyInit {
   if (retries === undefined) return DEFAULT_RETRY;
-  const { attempts = 0, perTryTimeout, retryOn = '', retryIgnorePreviousHosts = true, backoff } = retries;
+  const {
+    attempts = 0,
+    perTryTimeout,
+    retryOn = '',
+    retryIgnorePreviousHosts = true,
+    backoff,
+    retryRemoteLocalities = false,
+  } = retries;
   const words = retryOnWords(retryOn);
   const conditions = words.flatMap((word) => RETRY_ON.get(word) ?? []);
   return {
@@ -52,13 +60,26 @@ export function virtualRetry(retries: VirtualRetry | undefined): RetryPolicyInit
     backoffBaseMs: backoff === undefined ? BACKOFF_BASE_MS : Math.max(1, istioDurationMs(backoff) ?? BACKOFF_BASE_MS),
     // The field's name says the opposite of its meaning: whether an endpoint may be tried that failed before.
     ignorePreviousEndpoints: !retryIgnorePreviousHosts,
+    remoteLocalities: retryRemoteLocalities,
   };
 }
 
-/** The words of `retryOn` that are not honoured. `retriable-status-codes` says nothing beyond the numbers beside it. */
+/**
+ * What can happen nowhere: there are no endpoints of HTTP/3, and no object lists the fields that `retriable-headers` goes by, here or in
+ * Istio. `retriable-status-codes` says nothing beyond the numbers beside it.
+ */
+const WITHOUT_FUNCTION: ReadonlySet<string> = new Set(['http3-post-connect-failure', 'retriable-headers']);
+
+/** The words of `retryOn` that are right and have no function. */
+export function retryOnWithoutFunction(retryOn: string): string[] {
+  return retryOnWords(retryOn).filter((word) => WITHOUT_FUNCTION.has(word));
+}
+
+/** The words of `retryOn` that are not honoured. */
 export function retryOnNotHonoured(retryOn: string): string[] {
   return retryOnWords(retryOn).filter(
-    (word) => !RETRY_ON.has(word) && !isStatus(word) && word !== 'retriable-status-codes',
+    (word) =>
+      !RETRY_ON.has(word) && !isStatus(word) && !WITHOUT_FUNCTION.has(word) && word !== 'retriable-status-codes',
   );
 }
 

@@ -5,7 +5,14 @@ import { hasTextBody } from './virtual-direct-response.ts';
 import { formatPaths } from './virtual-headers.ts';
 import { hasTwoPorts } from './virtual-redirect.ts';
 
-const RETRIES = ['attempts', 'perTryTimeout', 'retryOn', 'retryIgnorePreviousHosts', 'backoff'];
+const RETRIES = [
+  'attempts',
+  'perTryTimeout',
+  'retryOn',
+  'retryIgnorePreviousHosts',
+  'backoff',
+  'retryRemoteLocalities',
+];
 
 /** Paths of the fields of a VirtualService that are set and not honoured. */
 export function virtualFieldsNotHonoured({ spec }: VirtualService): string[] {

@@ -1,3 +1,4 @@
+import { retryOnWithoutFunction } from './retry.ts';
 import type { VirtualHttpRoute, VirtualService } from '../../traffic-objects.ts';
 
 /** What an object says that has no effect, by its own meaning: nothing is wrong, and nobody should wonder. */
@@ -37,6 +38,9 @@ function remarksOn(route: VirtualHttpRoute, path: string): string[] {
     ...(fault?.abort !== undefined && fault.abort.percentage === undefined
       ? [`${path}.fault.abort has no percentage, so it aborts nothing`]
       : []),
+    ...retryOnWithoutFunction(route.retries?.retryOn ?? '').map(
+      (word) => `${path}.retries.retryOn ${word} has no function, it never happens here`,
+    ),
     ...unused.map((field) => `${path}.${field} has no function beside ${answered ?? ''}`),
     ...(answered !== undefined && headers?.request !== undefined
       ? [`${path}.headers.request has no function beside ${answered}`]
