@@ -108,6 +108,27 @@ describe('an object that is wrong', () => {
     expect(store.configuration().refusals[0]?.message).toMatch(/what it is for stays closed$/);
   });
 
+  it.each<[string, object]>([
+    ['connections', { trafficPolicy: { tls: { mode: 'SIMPLE' }, newer: { a: 1 } } }],
+    ['connections to one port', { trafficPolicy: { portLevelSettings: [{ port: 7, tls: { mode: 'MUTUAL' } }] } }],
+    ['those of a subset in a newer mode', { subsets: [{ name: 1, trafficPolicy: { tls: { mode: 'NEWER' } } }] }],
+  ])('from the start stays closed: a host that is reached by TLS, %s', (_what, spec) => {
+    const place = { host: 'bank.example', exportTo: ['.'] };
+    expect(store.put('DestinationRule', raw('r', { ...place, ...spec })).outcome).toBe('refused');
+    expect(JSON.parse(JSON.stringify(inForce()))).toMatchObject([
+      { spec: { ...place, trafficPolicy: { tls: { mode: 'MUTUAL' } } } },
+    ]);
+  });
+
+  it.each([{}, { tls: {} }, { tls: { mode: 'ISTIO_MUTUAL' } }])(
+    'from the start has no effect where nothing of TLS is asked for: %j',
+    (trafficPolicy) => {
+      store.put('DestinationRule', raw('r', { host: 'bank.example', subsets: 7, trafficPolicy }));
+      expect(store.configuration().refusals).toHaveLength(1);
+      expect(inForce()).toEqual([]);
+    },
+  );
+
   it('from the start has no effect where nothing is judged', () => {
     store.put('HTTPRoute', raw('r', { rules: 1, parentRefs: [{ name: 'web', kind: 'Service', group: '' }, {}] }));
     expect(inForce()).toEqual([]);

@@ -7,7 +7,7 @@ import { WATCHED, type WatchedKind } from './watched-kinds.ts';
  * What holds in place of an object that cannot be taken and of which no good state is known, so that a controller that
  * starts anew opens nothing: a policy that lets nothing through where it would have judged, mutual TLS where it would have
  * been chosen, tokens asked for where they would have been, a waypoint where one was, and
- * nobody to be trusted where somebody would have been. Undefined for every other kind and for what cannot be read at all.
+ * nobody to be trusted where somebody would have been, so that nothing goes there in the clear. Undefined for every other kind and for what cannot be read at all.
  */
 export function substituteFor(kind: WatchedKind, object: RawObject): DecodedObject | undefined {
   for (const spec of substitutes(kind, object)) {
@@ -41,6 +41,11 @@ function substitutes(kind: WatchedKind, { spec, status }: RawObject): Record<str
     const validation = { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: NOBODY }], hostname: NOBODY };
     return [{ targetRefs: targets.slice(0, 16).map((target) => ({ group: '', ...target })), validation }];
   }
+  if (kind === 'DestinationRule' && asksForTls(spec)) {
+    // TLS for which nothing is there.
+    const closed = { ...fieldsOf(spec, ['host']), trafficPolicy: { tls: { mode: 'MUTUAL' } } };
+    return [{ ...closed, ...fieldsOf(spec, ['exportTo']) }, closed];
+  }
   if (kind === 'Gateway' && listUnder(status, 'addresses').length > 0) {
     const listeners = [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }];
     return [{ ...fieldsOf(spec, ['gatewayClassName']), listeners }];
@@ -49,6 +54,19 @@ function substitutes(kind: WatchedKind, { spec, status }: RawObject): Record<str
 }
 
 const NOBODY = 'the-policy-is-wrong';
+
+/** Whether a DestinationRule has TLS put around connections, anywhere in it, in a mode that is known or not. */
+function asksForTls(spec: unknown): boolean {
+  const policies = [spec, ...listUnder(spec, 'subsets')].map((part) => fieldUnder(part, 'trafficPolicy'));
+  const places = policies.flatMap((policy) => [policy, ...listUnder(policy, 'portLevelSettings')]);
+  return places.some((place) => {
+    const tls = fieldUnder(place, 'tls');
+    return tls !== undefined && !IN_THE_CLEAR.has(fieldUnder(tls, 'mode'));
+  });
+}
+
+/** Modes that put no TLS around connections, beside the mesh's own; the default is the first. */
+const IN_THE_CLEAR: ReadonlySet<unknown> = new Set(['DISABLE', 'ISTIO_MUTUAL', undefined]);
 
 /** As much of a target as tells what it is. */
 function readableTarget(target: unknown): Record<string, string>[] {
