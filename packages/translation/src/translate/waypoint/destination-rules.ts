@@ -13,7 +13,14 @@ import { destinationFieldsNotHonoured, tlsSettings, unusableTls } from './destin
 import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 import { type Credential, foreignCredential, type SecretCertificates } from './secret-certificates.ts';
-import { credentialProblem, destinationTls, proxyProtocolOf, type UpstreamTlsInit } from './upstream-tls.ts';
+import {
+  credentialProblem,
+  destinationTls,
+  isOfEndpoint,
+  proxyProtocolOf,
+  unavailable,
+  type UpstreamTlsInit,
+} from './upstream-tls.ts';
 import { type CircuitBreakerInit, circuitBreakerOf } from './circuit-breaker.ts';
 import { type DestinationLimits, destinationLimits } from './destination-limits.ts';
 import { listed } from './virtual-outcome.ts';
@@ -50,6 +57,8 @@ export class DestinationRules {
   /** What of a rule another one of the same host decides, a sentence each. */
   readonly #hidden = new Map<DestinationRule, Set<string>>();
   readonly #byHost = new HostIndex<DestinationRule>();
+  /** Rules that have no effect and ask for TLS. */
+  readonly #closing = new HostIndex<DestinationRule>();
 
   constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts, secrets: SecretCertificates) {
     this.#settings = settings;
@@ -59,7 +68,14 @@ export class DestinationRules {
     for (const rule of this.#rules) {
       const { decisive, others } = destinationFieldsNotHonoured(rule);
       if (decisive.length > 0) {
-        this.#refused.set(rule, notHonouredMessage([...decisive, ...others]));
+        const message = notHonouredMessage([...decisive, ...others]);
+        const isSecret = rule.spec.workloadSelector === undefined && tlsSettings(rule).some(isOfEndpoint);
+        this.#refused.set(
+          rule,
+          isSecret ? `${message}, but that connections are refused where it asks for TLS` : message,
+        );
+        // What was to be sent in TLS must not go in the clear.
+        if (isSecret) this.#closing.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
         continue;
       }
       if (others.length > 0) this.#without.set(rule, others);
@@ -76,7 +92,23 @@ export class DestinationRules {
     subset: string,
     waypointNamespace: string,
   ): DestinationPolicy | undefined {
-    const rules = this.#rulesFor(service, waypointNamespace);
+    const policy = this.#policyWithout(service, port, subset, waypointNamespace);
+    const closing = this.#rulesFor(this.#closing, service, waypointNamespace).find((rule) =>
+      asksForTls(rule, port, subset),
+    );
+    if (policy === undefined || closing === undefined) return policy;
+    const reason = this.#refused.get(closing) ?? '';
+    return { ...policy, tls: unavailable(`DestinationRule ${objectName(closing.metadata)}: ${reason}`) };
+  }
+
+  /** The same, as if there were no rules without effect. */
+  #policyWithout(
+    service: MeshService,
+    port: number,
+    subset: string,
+    waypointNamespace: string,
+  ): DestinationPolicy | undefined {
+    const rules = this.#rulesFor(this.#byHost, service, waypointNamespace);
     for (const rule of rules) this.#used.add(rule);
     if (rules.length > 1) this.#noteHidden(rules);
     const credentialOf = (name: string): Credential => this.#credentialOf(rules, waypointNamespace, name);
@@ -171,9 +203,13 @@ export class DestinationRules {
    * Of the first namespace that has any: the waypoint's, the Service's, the mesh-wide one. Rules for exactly this host
    * hide those with wildcards; several of one host are one, the oldest first.
    */
-  #rulesFor(service: MeshService, waypointNamespace: string): DestinationRule[] {
+  #rulesFor(
+    byHost: HostIndex<DestinationRule>,
+    service: MeshService,
+    waypointNamespace: string,
+  ): readonly DestinationRule[] {
     const name = this.#hosts.hostOf(service);
-    const [exact, wildcards] = [this.#byHost.exact(name), this.#byHost.wildcards(name)];
+    const [exact, wildcards] = [byHost.exact(name), byHost.wildcards(name)];
     for (const namespace of [waypointNamespace, service.metadata.namespace, this.#settings.rootNamespace]) {
       const isSeen = ({ metadata, spec }: DestinationRule): boolean =>
         metadata.namespace === namespace && isExported(spec.exportTo, namespace, waypointNamespace);
@@ -194,6 +230,12 @@ function firstBreaker(rules: readonly DestinationRule[]): CircuitBreakerInit | u
     if (breaker !== undefined && !('problem' in breaker)) return breaker;
   }
   return undefined;
+}
+
+function asksForTls({ spec }: DestinationRule, port: number, subset: string): boolean {
+  const own = spec.subsets?.find(({ name }) => name === subset)?.trafficPolicy;
+  const { tls } = { ...atPort(spec.trafficPolicy, port), ...atPort(own, port) };
+  return tls !== undefined && isOfEndpoint(tls);
 }
 
 /** The settings of a port replace those of the whole; a subset's replace those of the Service one by one. */

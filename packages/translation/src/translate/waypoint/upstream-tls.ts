@@ -103,6 +103,11 @@ export function uriName(name: string): NameInit {
   return { kind: { case: 'uri', value: name } };
 }
 
+/** Whether it asks for TLS with the endpoint itself. */
+export function isOfEndpoint(tls: ClientTls): boolean {
+  return !isOfTheMesh(tls);
+}
+
 function isOfTheMesh({ mode = 'DISABLE' }: ClientTls): boolean {
   return OF_THE_MESH.includes(mode);
 }
