@@ -19,7 +19,6 @@ export function notHonouredObjects(namespace: string, service: string, waypoint:
     object('networking.istio.io/v1beta1', 'ProxyConfig', { concurrency: 1 }),
     object(extensions, 'WasmPlugin', { url: 'oci://example.com/plugin:1' }),
     object(extensions, 'TrafficExtension', { lua: { inlineCode: 'function envoy_on_request(handle) end' } }),
-    object('telemetry.istio.io/v1', 'Telemetry', { accessLogging: [{ providers: [{ name: 'envoy' }] }] }),
     object(gateway, 'UDPRoute', { ...route, parentRefs: [target, { name: waypoint }, { name: 'ingress-of-others' }] }),
     object(gateway, 'ListenerSet', {
       parentRef: { name: waypoint },

@@ -154,6 +154,7 @@ export const REQUEST_AUTHENTICATIONS: Resource<'RequestAuthentication'> = namesp
   'requestauthentications',
   'RequestAuthentication',
 );
+export const TELEMETRIES: Resource<'Telemetry'> = namespaced('telemetry.istio.io', 'v1', 'telemetries', 'Telemetry');
 export const PEER_AUTHENTICATIONS: Resource<'PeerAuthentication'> = namespaced(
   'security.istio.io',
   'v1',

@@ -46,7 +46,7 @@ export class MetricsAggregate {
   }
 
   #sum(snapshots: readonly MetricsSnapshot[]): CollectedFamily[] {
-    const byName = new Map<string, Map<string, { labels: readonly string[]; values: number[] }>>();
+    const byName = new Map<string, Map<string, SummedSample>>();
     for (const snapshot of snapshots) {
       for (const { name, samples } of snapshot) {
         let sums = byName.get(name);
@@ -64,14 +64,15 @@ export class MetricsAggregate {
   }
 }
 
-function addSample(
-  sums: Map<string, { labels: readonly string[]; values: number[] }>,
-  { labels, values }: Sample,
-): void {
-  const key = labels.join('\u0000');
+interface SummedSample extends Sample {
+  readonly values: number[];
+}
+
+function addSample(sums: Map<string, SummedSample>, { names, labels, values }: Sample): void {
+  const key = (names === undefined ? labels : [...labels, ...names]).join('\u0000');
   const sum = sums.get(key);
   if (sum === undefined) {
-    sums.set(key, { labels, values: [...values] });
+    sums.set(key, { ...(names === undefined ? {} : { names }), labels, values: [...values] });
     return;
   }
   for (const [index, value] of values.entries()) sum.values[index] = (sum.values[index] ?? 0) + value;

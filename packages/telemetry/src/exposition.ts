@@ -27,8 +27,8 @@ function familyName({ name, type }: MetricFamily): string {
   return type === 'counter' ? name.slice(0, -'_total'.length) : name;
 }
 
-function renderSample(lines: string[], family: MetricFamily, { labels, values }: Sample): void {
-  const pairs = family.labels.map((label, index) => `${label}="${escape(labels[index] ?? '')}"`).join(',');
+function renderSample(lines: string[], family: MetricFamily, { names = family.labels, labels, values }: Sample): void {
+  const pairs = names.map((label, index) => `${label}="${escape(labels[index] ?? '')}"`).join(',');
   const braces = pairs.length > 0 ? `{${pairs}}` : '';
   if (family.type !== 'histogram') {
     lines.push(`${family.name}${braces} ${formatNumber(values[0] ?? 0)}`);

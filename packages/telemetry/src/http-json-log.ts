@@ -42,6 +42,7 @@ const AUTHORITY: Member = member('authority');
 const TRANSPORT_FAILURE: Member = member('upstream_transport_failure_reason');
 const POLICY: Member = member('policy');
 const REASON: Member = member('reason');
+const TRACE_ID: Member = member('trace_id');
 
 /** Istio's JSON format: its keys in its order, `null` for what is missing, and our own keys behind them. */
 export class HttpJsonLog implements HttpAccessLog {
@@ -108,6 +109,7 @@ export class HttpJsonLog implements HttpAccessLog {
     line.bytes(upstream.destination);
     writeText(POLICY, record.policy, line);
     writeText(REASON, record.reason, line);
+    if (record.traceId !== undefined) writeText(TRACE_ID, record.traceId, line);
     line.bytes(END);
     return line.end;
   }

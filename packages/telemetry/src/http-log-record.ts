@@ -78,6 +78,8 @@ export interface HttpLogRecord {
   /** The last endpoint that was tried. */
   readonly upstream: LoggedUpstream | undefined;
   readonly route: LoggedRoute | undefined;
+  /** Of the trace that the request is part of, 32 hexadecimal digits; undefined where nobody asked for traces. */
+  readonly traceId?: string | undefined;
   /** `namespace/name` of the policy that decided. */
   readonly policy: string | undefined;
   /** Reason code of the decision or refusal. */
@@ -123,6 +125,7 @@ export function lineBytes(record: HttpLogRecord, upstream: LoggedUpstream, route
     valueBytes(record.authority) +
     valueBytes(record.policy) +
     valueBytes(record.reason) +
+    valueBytes(record.traceId) +
     upstream.target.length +
     upstream.destination.length +
     record.downstream.addresses.length +

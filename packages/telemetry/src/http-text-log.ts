@@ -20,6 +20,7 @@ const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
 const UNDECIDED: Buffer = Buffer.from(' policy="-" reason="-"\n');
 const POLICY: Buffer = Buffer.from(' policy=');
+const TRACE_ID: Buffer = Buffer.from(' trace_id=');
 const REASON: Buffer = Buffer.from('reason=');
 
 /** Istio's default text format, with `-` for what is missing, and our own fields behind it as `name="value"`. */
@@ -85,6 +86,12 @@ export class HttpTextLog implements HttpAccessLog {
     line.bytes(route.name);
     line.bytes(downstream.source);
     line.bytes(upstream.destination);
+    if (record.traceId !== undefined) {
+      line.bytes(TRACE_ID);
+      line.character(QUOTE);
+      line.value(record.traceId);
+      line.character(QUOTE);
+    }
     if (record.policy === undefined && record.reason === undefined) {
       line.bytes(UNDECIDED);
       return line.end;

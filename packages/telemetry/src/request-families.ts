@@ -81,6 +81,16 @@ export const BREAKER_STATE: MetricFamily = gauge(
   'The circuit breaker of the cluster: 0 closed, 1 open, 2 half-open.',
   ['cluster'],
 );
+export const SPANS_SENT: MetricFamily = counter(
+  'ambit_spans_sent_total',
+  'Spans of traces that a collector has taken.',
+  ['collector'],
+);
+export const SPANS_DROPPED: MetricFamily = counter(
+  'ambit_spans_dropped_total',
+  'Spans of traces that no collector got: thread, queue, unreachable, refused or collectors.',
+  ['collector', 'reason'],
+);
 
 /** What a waypoint counts of requests, in the order of the scrape. */
 export const REQUEST_FAMILIES: readonly MetricFamily[] = [
@@ -91,6 +101,8 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   REQUEST_MESSAGES,
   RESPONSE_MESSAGES,
   MIRRORED_REQUESTS,
+  SPANS_SENT,
+  SPANS_DROPPED,
   DETECTED_PROTOCOLS,
   UPSTREAM_REFUSALS,
   OUTLIER_EJECTIONS,

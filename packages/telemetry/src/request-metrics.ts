@@ -1,4 +1,5 @@
-import { EXPIRE_AFTER_MILLISECONDS, REQUEST_OUTCOMES } from './limits.ts';
+import { EXPIRE_AFTER_MILLISECONDS, METRIC_SHAPINGS, REQUEST_OUTCOMES } from './limits.ts';
+import { type MetricShape, MetricShaping, type MetricTags } from './metric-shape.ts';
 import type { RequestProtocol } from './request-labels.ts';
 import { RequestSeries } from './request-series.ts';
 import { type RequestSnapshot, takeRequestSnapshot } from './request-snapshot.ts';
@@ -19,6 +20,8 @@ export class RequestMetrics {
   readonly #bySource = new Map<Party, Map<Party, RequestSeries[]>>();
   /** All of them, and those that were dropped and counted again since. */
   readonly #all = new Set<RequestSeries>();
+  /** By service and shapes, so that versions of a service that shape alike are counted together. */
+  readonly #shapings = new Map<string, MetricShaping>();
   #outcomes = 0;
   readonly #folded: Readonly<Record<RequestProtocol, RequestSeries>>;
 
@@ -44,14 +47,17 @@ export class RequestMetrics {
     destination: Party,
     service: LabelledService | undefined,
     protocol: RequestProtocol,
+    tags?: MetricTags,
   ): RequestSeries {
     const labels = service === undefined ? UNKNOWN_SERVICE : serviceLabels(service);
     let byDestination = this.#bySource.get(source);
     const known = byDestination?.get(destination) ?? [];
-    const found = known.find((series) => series.protocol === protocol && isSame(series.service, labels));
+    const found = known.find(
+      (series) => series.protocol === protocol && series.tags === tags && isSame(series.service, labels),
+    );
     if (found !== undefined) return found;
     if (this.#all.size >= REQUEST_OUTCOMES) return this.#folded[protocol];
-    const series = new RequestSeries(this.#owner, source, destination, labels, protocol);
+    const series = new RequestSeries(this.#owner, source, destination, labels, protocol, tags);
     this.#all.add(series);
     known.push(series);
     if (byDestination === undefined) {
@@ -60,6 +66,20 @@ export class RequestMetrics {
     }
     byDestination.set(destination, known);
     return series;
+  }
+
+  /** The same shapes for one service are the same object, as long as it is remembered. */
+  shaping(service: string, shapes: readonly MetricShape[]): MetricShaping {
+    const key = `${service} ${JSON.stringify(shapes)}`;
+    const shaping = this.#shapings.get(key) ?? new MetricShaping(shapes);
+    // The newest last.
+    this.#shapings.delete(key);
+    this.#shapings.set(key, shaping);
+    for (const oldest of this.#shapings.keys()) {
+      if (this.#shapings.size <= METRIC_SHAPINGS) break;
+      this.#shapings.delete(oldest);
+    }
+    return shaping;
   }
 
   /**

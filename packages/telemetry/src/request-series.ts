@@ -1,5 +1,6 @@
 import { BucketSearch } from './bucket-search.ts';
 import { OUTCOMES_PER_SERIES } from './limits.ts';
+import type { MetricTags } from './metric-shape.ts';
 import { REQUEST_BUCKETS } from './request-families.ts';
 import type { RequestProtocol } from './request-labels.ts';
 import { type FlagSet, NO_FLAGS } from './response-flag-set.ts';
@@ -76,6 +77,8 @@ export class RequestSeries {
   readonly destination: Party;
   readonly service: ServiceLabels;
   readonly protocol: RequestProtocol;
+  /** Undefined: it is told by its own labels alone. */
+  readonly tags: MetricTags | undefined;
   readonly outcomes: Outcome[] = [];
   readonly #owner: SeriesOwner;
   #last: Outcome | undefined;
@@ -86,12 +89,14 @@ export class RequestSeries {
     destination: Party,
     service: ServiceLabels,
     protocol: RequestProtocol,
+    tags?: MetricTags,
   ) {
     this.#owner = owner;
     this.source = source;
     this.destination = destination;
     this.service = service;
     this.protocol = protocol;
+    this.tags = tags;
   }
 
   /**

@@ -1,3 +1,5 @@
+import type { MetricFamily } from './metric-family.ts';
+import { type MetricTags, shapedSample } from './metric-shape.ts';
 import {
   REQUEST_BYTES,
   REQUEST_DURATION,
@@ -18,6 +20,9 @@ export interface RequestSnapshot {
   readonly series: Uint32Array;
   /** Per series: messages of requests, of responses. */
   readonly messages: Float64Array;
+  /** Per series: its place in `tags`, or -1. */
+  readonly tagged: Int32Array;
+  readonly tags: readonly MetricTags[];
   /** Per outcome: index of its series, status, gRPC status, flags. */
   readonly outcomes: Int32Array;
   /** Per outcome as in `Outcome.values`. */
@@ -38,6 +43,8 @@ export function takeRequestSnapshot(all: readonly RequestSeries[]): RequestSnaps
   const count = all.reduce((sum, { outcomes }) => sum + outcomes.length, 0);
   const series = new Uint32Array(all.length * SERIES_WIDTH);
   const messages = new Float64Array(all.length * 2);
+  const tagged = new Int32Array(all.length).fill(-1);
+  const tags = new Map<MetricTags, number>();
   const keys = new Int32Array(count * KEY_WIDTH);
   const values = new Float64Array(count * OUTCOME_WIDTH);
   let outcomeIndex = 0;
@@ -46,48 +53,52 @@ export function takeRequestSnapshot(all: readonly RequestSeries[]): RequestSnaps
     const labels = [...messageLabelValues(source.labels, destination.labels, service), protocol];
     series.set([...labels, securityPolicy(source.labels)].map(intern), index * SERIES_WIDTH);
     messages.set([requestMessages, responseMessages], index * 2);
+    if (one.tags !== undefined) {
+      const place = tags.get(one.tags) ?? tags.size;
+      tags.set(one.tags, place);
+      tagged[index] = place;
+    }
     for (const outcome of one.outcomes) {
       keys.set([index, outcome.status, outcome.grpcStatus, outcome.flags], outcomeIndex * KEY_WIDTH);
       values.set(outcome.values, outcomeIndex * OUTCOME_WIDTH);
       outcomeIndex += 1;
     }
   }
-  return { texts: [...texts.keys()], series, messages, outcomes: keys, values };
+  return { texts: [...texts.keys()], series, messages, tagged, tags: [...tags.keys()], outcomes: keys, values };
 }
 
 /** The samples of those of `REQUEST_FAMILIES` that have request or message labels, for `MetricsAggregate`. */
 export function requestSamples(snapshot: RequestSnapshot): FamilySamples[] {
   const { messages, outcomes, values } = snapshot;
-  const requests: Sample[] = [];
-  const histograms: readonly Sample[][] = [[], [], []];
+  const samples = new Map<MetricFamily, Sample[]>(
+    [REQUESTS, ...HISTOGRAMS, ...MESSAGES].map((family): [MetricFamily, Sample[]] => [family, []]),
+  );
+  const add = (family: MetricFamily, series: number, labels: readonly string[], sums: readonly number[]): void => {
+    const sample = shapedSample(family, labels, sums, snapshot.tags[snapshot.tagged[series] ?? -1]);
+    if (sample !== undefined) samples.get(family)?.push(sample);
+  };
   for (let at = 0; at * KEY_WIDTH < outcomes.length; at += 1) {
+    const series = outcomes[at * KEY_WIDTH] ?? 0;
     const labels = outcomeLabels(snapshot, at);
     const start = at * OUTCOME_WIDTH;
-    for (const [index, samples] of histograms.entries()) {
+    for (const [index, family] of HISTOGRAMS.entries()) {
       const from = start + index * HISTOGRAM_WIDTH;
-      samples.push({ labels, values: [...values.subarray(from, from + HISTOGRAM_WIDTH)] });
+      add(family, series, labels, [...values.subarray(from, from + HISTOGRAM_WIDTH)]);
     }
-    requests.push({ labels, values: [values[start + OUTCOME_WIDTH - 1] ?? 0] });
+    add(REQUESTS, series, labels, [values[start + OUTCOME_WIDTH - 1] ?? 0]);
   }
-  const messageSamples = (offset: number): Sample[] => {
-    const samples: Sample[] = [];
-    for (let index = 0; index * 2 < messages.length; index += 1) {
-      const value = messages[index * 2 + offset] ?? 0;
-      if (value > 0)
-        samples.push({ labels: seriesTexts(snapshot, index).slice(0, MESSAGE_LABELS.length), values: [value] });
+  for (let series = 0; series * 2 < messages.length; series += 1) {
+    const labels = seriesTexts(snapshot, series).slice(0, MESSAGE_LABELS.length);
+    for (const [index, family] of MESSAGES.entries()) {
+      const value = messages[series * 2 + index] ?? 0;
+      if (value > 0) add(family, series, labels, [value]);
     }
-    return samples;
-  };
-  const [durations = [], requestBytes = [], responseBytes = []] = histograms;
-  return [
-    { name: REQUESTS.name, samples: requests },
-    { name: REQUEST_DURATION.name, samples: durations },
-    { name: REQUEST_BYTES.name, samples: requestBytes },
-    { name: RESPONSE_BYTES.name, samples: responseBytes },
-    { name: REQUEST_MESSAGES.name, samples: messageSamples(0) },
-    { name: RESPONSE_MESSAGES.name, samples: messageSamples(1) },
-  ];
+  }
+  return Array.from(samples, ([{ name }, of]) => ({ name, samples: of }));
 }
+
+const HISTOGRAMS: readonly MetricFamily[] = [REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES];
+const MESSAGES: readonly MetricFamily[] = [REQUEST_MESSAGES, RESPONSE_MESSAGES];
 
 /** The values of `REQUEST_LABELS`. */
 function outcomeLabels(snapshot: RequestSnapshot, at: number): string[] {

@@ -2,7 +2,9 @@ import type { MetricFamily } from './metric-family.ts';
 
 /** One set of labels of a family: a single number, or for a histogram the count per bucket, the one above, and the sum. */
 export interface Sample {
-  /** One value per label of the family. */
+  /** Of the labels, when they are not those of the family. */
+  readonly names?: readonly string[];
+  /** One value per label. */
   readonly labels: readonly string[];
   readonly values: readonly number[];
 }

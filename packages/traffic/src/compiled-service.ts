@@ -1,4 +1,5 @@
 import { type CompiledAuthorization, compileAuthorization } from './authorization/compiled-authorization.ts';
+import { CompiledTelemetry } from './compiled-telemetry.ts';
 import { CompiledCors } from './filters/cors.ts';
 import { CompiledFault } from './filters/fault.ts';
 import { CompiledHeaderChanges } from './filters/header-changes.ts';
@@ -28,6 +29,8 @@ export interface CompiledService {
   readonly authorization: CompiledAuthorization | undefined;
   /** By `Cluster.name`. */
   readonly clusters: ReadonlyMap<string, CompiledCluster>;
+  /** Undefined: as the waypoint does by itself. */
+  readonly telemetry: CompiledTelemetry | undefined;
 }
 
 /** What holds for some clients of a port. */
@@ -113,6 +116,7 @@ export function compileService(model: ServedService): CompiledService {
     ports: new Map(model.ports.map((port) => [port.port, compilePort(port, clusters)])),
     authorization: compileAuthorization(model.authorizationPolicies),
     clusters,
+    telemetry: model.telemetry === null ? undefined : new CompiledTelemetry(model.telemetry),
   };
 }
 

@@ -3,6 +3,7 @@
  * lists a feature in a resource when leaving it out would change what the resource means.
  */
 export const FEATURES: ReadonlySet<string> = new Set([
+  'access-logging',
   'authorization',
   'client-certificates',
   'circuit-breaker',
@@ -12,6 +13,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'faults',
   'header-changes',
   'http-routes',
+  'metric-overrides',
   'mirrors',
   'path-normalization',
   'outlier-detection',
@@ -25,6 +27,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'subsets',
   'tcp-routes',
   'timeouts',
+  'tracing',
   'upstream-tls',
   'workloads',
 ]);

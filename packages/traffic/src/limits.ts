@@ -92,3 +92,15 @@ export const MAX_ACCEPTED_NAMES = 64;
 
 /** Characters of the certificates of authorities, and of their revocation lists, of one cluster each. */
 export const MAX_TRUST_BYTES = 1_048_576;
+
+/** Characters of one expression of Telemetry. */
+export const MAX_EXPRESSION_LENGTH = 1_024;
+
+/** Values and operations of one expression of Telemetry: each is looked at once per request at most. */
+export const MAX_EXPRESSION_PARTS = 128;
+
+/** Labels of one metric that Telemetry may set, and that it may take away, each. */
+export const MAX_METRIC_LABELS = 16;
+
+/** Tags of spans that Telemetry may set for a service. */
+export const MAX_TRACE_TAGS = 64;

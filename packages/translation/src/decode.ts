@@ -196,7 +196,7 @@ function completeObject(checked: PlainObject, handling: KindHandling & { handlin
   const completed: Record<string, Plain> = Object.assign(bare(), checked, {
     metadata: Object.assign(bare(), metadata, { namespace }),
   });
-  if (['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication'].includes(handling.kind))
+  if (['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication', 'Telemetry'].includes(handling.kind))
     completed['spec'] ??= bare();
   return completed as unknown as ManifestObject;
 }

@@ -28,6 +28,8 @@ const SECURITY_KINDS = [
   { kind: 'RequestAuthentication', scope: 'namespace' },
 ] as const;
 
+const TELEMETRY_KINDS = [{ kind: 'Telemetry', scope: 'namespace' }] as const;
+
 const TRAFFIC_KINDS = [
   { kind: 'DestinationRule', scope: 'namespace' },
   { kind: 'ServiceEntry', scope: 'namespace' },
@@ -58,6 +60,8 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
   'networking.istio.io/v1beta1': TRAFFIC_KINDS,
   'security.istio.io/v1': SECURITY_KINDS,
   'security.istio.io/v1beta1': SECURITY_KINDS,
+  'telemetry.istio.io/v1': TELEMETRY_KINDS,
+  'telemetry.istio.io/v1alpha1': TELEMETRY_KINDS,
 };
 
 const PODS = 'no pods are made of it; only Pod and Deployment run here';
@@ -99,7 +103,6 @@ const NOT_HONOURED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'Ingress IngressClass': 'no ingress is served',
     NetworkPolicy: 'the network below the mesh enforces it, not the controller',
   },
-  'telemetry.istio.io': { Telemetry: 'telemetry is not configurable by objects' },
 };
 
 /** What is done with objects of an API version and kind, as a manifest names them. */

@@ -28,6 +28,7 @@ import {
   type Service,
   type ServiceAccount,
 } from './objects.ts';
+import type { Telemetry } from './telemetry-objects.ts';
 import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 
 /** All objects in force. Keys are `namespace/name`, or the name of a cluster-wide object; iteration is in order of keys. */
@@ -55,6 +56,7 @@ export interface Model {
   readonly serviceEntries: ReadonlyMap<string, ServiceEntry>;
   readonly services: ReadonlyMap<string, Service>;
   readonly tcpRoutes: ReadonlyMap<string, TcpRoute>;
+  readonly telemetries: ReadonlyMap<string, Telemetry>;
   readonly tlsRoutes: ReadonlyMap<string, TlsRoute>;
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
   readonly workloadEntries: ReadonlyMap<string, WorkloadEntry>;
@@ -176,6 +178,7 @@ function emptyMaps(): KindMaps {
     ServiceEntry: new Map(),
     TCPRoute: new Map(),
     TLSRoute: new Map(),
+    Telemetry: new Map(),
     VirtualService: new Map(),
     WorkloadEntry: new Map(),
   };
@@ -209,6 +212,7 @@ function modelOf(maps: KindMaps): Model {
     serviceEntries: maps.ServiceEntry,
     services: maps.Service,
     tcpRoutes: maps.TCPRoute,
+    telemetries: maps.Telemetry,
     tlsRoutes: maps.TLSRoute,
     virtualServices: maps.VirtualService,
     workloadEntries: maps.WorkloadEntry,

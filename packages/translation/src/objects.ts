@@ -9,6 +9,7 @@ import type {
   TcpRoute,
   TlsRoute,
 } from './gateway-objects.ts';
+import type { Telemetry } from './telemetry-objects.ts';
 import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 
 /**
@@ -37,6 +38,7 @@ export type ManifestObject =
   | ServiceAccount
   | ServiceEntry
   | TcpRoute
+  | Telemetry
   | TlsRoute
   | VirtualService
   | WorkloadEntry;

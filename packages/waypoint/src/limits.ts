@@ -69,3 +69,29 @@ export const CONNECTION_WAIT_LOOK_MS = 10;
 
 /** Clusters whose refused requests are counted by name, per data thread; those of further ones are counted as `unknown`. Clusters. */
 export const REFUSAL_SERIES = 1_024;
+/** Spans that wait on a data thread for the main thread; further ones are dropped and counted. Spans. */
+export const SPANS_GATHERED = 256;
+
+/** Reports of spans that a data thread has sent and the main thread not taken; beyond it spans wait. Reports. */
+export const SPAN_REPORTS = 4;
+
+/** Spans that wait for one collector; further ones are dropped and counted. Spans. */
+export const SPANS_QUEUED = 8_192;
+
+/** Spans that are sent to a collector at once. Spans. */
+export const SPAN_BATCH = 512;
+
+/** How often a batch is sent to a collector that does not answer or says that it is busy; then it is dropped and counted. */
+export const SPAN_SEND_ATTEMPTS = 3;
+
+/** From the beginning of a send to the collector's answer, milliseconds. */
+export const SPAN_SEND_TIMEOUT_MS = 5_000;
+
+/** How long a waypoint that ends waits for collectors to take the last spans, milliseconds. */
+export const SPANS_FAREWELL_MS = 2_000;
+
+/** Collectors that spans are sent to; those for further ones are dropped and counted. Collectors. */
+export const TRACE_COLLECTORS = 64;
+
+/** Characters of the value of a tag of a span; a longer one is cut, as by Envoy. */
+export const SPAN_TAG_CHARACTERS = 256;

@@ -3,7 +3,9 @@ import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { BreakerState } from '@ambit/traffic/breaker/circuit-breaker';
 import type { ClusterMemory } from '@ambit/traffic/cluster-state/cluster-memory';
 import type { Ejection } from '@ambit/traffic/outlier/outlier-detection';
+import type { Span } from '@ambit/telemetry/trace/span';
 import type { ServedService } from '@ambit/traffic/model/served-service';
+import type { TraceCollector } from '@ambit/traffic/model/telemetry';
 import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import type { Config } from './config.ts';
 
@@ -16,9 +18,17 @@ export interface ClientCertificate {
   readonly privateKeyPem: string;
 }
 
+/** A span, and who is to get it. */
+export interface TracedSpan {
+  readonly collector: TraceCollector;
+  readonly span: Span;
+}
+
 /** From the control side to a data thread. */
 export type Command =
   | ThreadCommand
+  /** A report of spans was taken. */
+  | { readonly kind: 'spans-taken' }
   /** The listening descriptor, which the control side owns. */
   | { readonly kind: 'listen'; readonly fd: number }
   /** New versions of some services, and the names of those that are served no more. Answered when they are in force. */
@@ -55,6 +65,8 @@ export type Report =
   | { readonly kind: 'ejected'; readonly cluster: string; readonly ejection: Ejection }
   /** The circuit breaker of a cluster has changed its state. */
   | { readonly kind: 'breaker'; readonly cluster: string; readonly state: BreakerState }
+  /** Answered by `spans-taken`. */
+  | { readonly kind: 'spans'; readonly spans: readonly TracedSpan[] }
   | (Extract<ThreadReport, { kind: 'scraped' }> & { readonly requests: RequestSnapshot });
 
 /** What the program adds to what its threads are started with. */

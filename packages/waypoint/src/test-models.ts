@@ -13,6 +13,7 @@ import type {
   ServedService,
   UpstreamTls,
 } from '@ambit/traffic/model/served-service';
+import type { Telemetry } from '@ambit/traffic/model/telemetry';
 import type { TestEndpoint } from './test-endpoint.ts';
 import {
   consumerOf,
@@ -60,6 +61,7 @@ export interface TestServiceModel {
   readonly outlierDetection?: Partial<OutlierDetection> | null;
   readonly circuitBreaker?: CircuitBreaker | null;
   readonly retryBudget?: RetryBudget | null;
+  readonly telemetry?: Partial<Telemetry>;
 }
 
 const NO_LIMITS: ConnectionPool = {
@@ -103,6 +105,7 @@ export function serviceModel({
   outlierDetection = null,
   circuitBreaker = null,
   retryBudget = null,
+  telemetry,
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -113,6 +116,7 @@ export function serviceModel({
     namespace: 'shop',
     hostname: HOSTNAME,
     workloadUid: '',
+    telemetry: telemetry === undefined ? null : { accessLog: null, metrics: [], tracing: null, ...telemetry },
     ports: [
       {
         port: 80,
@@ -167,6 +171,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
     namespace: 'shop',
     hostname: '',
     workloadUid: uid,
+    telemetry: null,
     ports: entries.map(({ port, protocol }) => {
       const destinations = [{ cluster: clusterOf(port) }];
       return {

@@ -20,6 +20,7 @@ import { TestLoop } from '@ambit/reactor/test-loop';
 import { RequestIds } from '@ambit/telemetry/request-id';
 import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
 import { ClusterLoad } from '@ambit/traffic/cluster-state/cluster-load';
+import { TraceIds } from '@ambit/telemetry/trace/trace-ids';
 import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
 import { readConfig } from './config.ts';
 import { SharedClusters } from './control/shared-clusters.ts';
@@ -31,10 +32,11 @@ import { Dialler } from './data/dialler.ts';
 import { ownClient } from './data/own-client.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
+import { SpanBuffer } from './data/span-buffer.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
-import type { Report } from './messages.ts';
+import type { Report, TracedSpan } from './messages.ts';
 import { type EndpointBehaviour, TestEndpoint } from './test-endpoint.ts';
 import { context, leaf, root } from './test-identities.ts';
 import { boundWorkload, clusterName, serviceModel, type TestServiceModel, workloadModel } from './test-models.ts';
@@ -83,6 +85,8 @@ export class TestWaypoint {
   /** What the control side was told of clusters. */
   readonly reports: Report[] = [];
   readonly #clusters = new SharedClusters(2);
+  /** Spans that were posted to the main thread, which never takes them. */
+  readonly spans: TracedSpan[] = [];
   readonly #plane: DataPlane;
   readonly #pool: HbonePool;
   readonly #clientContexts = new Map<string, TlsContext>();
@@ -164,12 +168,22 @@ export class TestWaypoint {
       reactor,
       store,
       choice,
-      services: new ServedServices(upstreams),
+      services: new ServedServices(upstreams, metrics.requests),
       metrics,
       requestLog: new RequestLog('text', log),
       requestIds: new RequestIds((bytes) => {
         randomFillSync(bytes);
       }),
+      tracer: {
+        ids: new TraceIds((bytes) => {
+          randomFillSync(bytes);
+        }),
+        random: () => this.random(),
+        spans: new SpanBuffer(reactor, (collector) => {
+          metrics.spanDropped(collector);
+        }),
+        environment: (name) => (name === 'ZONE' ? 'a-1' : undefined),
+      },
       wallTime: () => systemClock.wallTime(),
       principal: WAYPOINT_ID,
       connections: new Set(),
@@ -179,6 +193,7 @@ export class TestWaypoint {
     reactor.post = (message: unknown): void => {
       const report = message as Report;
       posted.push(report);
+      if (report.kind === 'spans') this.spans.push(...report.spans);
       if (report.kind === 'log') this.log.push(...Buffer.from(report.lines).toString('utf8').split('\n').slice(0, -1));
     };
     this.#plane = new DataPlane({
@@ -313,6 +328,12 @@ export class TestWaypoint {
   lines(): string[] {
     this.thread.requestLog.flush();
     return this.log;
+  }
+
+  /** The spans so far. */
+  traced(): TracedSpan[] {
+    this.thread.tracer.spans.flush();
+    return this.spans;
   }
 
   drain(deadline: number): void {

@@ -18,12 +18,14 @@ import { Reactor } from '@ambit/reactor/reactor';
 import { RequestIds } from '@ambit/telemetry/request-id';
 import { clusterObserver } from './data/cluster-observer.ts';
 import { ClusterStates } from './data/cluster-states.ts';
+import { TraceIds } from '@ambit/telemetry/trace/trace-ids';
 import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
 import { Dialler } from './data/dialler.ts';
 import { ownClient } from './data/own-client.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
+import { SpanBuffer } from './data/span-buffer.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
@@ -99,12 +101,22 @@ const thread: DataThreadContext = {
   reactor,
   store,
   choice,
-  services: new ServedServices(upstreams),
+  services: new ServedServices(upstreams, metrics.requests),
   metrics,
   requestLog: new RequestLog(config.logFormat === 'json' ? 'json' : 'text', new AccessLog(reactor, logWritten)),
   requestIds: new RequestIds((bytes) => {
     randomFillSync(bytes);
   }),
+  tracer: {
+    ids: new TraceIds((bytes) => {
+      randomFillSync(bytes);
+    }),
+    random: Math.random,
+    spans: new SpanBuffer(reactor, (collector) => {
+      metrics.spanDropped(collector);
+    }),
+    environment: (name) => process.env[name],
+  },
   wallTime: () => systemClock.wallTime(),
   principal,
   account,

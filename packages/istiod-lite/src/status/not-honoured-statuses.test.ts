@@ -66,8 +66,8 @@ describe('objects that nobody acts on', () => {
   });
 
   it('lose the condition when they become those of others', () => {
-    const { status } = written(subject('Telemetry')) as { status: object };
-    expect(written(subject('Telemetry', {}, { status }, 'theirs'))).toMatchObject({ status: { conditions: [] } });
+    const { status } = written(subject('Sidecar')) as { status: object };
+    expect(written(subject('Sidecar', {}, { status }, 'theirs'))).toMatchObject({ status: { conditions: [] } });
   });
 
   it('that are routes are told at the parents that are Services or waypoints, and at no others', () => {

@@ -16,6 +16,7 @@ interface Row {
     | 'RequestAuthentication'
     | 'Service'
     | 'ServiceEntry'
+    | 'Telemetry'
     | 'VirtualService'
     | 'WorkloadEntry';
   readonly objects: (model: Model) => ReadonlyMap<string, { readonly metadata: Metadata }>;
@@ -51,6 +52,15 @@ const ROWS: readonly Row[] = [
     kind: 'RequestAuthentication',
     objects: (model) => model.requestAuthentications,
     types: ['WaypointAccepted'],
+    fieldManager: () => WAYPOINT,
+    atomic: true,
+    refusal: { type: 'WaypointAccepted', reason: 'Invalid' },
+  },
+  {
+    kind: 'Telemetry',
+    objects: (model) => model.telemetries,
+    // `Accepted` was said by releases to which nothing of it meant anything.
+    types: ['WaypointAccepted', 'Accepted'],
     fieldManager: () => WAYPOINT,
     atomic: true,
     refusal: { type: 'WaypointAccepted', reason: 'Invalid' },

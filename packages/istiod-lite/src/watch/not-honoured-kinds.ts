@@ -30,7 +30,6 @@ export const NOT_HONOURED_KINDS: readonly NotHonouredKind[] = [
   row('networking.istio.io', 'v1beta1', 'proxyconfigs', 'ProxyConfig', ISTIO),
   row('extensions.istio.io', 'v1alpha1', 'wasmplugins', 'WasmPlugin', ISTIO),
   row('extensions.istio.io', 'v1alpha1', 'trafficextensions', 'TrafficExtension', ISTIO),
-  row('telemetry.istio.io', 'v1 v1alpha1', 'telemetries', 'Telemetry', ISTIO),
   row(GATEWAY, 'v1 v1alpha2', 'udproutes', 'UDPRoute', ROUTE),
   row(GATEWAY, 'v1', 'listenersets', 'ListenerSet', { scopedBy: 'parentRef', shape: 'conditions' }),
 ];

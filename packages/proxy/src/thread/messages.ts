@@ -22,7 +22,7 @@ export type ThreadReport =
   | { readonly kind: 'log'; readonly lines: Uint8Array; readonly dropped: number }
   | { readonly kind: 'fault'; readonly message: string };
 
-/** What a program's threads report: the above and what its own commands are answered with. */
+/** What a program's threads report: the above, what its own commands are answered with, and what they say by themselves. */
 export type ProgramReport = ThreadReport | { readonly kind: string; readonly ticket?: number };
 
 /** What every data thread is started with. */

@@ -8,6 +8,7 @@ import { readAuthorizationPolicies } from './read-authorization.ts';
 import { readClusters } from './read-cluster.ts';
 import { readPort } from './read-port.ts';
 import type { PathNormalization } from '../request/path.ts';
+import { readTelemetry } from './read-telemetry.ts';
 import type { ServedService } from './served-service.ts';
 
 const PATH_NORMALIZATIONS = [
@@ -64,6 +65,7 @@ export function readServedService(bytes: Uint8Array): ServedService {
     authorizationPolicies: readAuthorizationPolicies(message.authorizationPolicies, 'authorization_policies', problems),
     pathNormalization:
       problems.enumName(PATH_NORMALIZATIONS, message.pathNormalization, 'path_normalization') ?? 'base',
+    telemetry: readTelemetry(message.telemetry, 'telemetry', problems),
   };
   problems.refuseRepeated(
     'ports',

@@ -4,6 +4,7 @@
 import type { PathNormalization } from '../request/path.ts';
 import type { AuthorizationPolicy } from './authorization-policy.ts';
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** `auto`: HTTP when the client begins like it, else TCP. */
 export type Protocol = 'auto' | 'http1' | 'http2' | 'tcp';
@@ -29,6 +30,8 @@ export interface ServedService {
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   /** Of the paths of its requests. */
   readonly pathNormalization: PathNormalization;
+  /** Null: as the waypoint does by itself. */
+  readonly telemetry: Telemetry | null;
 }
 
 export interface ServedPort {

@@ -3,6 +3,7 @@ import { ENTRY_FIELDS } from './entry-fields.ts';
 import { GATEWAY_FIELDS } from './gateway-fields.ts';
 import { ISTIO_FIELDS } from './istio-fields.ts';
 import { KUBERNETES_FIELDS } from './kubernetes-fields.ts';
+import { TELEMETRY_FIELDS } from './telemetry-fields.ts';
 import { TRAFFIC_FIELDS } from './traffic-fields.ts';
 
 /**
@@ -25,7 +26,14 @@ export type FieldType =
   | { readonly kind: 'scalar'; readonly name: string };
 
 /** No two have a row of the same name. */
-const TABLES = [KUBERNETES_FIELDS, ISTIO_FIELDS, GATEWAY_FIELDS, TRAFFIC_FIELDS, ENTRY_FIELDS] as const;
+const TABLES = [
+  KUBERNETES_FIELDS,
+  ISTIO_FIELDS,
+  GATEWAY_FIELDS,
+  TRAFFIC_FIELDS,
+  ENTRY_FIELDS,
+  TELEMETRY_FIELDS,
+] as const;
 
 const parsed = new Map<string, ReadonlyMap<string, Field>>();
 

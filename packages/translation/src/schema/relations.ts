@@ -7,6 +7,7 @@ import { checkServiceEntry, checkWorkloadEntry } from './entry-relations.ts';
 import { checkGateway } from './gateway-relations.ts';
 import { checkConnectionRoute, checkGrpcRoute, checkHttpRoute } from './route-relations.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security-relations.ts';
+import { checkTelemetry } from './telemetry-relations.ts';
 import { checkVirtualService } from './virtual-relations.ts';
 import { checkDeployment, checkEndpointSlice, checkPodSpec, checkService } from './workload-relations.ts';
 
@@ -63,6 +64,9 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
       break;
     case 'WorkloadEntry':
       checkWorkloadEntry(object, report);
+      break;
+    case 'Telemetry':
+      checkTelemetry(object, report);
       break;
     case 'VirtualService':
       checkVirtualService(object, report);

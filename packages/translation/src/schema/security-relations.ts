@@ -46,7 +46,8 @@ export function checkRequestAuthentication({ spec }: RequestAuthentication, repo
   checkTargets(spec, report);
 }
 
-function checkTargets(
+/** An object is for what it selects, or for what it names. */
+export function checkTargets(
   { selector, targetRef, targetRefs }: { selector?: unknown; targetRef?: unknown; targetRefs?: unknown },
   report: ReportAt,
 ): void {

@@ -53,6 +53,8 @@ const VERSIONS = ['virtualservices', 'destinationrules', 'serviceentries', 'work
   return versionsOf(`istio/${plural}.networking.istio.io.yaml`);
 });
 
+const TELEMETRY_VERSIONS = versionsOf('istio/telemetries.telemetry.istio.io.yaml');
+
 /** Of the standard channel: the tables know those of the experimental one as well. */
 const GATEWAY_VERSIONS = 'gatewayclasses gateways grpcroutes httproutes referencegrants tcproutes tlsroutes'
   .split(' ')
@@ -83,6 +85,11 @@ describe('the definitions that are installed', () => {
   it.each(VERSIONS)('$kind $name has the fields of the tables, and is read', ({ kind, name, schema }) => {
     expect(differences(schema.openAPIV3Schema.properties?.['spec'], `${kind}Spec`, 'spec')).toEqual([]);
     expect(handlingOf(`networking.istio.io/${name}`, kind)).toMatchObject({ handling: 'read' });
+  });
+
+  it.each(TELEMETRY_VERSIONS)('$kind $name has the fields of the tables, and is read', ({ kind, name, schema }) => {
+    expect(differences(schema.openAPIV3Schema.properties?.['spec'], `${kind}Spec`, 'spec')).toEqual([]);
+    expect(handlingOf(`telemetry.istio.io/${name}`, kind)).toMatchObject({ handling: 'read' });
   });
 
   it.each(GATEWAY_VERSIONS)('$kind $name has no field that the tables lack, and is read', ({ kind, name, schema }) => {

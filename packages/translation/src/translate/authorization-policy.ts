@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { Action, type Authorization, AuthorizationSchema, Scope } from '@ambit/proto/authorization';
 import { valueOf } from '../labels.ts';
 import type { AuthorizationPolicy, PolicyTargetReference, RequestAuthentication } from '../objects.ts';
+import type { Telemetry } from '../telemetry-objects.ts';
 import { type Condition, conditionOf } from './condition.ts';
 import { convertRule } from './policy-rule.ts';
 import type { TranslationSettings } from './settings.ts';
@@ -15,7 +16,7 @@ export interface ConvertedPolicy {
 /** Objects that a policy names as its targets, judged by waypoints alone. */
 export function targetsOf({
   spec,
-}: Pick<AuthorizationPolicy | RequestAuthentication, 'spec'>): readonly PolicyTargetReference[] {
+}: Pick<AuthorizationPolicy | RequestAuthentication | Telemetry, 'spec'>): readonly PolicyTargetReference[] {
   return spec.targetRefs ?? (spec.targetRef === undefined ? [] : [spec.targetRef]);
 }
 

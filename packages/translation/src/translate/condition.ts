@@ -15,7 +15,7 @@ export interface Condition {
 }
 
 export type ConditionType =
-  /** Gateway, GatewayClass, routes of the Gateway API, BackendTLSPolicy: taken, and in force as far as other conditions do not say otherwise. */
+  /** Gateway, GatewayClass, routes of the Gateway API, BackendTLSPolicy, ConfigMap with the mesh's settings: taken, and in force as far as other conditions do not say otherwise. */
   | 'Accepted'
   /** HTTPRoute, GRPCRoute: some rules are not in force. */
   | 'PartiallyInvalid'
@@ -31,7 +31,7 @@ export type ConditionType =
   | 'istio.io/WaypointBound'
   /** ServiceEntry: something that it asks for needs a waypoint, or is not done at one. True is the bad news. */
   | 'istio.io/WaypointMissing'
-  /** AuthorizationPolicy, DestinationRule, RequestAuthentication, VirtualService: enforced by a waypoint. */
+  /** AuthorizationPolicy, DestinationRule, RequestAuthentication, Telemetry, VirtualService: enforced by a waypoint. */
   | 'WaypointAccepted'
   /** AuthorizationPolicy, PeerAuthentication: enforced by the node proxies. ServiceEntry, WorkloadEntry: known to them. */
   | 'ZtunnelAccepted';

@@ -24,10 +24,11 @@ import { REQUEST_FAMILIES } from '@ambit/telemetry/request-families';
 import { requestSamples, type RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import { openAdminListeners } from '../admin/listeners.ts';
 import type { Config } from '../config.ts';
-import { NAMES_HEAD_START_MS } from '../limits.ts';
+import { NAMES_HEAD_START_MS, SPANS_FAREWELL_MS } from '../limits.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { ClientCertificates } from './client-certificates.ts';
 import { ClusterWatch } from './cluster-watch.ts';
+import { Spans } from './spans.ts';
 import { Services } from './services.ts';
 import { SharedClusters } from './shared-clusters.ts';
 
@@ -61,6 +62,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       ...('requests' in report ? requestSamples(report.requests as RequestSnapshot) : []),
     ],
   });
+  const spans = new Spans(clock, log, metrics.own);
   const faults = new FaultLog(log, clock);
   // Connections never take the descriptors that this side needs.
   const descriptors = new DescriptorWatch({
@@ -147,6 +149,10 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       if (report.kind === 'connection-wanted') threads.broadcast({ kind: 'give-way', cluster: report.cluster });
       if (report.kind === 'ejected') clusterWatch.ejected(report.cluster, report.ejection);
       if (report.kind === 'breaker') clusterWatch.breakerChanged(report.cluster, report.state);
+      if (report.kind === 'spans') {
+        spans.take(report.spans);
+        threads.tell(thread, { kind: 'spans-taken' });
+      }
       if (report.kind === 'fault') faults.report(thread, report.message);
     },
     onReplaced: (thread, reason) => {
@@ -230,6 +236,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       log.info({ deadline: config.drainDeadline }, 'no new connections, open requests may finish');
       await threads.ask((ticket) => ({ kind: 'drain', deadline: config.drainDeadline, ticket }));
       await threads.stop();
+      await spans.close(SPANS_FAREWELL_MS);
       await controller?.close({ deadline: 1_000 });
       await admin.close();
       log.info('the waypoint has ended');

@@ -114,6 +114,9 @@ export class DataPlane {
         thread.requestLog.flush();
         this.#post({ kind: 'scraped', ticket: command.ticket, ...thread.metrics.snapshot() });
         return;
+      case 'spans-taken':
+        thread.tracer.spans.taken();
+        return;
       case 'stall': {
         const end = clockNow() + command.milliseconds;
         while (clockNow() < end);
@@ -214,6 +217,7 @@ export class DataPlane {
       this.#server.destroy();
       pool.destroy();
       thread.requestLog.flush();
+      thread.tracer.spans.flush();
       this.#post({ kind: 'done', ticket });
     };
     reactor.after(DRAIN_LOOK_MS, look);

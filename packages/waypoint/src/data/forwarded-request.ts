@@ -35,6 +35,7 @@ import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { UpgradeHandshake } from './upgrade-handshake.ts';
 import type { ServedClient } from './served-connection.ts';
+import type { TracedTry } from './traced-try.ts';
 import { type UpstreamVersion, upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
@@ -75,6 +76,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   readonly #attempts: Attempts;
   readonly #deadline: Deadline;
   #attempt: Attempt | undefined;
+  /** Of the try, when its span is wanted. */
+  #traced: TracedTry | undefined;
   #deadlineTimer: ReactorTimer | undefined;
   #tryTimer: ReactorTimer | undefined;
   #switched = false;
@@ -138,6 +141,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#traced?.end(this.#answered ? undefined : 'the request ended before the answer');
     this.#deadlineTimer?.cancel();
     this.#tryTimer?.cancel();
     this.#attempts.end();
@@ -164,7 +168,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   // From the try at an endpoint.
 
   head(version: UpstreamVersion): FieldList {
-    return this.#parts.upgrade?.headFor(version) ?? this.#parts.head;
+    const head = this.#parts.upgrade?.headFor(version) ?? this.#parts.head;
+    return this.#traced?.head(head) ?? head;
   }
 
   get headOnly(): boolean {
@@ -202,6 +207,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   onHead(fields: FieldList, endStream: boolean): void {
     const { thread, toClient, cluster, record } = this.#parts;
     const status = Number(fields[1]);
+    this.#traced?.responded(status);
     const grpcStatus = toClient.grpcStatus(fields);
     const rateLimited =
       this.#parts.action.retry !== undefined && fieldValue(fields, 'x-envoy-ratelimited') !== undefined;
@@ -210,6 +216,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     // A call of gRPC tells in its trailers how it went, unless there is nothing else.
     if (!toClient.grpc || endStream || status !== 200) this.#judge(judgedStatus(status, grpcStatus));
     if (decision.kind === 'retry') {
+      this.#traced?.end();
       this.#attempt?.abandon();
       this.#apply(decision);
       return;
@@ -256,6 +263,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const attempt = this.#attempt;
     if (attempt === undefined || this.#over) return;
     this.#parts.record.tryFailed(error);
+    this.#traced?.end(error?.message ?? outcome.kind);
     if (stale && this.#mayRepeatUnseen()) {
       // The endpoint closed an idle connection just when the request went out on it.
       this.#freshTried = true;
@@ -296,6 +304,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   #begin(chosen: ChosenEndpoint, fresh: boolean): void {
     const { thread, cluster, action, exchange } = this.#parts;
+    this.#traced = this.#parts.record.beginTry();
     const attempt = new Attempt(this, chosen, upstreamVersion(cluster.compiled, exchange.version, this.upgrade));
     this.#attempt = attempt;
     this.#judged = false;
@@ -305,6 +314,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       this.#tryTimer = thread.reactor.after(perTryMs, () => {
         this.#unanswered(PER_TRY_TIMED_OUT, undefined);
         this.#attempt?.abandon();
+        this.#traced?.end('the try took too long');
         this.#failed(PER_TRY_TIMED_OUT);
       });
     }
@@ -392,6 +402,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     this.#deadlineTimer = reactor.after(Math.max(at - reactor.now, 0), () => {
       this.#unanswered(REQUEST_TIMED_OUT, undefined);
       this.#attempt?.abandon();
+      this.#traced?.end('the request took too long');
       this.#failed(REQUEST_TIMED_OUT);
     });
   }

@@ -20,6 +20,8 @@ export interface OpaqueClient {
   readonly workload: Workload | undefined;
   readonly authority: string;
   readonly service: Service | undefined;
+  /** What is served there; undefined: nothing. */
+  readonly served?: string;
 }
 
 /** Counts and logs one connection whose bytes are not looked at. Exactly one of `fail` and, after `open`, `close` is called. */
@@ -87,7 +89,9 @@ export class OpaqueRecord {
   }
 
   #write(received: number, sent: number, flags: ResponseFlags, error: AmbitError | undefined): void {
-    const { requestLog, reactor } = this.#thread;
+    const { requestLog, reactor, services } = this.#thread;
+    const live = this.#client.served === undefined ? undefined : services.find(this.#client.served);
+    if (live?.telemetry?.compiled.logsConnections === false) return;
     const denied = error instanceof PolicyDenied ? error : undefined;
     requestLog.write({
       startTime: this.#startTime,

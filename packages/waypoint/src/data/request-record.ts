@@ -1,3 +1,4 @@
+import { formatSocketAddress } from '@ambit/core/address';
 import { formatSpiffeId } from '@ambit/core/spiffe';
 import type { AmbitError } from '@ambit/core/errors';
 import type { Decision } from '@ambit/mesh/policy/decision';
@@ -5,17 +6,22 @@ import type { HttpVersion } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { HttpLogRecord, LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
 import { NO_GRPC_STATUS } from '@ambit/telemetry/request-series';
-import { type FlagSet, NO_FLAGS, parseFlags } from '@ambit/telemetry/response-flag-set';
+import { type FlagSet, formatFlags, NO_FLAGS, parseFlags } from '@ambit/telemetry/response-flag-set';
 import type { CompiledRoute } from '@ambit/traffic/compiled-service';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import type { ObservedRequest } from '@ambit/traffic/expression/attributes';
 import type { DataThreadContext } from './context.ts';
 import { observationOf } from './observation.ts';
+import type { LiveTelemetry } from './live-telemetry.ts';
+import { TracedTry } from './traced-try.ts';
+import { meshTags } from './mesh-tags.ts';
+import { RequestTrace } from './request-trace.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
 /** What is known of a request, gathered while it lasts; counted and logged once, when it is over. */
-export class RequestRecord implements HttpLogRecord {
+export class RequestRecord implements HttpLogRecord, ObservedRequest {
   readonly startTime: number;
   /** Milliseconds of the loop's clock. */
   readonly startedAt: number;
@@ -42,6 +48,9 @@ export class RequestRecord implements HttpLogRecord {
   readonly #thread: DataThreadContext;
   readonly #connection: ServedConnection;
   readonly #fields: FieldList;
+  readonly #telemetry: LiveTelemetry | undefined;
+  /** Undefined: nobody has asked for traces. */
+  readonly trace: RequestTrace | undefined;
   /** What was done to the request on purpose, whatever became of it. */
   #injected: FlagSet = NO_FLAGS;
   #grpc = false;
@@ -51,10 +60,20 @@ export class RequestRecord implements HttpLogRecord {
   /** What a policy that is not enforced has said; told when there is nothing else to tell. */
   #observed: string | undefined;
 
-  constructor(thread: DataThreadContext, connection: ServedConnection, protocol: HttpVersion, fields: FieldList) {
+  constructor(
+    thread: DataThreadContext,
+    connection: ServedConnection,
+    protocol: HttpVersion,
+    fields: FieldList,
+    telemetry: LiveTelemetry | undefined,
+  ) {
     this.#thread = thread;
     this.#connection = connection;
     this.#fields = fields;
+    this.#telemetry = telemetry;
+    const tracing = telemetry?.compiled.tracing;
+    this.trace =
+      tracing === undefined ? undefined : new RequestTrace(thread.tracer, tracing, (name) => fieldValue(fields, name));
     this.startTime = thread.wallTime();
     this.startedAt = thread.reactor.now;
     this.protocol = protocol;
@@ -71,6 +90,22 @@ export class RequestRecord implements HttpLogRecord {
 
   get userAgent(): string | undefined {
     return fieldValue(this.#fields, 'user-agent');
+  }
+
+  get traceId(): string | undefined {
+    return this.trace?.traceId;
+  }
+
+  get scheme(): string | undefined {
+    return fieldValue(this.#fields, ':scheme');
+  }
+
+  get principal(): string {
+    return this.#connection.client.principal;
+  }
+
+  header(name: string): string | undefined {
+    return fieldValue(this.#fields, name);
   }
 
   routed(_facts: RequestFacts, grpc: boolean, route: CompiledRoute | undefined): void {
@@ -152,7 +187,47 @@ export class RequestRecord implements HttpLogRecord {
     this.duration = this.#thread.reactor.now - this.startedAt;
     this.reason ??= this.#observed;
     this.#count();
-    this.#thread.requestLog.write(this);
+    if (this.trace?.recorded === true) this.#endTrace(this.trace);
+    if (this.#telemetry === undefined || this.#telemetry.compiled.logs(this)) this.#thread.requestLog.write(this);
+  }
+
+  /** Begins the span of a try at the endpoint that was chosen last; undefined when nobody wants it. */
+  beginTry(): TracedTry | undefined {
+    const { trace } = this;
+    if (trace?.recorded !== true) return undefined;
+    return new TracedTry(trace, this.#thread.reactor, this.startTime - this.startedAt, this.#tryTags());
+  }
+
+  #tryTags(): (string | undefined)[] {
+    const chosen = this.#chosen;
+    const address = chosen === undefined ? undefined : formatSocketAddress(chosen.upstream.address);
+    const cluster = this.#cluster?.compiled.name;
+    return ['component', 'proxy', 'upstream_cluster', cluster, 'upstream_address', address];
+  }
+
+  #endTrace(trace: RequestTrace): void {
+    const { client, authority } = this.#connection;
+    const service = this.#cluster?.service ?? client.service;
+    const { path = '' } = this;
+    trace.endServer(
+      {
+        name: `${service?.hostname ?? authority}/*`,
+        startTime: this.startTime,
+        duration: this.duration,
+        failed: this.status === 0 || this.status >= 500,
+        tags: [
+          ...['component', 'proxy', 'http.method', this.method, 'http.protocol', this.protocol],
+          ...['http.url', `${this.scheme ?? 'http'}://${this.authority ?? authority}${path}`],
+          ...['http.status_code', String(this.status), 'response_flags', formatFlags(this.flags)],
+          ...['request_size', String(this.bytesReceived), 'response_size', String(this.bytesSent)],
+          ...['user_agent', this.userAgent, 'guid:x-request-id', this.requestId],
+          ...['grpc.status_code', this.grpcStatus === NO_GRPC_STATUS ? undefined : String(this.grpcStatus)],
+          ...['upstream_cluster', this.#cluster?.compiled.name, 'peer.address', client.address.ip],
+          ...(trace.meshTags ? meshTags(client, this.#chosen) : []),
+        ],
+      },
+      (name) => this.header(name),
+    );
   }
 
   #count(): void {
@@ -164,7 +239,8 @@ export class RequestRecord implements HttpLogRecord {
       workload?.protocol === 'hbone' ? formatSpiffeId(workload.identity) : undefined,
     );
     const service = this.#cluster?.service ?? client.service;
-    const series = requests.series(source, destination, service, this.#grpc ? 'grpc' : 'http');
+    const tags = this.#telemetry?.tags(this);
+    const series = requests.series(source, destination, service, this.#grpc ? 'grpc' : 'http', tags);
     series.record(this.status, this.grpcStatus, this.flags, this.duration, this.bytesReceived, this.bytesSent);
   }
 }

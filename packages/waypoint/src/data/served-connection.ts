@@ -12,6 +12,7 @@ import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { DOWNSTREAM_IDLE_MS } from '../limits.ts';
 import type { ClientAuthorization } from './client-authorization.ts';
 import type { ClientRoutes } from './client-routes.ts';
+import type { LiveTelemetry } from './live-telemetry.ts';
 import type { DataThreadContext } from './context.ts';
 import { ServedRequest } from './served-request.ts';
 import { RequestRecord } from './request-record.ts';
@@ -114,14 +115,14 @@ export class ServedConnection implements ServerConnectionHandler {
     const { served, dialled } = this.client;
     const live = this.thread.services.find(served);
     const port = live === undefined ? undefined : portOf(live, dialled.port);
-    const record = new RequestRecord(this.thread, this, exchange.version, fields);
+    const record = new RequestRecord(this.thread, this, exchange.version, fields, live?.telemetry);
     const request = new ServedRequest(this, exchange, endStream, record);
     if (live === undefined || port === undefined) request.answer(SERVICE_NOT_SERVED);
     else request.begin(fields, live, this.client.routes.of(port));
   }
 
   onRefused(status: number, reason: string): void {
-    new RequestRecord(this.thread, this, this.#http.version, []).refused(status, reason);
+    new RequestRecord(this.thread, this, this.#http.version, [], this.#telemetry).refused(status, reason);
   }
 
   onPipelined(): void {
@@ -144,6 +145,10 @@ export class ServedConnection implements ServerConnectionHandler {
 
   onEnd(error: AmbitError | undefined, cut: boolean): void {
     this.#transport.finish(error, cut);
+  }
+
+  get #telemetry(): LiveTelemetry | undefined {
+    return this.thread.services.find(this.client.served)?.telemetry;
   }
 
   /** A request is over; the connection may be idle now. */

@@ -240,6 +240,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     });
     route.requestHeaders?.apply(head);
     destination.requestHeaders?.apply(head);
+    this.#record.trace?.apply(head);
     const upgrade = this.#upgrade(head);
     const refusal = upgrade?.refusalBy(upstreamVersion(cluster.compiled, this.#down.version, true));
     if (refusal !== undefined) {

@@ -5,24 +5,30 @@ import {
   type CompiledService,
 } from '@ambit/traffic/compiled-service';
 import type { ServedService } from '@ambit/traffic/model/served-service';
+import type { RequestMetrics } from '@ambit/telemetry/request-metrics';
+import { LiveTelemetry } from './live-telemetry.ts';
 import { UpstreamCluster, type Upstreams } from './upstreams.ts';
 
 /** A service or a workload that this waypoint serves, as this thread uses it. */
 export interface LiveService {
   readonly compiled: CompiledService;
   readonly clusters: ReadonlyMap<CompiledCluster, UpstreamCluster>;
+  /** Undefined: as the waypoint does by itself. */
+  readonly telemetry: LiveTelemetry | undefined;
 }
 
 /** The services and workloads that this waypoint serves. A request keeps the version that it began with. */
 export class ServedServices {
   readonly #upstreams: Upstreams;
+  readonly #metrics: RequestMetrics;
   /** By the name of the resource. */
   readonly #byName = new Map<string, LiveService>();
   /** By `namespace/hostname` or the uid of a workload, which has more slashes. */
   readonly #byKey = new Map<string, LiveService>();
 
-  constructor(upstreams: Upstreams) {
+  constructor(upstreams: Upstreams, metrics: RequestMetrics) {
     this.#upstreams = upstreams;
+    this.#metrics = metrics;
   }
 
   /** What is served under the key of a service or the uid of a workload. */
@@ -39,7 +45,11 @@ export class ServedServices {
     const clusters = new Map<CompiledCluster, UpstreamCluster>();
     for (const cluster of compiled.clusters.values())
       clusters.set(cluster, new UpstreamCluster(cluster, this.#upstreams, previous.get(cluster.name)));
-    const live: LiveService = { compiled, clusters };
+    const telemetry =
+      compiled.telemetry === undefined
+        ? undefined
+        : new LiveTelemetry(compiled.telemetry, model.resourceName, this.#metrics);
+    const live: LiveService = { compiled, clusters, telemetry };
     this.#byName.set(model.resourceName, live);
     this.#byKey.set(keyOf(model), live);
   }

@@ -9,6 +9,7 @@ import {
   DETECTED_PROTOCOLS,
   MIRRORED_REQUESTS,
   OUTLIER_EJECTIONS,
+  SPANS_DROPPED,
   UPSTREAM_REFUSALS,
 } from '@ambit/telemetry/request-families';
 import { RequestMetrics } from '@ambit/telemetry/request-metrics';
@@ -82,6 +83,11 @@ export class ThreadMetrics {
     const counted = this.#clusters.has(cluster) || this.#clusters.size < REFUSAL_SERIES;
     if (counted) this.#clusters.add(cluster);
     return counted ? cluster : 'unknown';
+  }
+
+  /** The main thread takes spans too slowly. */
+  spanDropped(collector: string): void {
+    this.#metrics.number(SPANS_DROPPED, collector, 'thread').value += 1;
   }
 
   workloadRemoved(uid: string): void {

@@ -2,24 +2,27 @@ import { type HttpRoute, PathNormalization, ProxyProtocol, type ServedService } 
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
 export function requiredFeaturesOf(served: ServedService): string[] {
-  const { ports, clusters, workloadUid, authorizationPolicies, pathNormalization } = served;
+  const { ports, clusters, workloadUid, authorizationPolicies, pathNormalization, telemetry } = served;
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
   return [
     ...new Set([
       ...clients.flatMap(({ routes }) => routes).flatMap((route) => routeFeatures(route)),
       ...namesOf([
+        ['access-logging', telemetry?.accessLog !== undefined],
         ['authorization', authorizationPolicies.length > 0],
         ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],
         ['circuit-breaker', clusters.some(({ circuitBreaker }) => circuitBreaker !== undefined)],
         ['connection-pool', clusters.some(({ connectionPool }) => connectionPool !== undefined)],
         ['consumer-routes', consumers.length > 0],
+        ['metric-overrides', (telemetry?.metrics ?? []).length > 0],
         ['path-normalization', pathNormalization !== PathNormalization.BASE],
         ['outlier-detection', clusters.some(({ outlierDetection }) => outlierDetection !== undefined)],
         ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],
         ['retry-budget', clusters.some(({ retryBudget }) => retryBudget !== undefined)],
         ['subsets', clusters.some(({ subset }) => subset !== '')],
         ['tcp-routes', clients.some(({ tcpDestinations }) => tcpDestinations.length > 0)],
+        ['tracing', telemetry?.tracing !== undefined],
         ['upstream-tls', clusters.some(({ upstreamTls }) => upstreamTls !== undefined)],
         ['workloads', workloadUid !== ''],
       ]),

@@ -4,6 +4,8 @@ import type { MeshService } from '../mesh-service.ts';
 import type { Condition } from '../condition.ts';
 import type { MeshTranslation } from '../mesh.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { meshConfigName } from '../telemetry/mesh-config.ts';
+import { Telemetries } from '../telemetry/telemetries.ts';
 import { sortedByName } from '../sorted-by-name.ts';
 import { BackendTlsPolicies } from './backend-tls-policies.ts';
 import { clientCertificates } from './client-certificates.ts';
@@ -54,25 +56,32 @@ export function translateRoutes(
   const secrets = new SecretCertificates(model);
   const destinationRules = new DestinationRules(model, settings, hosts, secrets);
   const backendTls = new BackendTlsPolicies(model, catalog);
+  const telemetries = new Telemetries(model, settings, catalog);
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
   });
   const servedServices = new Map(
     bound.map(({ service, waypoint, judgement }): [string, ServedService] => [
       served.nameOf(waypoint, service),
-      served.convert(waypoint, service, judgement),
+      telemetries.applyTo(served.convert(waypoint, service, judgement), service),
     ]),
   );
 
+  const workloads = Array.from(servedWorkloads, ([name, workload]): [string, ServedService] => [
+    name,
+    telemetries.applyTo(workload, undefined),
+  ]);
+
   return {
-    servedServices: sortedByName(new Map([...servedServices, ...servedWorkloads])),
+    servedServices: sortedByName(new Map([...servedServices, ...workloads])),
     conditions: [
       ...gatewayRoutes.conditions(),
       ...virtualServices.conditions(),
       ...destinationRules.conditions(),
+      ...telemetries.conditions(),
       ...backendTls.conditions((service) => (bindings.get(service) ?? []).map(({ waypoint }) => waypoint.gateway)),
     ],
-    named: { configMaps: new Set(backendTls.configMaps()), secrets: secrets.named },
+    named: { configMaps: new Set([meshConfigName(settings), ...backendTls.configMaps()]), secrets: secrets.named },
     clientCertificates: sortedByName(clientCertificates(servedServices.values(), secrets)),
   };
 }

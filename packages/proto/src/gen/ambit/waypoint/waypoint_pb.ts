@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint/waypoint.proto.
  */
 export const file_ambit_waypoint_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQi8gIKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJEkMKFmF1dGhvcml6YXRpb25fcG9saWNpZXMYDCADKAsyIy5hbWJpdC53YXlwb2ludC5BdXRob3JpemF0aW9uUG9saWN5Ej0KEnBhdGhfbm9ybWFsaXphdGlvbhgNIAEoDjIhLmFtYml0LndheXBvaW50LlBhdGhOb3JtYWxpemF0aW9uIqABChNBdXRob3JpemF0aW9uUG9saWN5EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEiwKBmFjdGlvbhgDIAEoDjIcLmFtYml0LndheXBvaW50LlBvbGljeUFjdGlvbhIPCgdkcnlfcnVuGAQgASgIEikKBXJ1bGVzGAUgAygLMhouYW1iaXQud2F5cG9pbnQuUG9saWN5UnVsZSI7CgpQb2xpY3lSdWxlEi0KB2NsYXVzZXMYASADKAsyHC5hbWJpdC53YXlwb2ludC5Qb2xpY3lDbGF1c2UiPAoMUG9saWN5Q2xhdXNlEiwKB21hdGNoZXMYASADKAsyGy5hbWJpdC53YXlwb2ludC5Qb2xpY3lNYXRjaCJCCgtQb2xpY3lNYXRjaBIzCgpjb25kaXRpb25zGAEgAygLMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5Q29uZGl0aW9uIpIBCg9Qb2xpY3lDb25kaXRpb24SMgoJYXR0cmlidXRlGAEgASgOMh8uYW1iaXQud2F5cG9pbnQuUG9saWN5QXR0cmlidXRlEgwKBG5hbWUYAiADKAkSLAoGdmFsdWVzGAMgAygLMhwuYW1iaXQud2F5cG9pbnQuVmFsdWVQYXR0ZXJuEg8KB25lZ2F0ZWQYBCABKAgidwoMVmFsdWVQYXR0ZXJuEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASEAoGc3VmZml4GAMgASgJSAASEQoHcHJlc2VudBgEIAEoCEgAEhcKDXBhdGhfdGVtcGxhdGUYBSABKAlIAEIGCgRraW5kIuMBCgpTZXJ2ZWRQb3J0EgwKBHBvcnQYASABKA0SKgoIcHJvdG9jb2wYAiABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIpCgZyb3V0ZXMYAyADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgEIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SMQoJY29uc3VtZXJzGAUgAygLMh4uYW1iaXQud2F5cG9pbnQuQ29uc3VtZXJSb3V0ZXMijQEKDkNvbnN1bWVyUm91dGVzEhEKCW5hbWVzcGFjZRgBIAEoCRIpCgZyb3V0ZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwUm91dGUSPQoQdGNwX2Rlc3RpbmF0aW9ucxgDIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24inwMKCUh0dHBSb3V0ZRIMCgRuYW1lGAEgASgJEioKB21hdGNoZXMYAiADKAsyGS5hbWJpdC53YXlwb2ludC5IdHRwTWF0Y2gSKgoHZm9yd2FyZBgDIAEoCzIXLmFtYml0LndheXBvaW50LkZvcndhcmRIABI5Cg9kaXJlY3RfcmVzcG9uc2UYBCABKAsyHi5hbWJpdC53YXlwb2ludC5EaXJlY3RSZXNwb25zZUgAEiwKCHJlZGlyZWN0GAUgASgLMhguYW1iaXQud2F5cG9pbnQuUmVkaXJlY3RIABI2Cg9yZXF1ZXN0X2hlYWRlcnMYBiABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEjcKEHJlc3BvbnNlX2hlYWRlcnMYByABKAsyHS5hbWJpdC53YXlwb2ludC5IZWFkZXJDaGFuZ2VzEiQKBWZhdWx0GAggASgLMhUuYW1iaXQud2F5cG9pbnQuRmF1bHQSIgoEY29ycxgJIAEoCzIULmFtYml0LndheXBvaW50LkNvcnNCCAoGYWN0aW9uIoUDCglIdHRwTWF0Y2gSKQoEcGF0aBgBIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBm1ldGhvZBgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKBnNjaGVtZRgDIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEi4KCWF1dGhvcml0eRgEIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEisKB2hlYWRlcnMYBSADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjMKD3dpdGhvdXRfaGVhZGVycxgGIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSNAoQcXVlcnlfcGFyYW1ldGVycxgHIAMoCzIaLmFtYml0LndheXBvaW50Lk5hbWVkTWF0Y2gSKwoGc291cmNlGAggASgLMhsuYW1iaXQud2F5cG9pbnQuU291cmNlTWF0Y2giTAoLU291cmNlTWF0Y2gSEQoJbmFtZXNwYWNlGAEgASgJEhUKDXdvcmtsb2FkX3VpZHMYAiADKAkSEwoLYnlfd29ya2xvYWQYAyABKAgiiAEKC1N0cmluZ01hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASFQoLcGF0aF9wcmVmaXgYAyABKAlIABIPCgVyZWdleBgEIAEoCUgAEhEKB3ByZXNlbnQYBSABKAhIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIGCgRraW5kIkYKCk5hbWVkTWF0Y2gSDAoEbmFtZRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoItcBCgdGb3J3YXJkEjkKDGRlc3RpbmF0aW9ucxgBIAMoCzIjLmFtYml0LndheXBvaW50LldlaWdodGVkRGVzdGluYXRpb24SEgoKdGltZW91dF9tcxgCIAEoDRIqCgVyZXRyeRgDIAEoCzIbLmFtYml0LndheXBvaW50LlJldHJ5UG9saWN5EigKB3Jld3JpdGUYBCABKAsyFy5hbWJpdC53YXlwb2ludC5SZXdyaXRlEicKB21pcnJvcnMYBSADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IipgIKE1dlaWdodGVkRGVzdGluYXRpb24SDwoHY2x1c3RlchgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0SNgoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAQgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIoCgdyZXdyaXRlGAUgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRIqCghyZWRpcmVjdBgGIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0EicKB21pcnJvcnMYByADKAsyFi5hbWJpdC53YXlwb2ludC5NaXJyb3IiRAoORGlyZWN0UmVzcG9uc2USDgoGc3RhdHVzGAEgASgNEgwKBGJvZHkYAiABKAkSFAoMY29udGVudF90eXBlGAMgASgJInMKDUhlYWRlckNoYW5nZXMSKAoDc2V0GAEgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSKAoDYWRkGAIgAygLMhsuYW1iaXQud2F5cG9pbnQuSGVhZGVyRmllbGQSDgoGcmVtb3ZlGAMgAygJIioKC0hlYWRlckZpZWxkEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiRwoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkSKQoEcGF0aBgCIAEoCzIbLmFtYml0LndheXBvaW50LlBhdGhSZXdyaXRlIoUBCgtQYXRoUmV3cml0ZRIOCgRmdWxsGAEgASgJSAASLwoGcHJlZml4GAIgASgLMh0uYW1iaXQud2F5cG9pbnQuUHJlZml4UmV3cml0ZUgAEi0KBXJlZ2V4GAMgASgLMhwuYW1iaXQud2F5cG9pbnQuUmVnZXhSZXdyaXRlSABCBgoEa2luZCJICg1QcmVmaXhSZXdyaXRlEg4KBnByZWZpeBgBIAEoCRITCgtyZXBsYWNlbWVudBgCIAEoCRISCgpieV9zZWdtZW50GAMgASgIIjMKDFJlZ2V4UmV3cml0ZRINCgVyZWdleBgBIAEoCRIUCgxzdWJzdGl0dXRpb24YAiABKAkirwEKCFJlZGlyZWN0Eg4KBnN0YXR1cxgBIAEoDRIOCgZzY2hlbWUYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSEAoGbnVtYmVyGAQgASgNSAASLAoGY2hvaWNlGAUgASgOMhouYW1iaXQud2F5cG9pbnQuUG9ydENob2ljZUgAEikKBHBhdGgYBiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZUIGCgRwb3J0Ii4KBk1pcnJvchIPCgdjbHVzdGVyGAEgASgJEhMKC3Blcl9taWxsaW9uGAIgASgNIl0KBUZhdWx0EikKBWRlbGF5GAEgASgLMhouYW1iaXQud2F5cG9pbnQuRmF1bHREZWxheRIpCgVhYm9ydBgCIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0QWJvcnQiMwoKRmF1bHREZWxheRIQCghkZWxheV9tcxgBIAEoDRITCgtwZXJfbWlsbGlvbhgCIAEoDSJZCgpGYXVsdEFib3J0EhUKC2h0dHBfc3RhdHVzGAEgASgNSAASFQoLZ3JwY19zdGF0dXMYAiABKA1IABITCgtwZXJfbWlsbGlvbhgDIAEoDUIICgZzdGF0dXMi8wEKBENvcnMSMgoNYWxsb3dfb3JpZ2lucxgBIAMoCzIbLmFtYml0LndheXBvaW50LlN0cmluZ01hdGNoEhUKDWFsbG93X21ldGhvZHMYAiADKAkSFQoNYWxsb3dfaGVhZGVycxgDIAMoCRIWCg5leHBvc2VfaGVhZGVycxgEIAMoCRIcCg9tYXhfYWdlX3NlY29uZHMYBSABKA1IAIgBARIZChFhbGxvd19jcmVkZW50aWFscxgGIAEoCBIkChxmb3J3YXJkX3VubWF0Y2hlZF9wcmVmbGlnaHRzGAcgASgIQhIKEF9tYXhfYWdlX3NlY29uZHMi2wEKC1JldHJ5UG9saWN5Eg8KB3JldHJpZXMYASABKA0SMgoKY29uZGl0aW9ucxgCIAMoDjIeLmFtYml0LndheXBvaW50LlJldHJ5Q29uZGl0aW9uEhQKDHN0YXR1c19jb2RlcxgDIAMoDRIaChJwZXJfdHJ5X3RpbWVvdXRfbXMYBCABKA0SFwoPYmFja29mZl9iYXNlX21zGAUgASgNEiEKGWlnbm9yZV9wcmV2aW91c19lbmRwb2ludHMYBiABKAgSGQoRcmVtb3RlX2xvY2FsaXRpZXMYByABKAgi1wQKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEAoIaG9zdG5hbWUYAyABKAkSDAoEcG9ydBgEIAEoDRIqCghwcm90b2NvbBgFIAEoDjIYLmFtYml0LndheXBvaW50LlByb3RvY29sEg4KBnN1YnNldBgGIAEoCRIcChRzdWJzZXRfd29ya2xvYWRfdWlkcxgHIAMoCRIzCg1sb2FkX2JhbGFuY2VyGAggASgOMhwuYW1iaXQud2F5cG9pbnQuTG9hZEJhbGFuY2VyEhoKEmNvbm5lY3RfdGltZW91dF9tcxgJIAEoDRIUCgx3b3JrbG9hZF91aWQYCiABKAkSMQoMdXBzdHJlYW1fdGxzGAsgASgLMhsuYW1iaXQud2F5cG9pbnQuVXBzdHJlYW1UbHMSNQoOcHJveHlfcHJvdG9jb2wYDCABKA4yHS5hbWJpdC53YXlwb2ludC5Qcm94eVByb3RvY29sEjcKD2Nvbm5lY3Rpb25fcG9vbBgUIAEoCzIeLmFtYml0LndheXBvaW50LkNvbm5lY3Rpb25Qb29sEjsKEW91dGxpZXJfZGV0ZWN0aW9uGBUgASgLMiAuYW1iaXQud2F5cG9pbnQuT3V0bGllckRldGVjdGlvbhI3Cg9jaXJjdWl0X2JyZWFrZXIYFiABKAsyHi5hbWJpdC53YXlwb2ludC5DaXJjdWl0QnJlYWtlchIxCgxyZXRyeV9idWRnZXQYFyABKAsyGy5hbWJpdC53YXlwb2ludC5SZXRyeUJ1ZGdldCLpAgoOQ29ubmVjdGlvblBvb2wSFwoPbWF4X2Nvbm5lY3Rpb25zGAEgASgNEhwKFG1heF9wZW5kaW5nX3JlcXVlc3RzGAIgASgNEhQKDG1heF9yZXF1ZXN0cxgDIAEoDRITCgttYXhfcmV0cmllcxgEIAEoDRIjChttYXhfcmVxdWVzdHNfcGVyX2Nvbm5lY3Rpb24YBSABKA0SHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgGIAEoDRIiChptYXhfY29ubmVjdGlvbl9kdXJhdGlvbl9tcxgHIAEoBBIhChRodHRwX2lkbGVfdGltZW91dF9tcxgIIAEoBEgAiAEBEhsKE3RjcF9pZGxlX3RpbWVvdXRfbXMYCSABKAQSMwoNdGNwX2tlZXBhbGl2ZRgKIAEoCzIcLmFtYml0LndheXBvaW50LlRjcEtlZXBhbGl2ZUIXChVfaHR0cF9pZGxlX3RpbWVvdXRfbXMiQgoMVGNwS2VlcGFsaXZlEg4KBnByb2JlcxgBIAEoDRIOCgZ0aW1lX3MYAiABKA0SEgoKaW50ZXJ2YWxfcxgDIAEoDSL2AQoQT3V0bGllckRldGVjdGlvbhIXCg9jb25zZWN1dGl2ZV81eHgYASABKA0SIgoaY29uc2VjdXRpdmVfZ2F0ZXdheV9lcnJvcnMYAiABKA0SGgoSc3BsaXRfbG9jYWxfb3JpZ2luGAMgASgIEiAKGGNvbnNlY3V0aXZlX2xvY2FsX29yaWdpbhgEIAEoDRITCgtpbnRlcnZhbF9tcxgFIAEoBBIYChBiYXNlX2VqZWN0aW9uX21zGAYgASgEEhwKFG1heF9lamVjdGlvbl9wZXJjZW50GAcgASgNEhoKEm1pbl9oZWFsdGhfcGVyY2VudBgIIAEoDSJnCg5DaXJjdWl0QnJlYWtlchIXCg9mYWlsdXJlX3BlcmNlbnQYASABKA0SEQoJd2luZG93X21zGAIgASgEEhgKEG1pbmltdW1fcmVxdWVzdHMYAyABKA0SDwoHb3Blbl9tcxgEIAEoBCJMCgtSZXRyeUJ1ZGdldBIPCgdwZXJjZW50GAEgASgBEhcKD21pbl9jb25jdXJyZW5jeRgCIAEoDRITCgtpbnRlcnZhbF9tcxgDIAEoBCLlAQoLVXBzdHJlYW1UbHMSEwoLc2VydmVyX25hbWUYASABKAkSNAoOYWNjZXB0ZWRfbmFtZXMYAiADKAsyHC5hbWJpdC53YXlwb2ludC5BY2NlcHRlZE5hbWUSEAoGY2FfcGVtGAMgASgJSAASFgoMc3lzdGVtX3Jvb3RzGAQgASgISAASFAoKdW52ZXJpZmllZBgFIAEoCEgAEhUKC3VuYXZhaWxhYmxlGAYgASgJSAASDwoHY3JsX3BlbRgHIAEoCRIaChJjbGllbnRfY2VydGlmaWNhdGUYCCABKAlCBwoFdHJ1c3QijAEKEUNsaWVudENlcnRpZmljYXRlEhoKEndheXBvaW50X25hbWVzcGFjZRgBIAEoCRIVCg13YXlwb2ludF9uYW1lGAIgASgJEgwKBG5hbWUYAyABKAkSHQoVY2VydGlmaWNhdGVfY2hhaW5fcGVtGAQgASgJEhcKD3ByaXZhdGVfa2V5X3BlbRgFIAEoCSJCCgxBY2NlcHRlZE5hbWUSDQoDZG5zGAEgASgJSAASDQoDdXJpGAIgASgJSAASDAoCaXAYAyABKAlIAEIGCgRraW5kKlgKEVBhdGhOb3JtYWxpemF0aW9uEggKBEJBU0UQABIICgROT05FEAESEQoNTUVSR0VfU0xBU0hFUxACEhwKGERFQ09ERV9BTkRfTUVSR0VfU0xBU0hFUxADKi4KDFBvbGljeUFjdGlvbhIJCgVBTExPVxAAEggKBERFTlkQARIJCgVBVURJVBACKscCCg9Qb2xpY3lBdHRyaWJ1dGUSIAocUE9MSUNZX0FUVFJJQlVURV9VTlNQRUNJRklFRBAAEhQKEFNPVVJDRV9QUklOQ0lQQUwQARIUChBTT1VSQ0VfTkFNRVNQQUNFEAISGgoWU09VUkNFX1NFUlZJQ0VfQUNDT1VOVBADEhcKE1NPVVJDRV9UUlVTVF9ET01BSU4QBBINCglTT1VSQ0VfSVAQBRINCglSRU1PVEVfSVAQBhISCg5ERVNUSU5BVElPTl9JUBAHEhQKEERFU1RJTkFUSU9OX1BPUlQQCBIICgRIT1NUEAkSCgoGTUVUSE9EEAoSCAoEUEFUSBALEgoKBkhFQURFUhAMEhUKEVJFUVVFU1RfUFJJTkNJUEFMEA0SDAoIQVVESUVOQ0UQDhINCglQUkVTRU5URVIQDxIJCgVDTEFJTRAQKjMKCFByb3RvY29sEggKBEFVVE8QABIHCgNUQ1AQARIJCgVIVFRQMRACEgkKBUhUVFAyEAMqNQoKUG9ydENob2ljZRIQCgxBU19SRVFVRVNURUQQABIVChFJTVBMSUVEX0JZX1NDSEVNRRABKr8CCg5SZXRyeUNvbmRpdGlvbhIfChtSRVRSWV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABITCg9DT05ORUNUX0ZBSUxVUkUQARISCg5SRUZVU0VEX1NUUkVBTRACEgkKBVJFU0VUEAMSGAoUUkVTRVRfQkVGT1JFX1JFUVVFU1QQBBILCgdGSVZFX1hYEAUSEQoNR0FURVdBWV9FUlJPUhAGEhEKDVJFVFJJQUJMRV80WFgQBxISCg5HUlBDX0NBTkNFTExFRBAIEhoKFkdSUENfREVBRExJTkVfRVhDRUVERUQQCRIRCg1HUlBDX0lOVEVSTkFMEAoSGwoXR1JQQ19SRVNPVVJDRV9FWEhBVVNURUQQCxIUChBHUlBDX1VOQVZBSUxBQkxFEAwSFQoRRU5WT1lfUkFURUxJTUlURUQQDSpUCg1Qcm94eVByb3RvY29sEhUKEU5PX1BST1hZX1BST1RPQ09MEAASFQoRUFJPWFlfUFJPVE9DT0xfVjEQARIVChFQUk9YWV9QUk9UT0NPTF9WMhACKj4KDExvYWRCYWxhbmNlchIRCg1MRUFTVF9SRVFVRVNUEAASDwoLUk9VTkRfUk9CSU4QARIKCgZSQU5ET00QAmIGcHJvdG8z");
+  fileDesc("Ch1hbWJpdC93YXlwb2ludC93YXlwb2ludC5wcm90bxIOYW1iaXQud2F5cG9pbnQioAMKDVNlcnZlZFNlcnZpY2USGgoSd2F5cG9pbnRfbmFtZXNwYWNlGAEgASgJEhUKDXdheXBvaW50X25hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGhvc3RuYW1lGAQgASgJEhkKEXJlcXVpcmVkX2ZlYXR1cmVzGAUgAygJEikKBXBvcnRzGAYgAygLMhouYW1iaXQud2F5cG9pbnQuU2VydmVkUG9ydBIpCghjbHVzdGVycxgHIAMoCzIXLmFtYml0LndheXBvaW50LkNsdXN0ZXISFAoMd29ya2xvYWRfdWlkGAggASgJEkMKFmF1dGhvcml6YXRpb25fcG9saWNpZXMYDCADKAsyIy5hbWJpdC53YXlwb2ludC5BdXRob3JpemF0aW9uUG9saWN5Ej0KEnBhdGhfbm9ybWFsaXphdGlvbhgNIAEoDjIhLmFtYml0LndheXBvaW50LlBhdGhOb3JtYWxpemF0aW9uEiwKCXRlbGVtZXRyeRgeIAEoCzIZLmFtYml0LndheXBvaW50LlRlbGVtZXRyeSKgAQoTQXV0aG9yaXphdGlvblBvbGljeRIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIsCgZhY3Rpb24YAyABKA4yHC5hbWJpdC53YXlwb2ludC5Qb2xpY3lBY3Rpb24SDwoHZHJ5X3J1bhgEIAEoCBIpCgVydWxlcxgFIAMoCzIaLmFtYml0LndheXBvaW50LlBvbGljeVJ1bGUiOwoKUG9saWN5UnVsZRItCgdjbGF1c2VzGAEgAygLMhwuYW1iaXQud2F5cG9pbnQuUG9saWN5Q2xhdXNlIjwKDFBvbGljeUNsYXVzZRIsCgdtYXRjaGVzGAEgAygLMhsuYW1iaXQud2F5cG9pbnQuUG9saWN5TWF0Y2giQgoLUG9saWN5TWF0Y2gSMwoKY29uZGl0aW9ucxgBIAMoCzIfLmFtYml0LndheXBvaW50LlBvbGljeUNvbmRpdGlvbiKSAQoPUG9saWN5Q29uZGl0aW9uEjIKCWF0dHJpYnV0ZRgBIAEoDjIfLmFtYml0LndheXBvaW50LlBvbGljeUF0dHJpYnV0ZRIMCgRuYW1lGAIgAygJEiwKBnZhbHVlcxgDIAMoCzIcLmFtYml0LndheXBvaW50LlZhbHVlUGF0dGVybhIPCgduZWdhdGVkGAQgASgIIncKDFZhbHVlUGF0dGVybhIPCgVleGFjdBgBIAEoCUgAEhAKBnByZWZpeBgCIAEoCUgAEhAKBnN1ZmZpeBgDIAEoCUgAEhEKB3ByZXNlbnQYBCABKAhIABIXCg1wYXRoX3RlbXBsYXRlGAUgASgJSABCBgoEa2luZCKZAQoJVGVsZW1ldHJ5EjEKCmFjY2Vzc19sb2cYASABKAsyHS5hbWJpdC53YXlwb2ludC5BY2Nlc3NMb2dnaW5nEi8KB21ldHJpY3MYAiADKAsyHi5hbWJpdC53YXlwb2ludC5NZXRyaWNPdmVycmlkZRIoCgd0cmFjaW5nGAMgASgLMhcuYW1iaXQud2F5cG9pbnQuVHJhY2luZyIxCg1BY2Nlc3NMb2dnaW5nEhAKCGRpc2FibGVkGAEgASgIEg4KBmZpbHRlchgCIAEoCSKWAQoOTWV0cmljT3ZlcnJpZGUSLQoGbWV0cmljGAEgASgOMh0uYW1iaXQud2F5cG9pbnQuUmVxdWVzdE1ldHJpYxIQCghkaXNhYmxlZBgCIAEoCBIWCg5yZW1vdmVkX2xhYmVscxgDIAMoCRIrCgZsYWJlbHMYBCADKAsyGy5hbWJpdC53YXlwb2ludC5NZXRyaWNMYWJlbCIqCgtNZXRyaWNMYWJlbBIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIqoBCgdUcmFjaW5nEjEKCWNvbGxlY3RvchgBIAEoCzIeLmFtYml0LndheXBvaW50LlRyYWNlQ29sbGVjdG9yEhsKE3NhbXBsZWRfcGVyX21pbGxpb24YAiABKA0SJgoEdGFncxgDIAMoCzIYLmFtYml0LndheXBvaW50LlRyYWNlVGFnEhEKCW1lc2hfdGFncxgEIAEoCBIUCgxzZXJ2aWNlX25hbWUYBSABKAkieQoOVHJhY2VDb2xsZWN0b3ISDAoEbmFtZRgBIAEoCRIvCghwcm90b2NvbBgCIAEoDjIdLmFtYml0LndheXBvaW50LlRyYWNlUHJvdG9jb2wSDAoEaG9zdBgDIAEoCRIMCgRwb3J0GAQgASgNEgwKBHBhdGgYBSABKAkilwEKCFRyYWNlVGFnEgwKBG5hbWUYASABKAkSEQoHbGl0ZXJhbBgCIAEoCUgAEjIKC2Vudmlyb25tZW50GAMgASgLMhsuYW1iaXQud2F5cG9pbnQuTmFtZWRTb3VyY2VIABItCgZoZWFkZXIYBCABKAsyGy5hbWJpdC53YXlwb2ludC5OYW1lZFNvdXJjZUgAQgcKBXZhbHVlIjIKC05hbWVkU291cmNlEgwKBG5hbWUYASABKAkSFQoNZGVmYXVsdF92YWx1ZRgCIAEoCSLjAQoKU2VydmVkUG9ydBIMCgRwb3J0GAEgASgNEioKCHByb3RvY29sGAIgASgOMhguYW1iaXQud2F5cG9pbnQuUHJvdG9jb2wSKQoGcm91dGVzGAMgAygLMhkuYW1iaXQud2F5cG9pbnQuSHR0cFJvdXRlEj0KEHRjcF9kZXN0aW5hdGlvbnMYBCADKAsyIy5hbWJpdC53YXlwb2ludC5XZWlnaHRlZERlc3RpbmF0aW9uEjEKCWNvbnN1bWVycxgFIAMoCzIeLmFtYml0LndheXBvaW50LkNvbnN1bWVyUm91dGVzIo0BCg5Db25zdW1lclJvdXRlcxIRCgluYW1lc3BhY2UYASABKAkSKQoGcm91dGVzGAIgAygLMhkuYW1iaXQud2F5cG9pbnQuSHR0cFJvdXRlEj0KEHRjcF9kZXN0aW5hdGlvbnMYAyADKAsyIy5hbWJpdC53YXlwb2ludC5XZWlnaHRlZERlc3RpbmF0aW9uIp8DCglIdHRwUm91dGUSDAoEbmFtZRgBIAEoCRIqCgdtYXRjaGVzGAIgAygLMhkuYW1iaXQud2F5cG9pbnQuSHR0cE1hdGNoEioKB2ZvcndhcmQYAyABKAsyFy5hbWJpdC53YXlwb2ludC5Gb3J3YXJkSAASOQoPZGlyZWN0X3Jlc3BvbnNlGAQgASgLMh4uYW1iaXQud2F5cG9pbnQuRGlyZWN0UmVzcG9uc2VIABIsCghyZWRpcmVjdBgFIAEoCzIYLmFtYml0LndheXBvaW50LlJlZGlyZWN0SAASNgoPcmVxdWVzdF9oZWFkZXJzGAYgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxI3ChByZXNwb25zZV9oZWFkZXJzGAcgASgLMh0uYW1iaXQud2F5cG9pbnQuSGVhZGVyQ2hhbmdlcxIkCgVmYXVsdBgIIAEoCzIVLmFtYml0LndheXBvaW50LkZhdWx0EiIKBGNvcnMYCSABKAsyFC5hbWJpdC53YXlwb2ludC5Db3JzQggKBmFjdGlvbiKFAwoJSHR0cE1hdGNoEikKBHBhdGgYASABKAsyGy5hbWJpdC53YXlwb2ludC5TdHJpbmdNYXRjaBIrCgZtZXRob2QYAiABKAsyGy5hbWJpdC53YXlwb2ludC5TdHJpbmdNYXRjaBIrCgZzY2hlbWUYAyABKAsyGy5hbWJpdC53YXlwb2ludC5TdHJpbmdNYXRjaBIuCglhdXRob3JpdHkYBCABKAsyGy5hbWJpdC53YXlwb2ludC5TdHJpbmdNYXRjaBIrCgdoZWFkZXJzGAUgAygLMhouYW1iaXQud2F5cG9pbnQuTmFtZWRNYXRjaBIzCg93aXRob3V0X2hlYWRlcnMYBiADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEjQKEHF1ZXJ5X3BhcmFtZXRlcnMYByADKAsyGi5hbWJpdC53YXlwb2ludC5OYW1lZE1hdGNoEisKBnNvdXJjZRgIIAEoCzIbLmFtYml0LndheXBvaW50LlNvdXJjZU1hdGNoIkwKC1NvdXJjZU1hdGNoEhEKCW5hbWVzcGFjZRgBIAEoCRIVCg13b3JrbG9hZF91aWRzGAIgAygJEhMKC2J5X3dvcmtsb2FkGAMgASgIIogBCgtTdHJpbmdNYXRjaBIPCgVleGFjdBgBIAEoCUgAEhAKBnByZWZpeBgCIAEoCUgAEhUKC3BhdGhfcHJlZml4GAMgASgJSAASDwoFcmVnZXgYBCABKAlIABIRCgdwcmVzZW50GAUgASgISAASEwoLaWdub3JlX2Nhc2UYBiABKAhCBgoEa2luZCJGCgpOYW1lZE1hdGNoEgwKBG5hbWUYASABKAkSKgoFdmFsdWUYAiABKAsyGy5hbWJpdC53YXlwb2ludC5TdHJpbmdNYXRjaCLXAQoHRm9yd2FyZBI5CgxkZXN0aW5hdGlvbnMYASADKAsyIy5hbWJpdC53YXlwb2ludC5XZWlnaHRlZERlc3RpbmF0aW9uEhIKCnRpbWVvdXRfbXMYAiABKA0SKgoFcmV0cnkYAyABKAsyGy5hbWJpdC53YXlwb2ludC5SZXRyeVBvbGljeRIoCgdyZXdyaXRlGAQgASgLMhcuYW1iaXQud2F5cG9pbnQuUmV3cml0ZRInCgdtaXJyb3JzGAUgAygLMhYuYW1iaXQud2F5cG9pbnQuTWlycm9yIqYCChNXZWlnaHRlZERlc3RpbmF0aW9uEg8KB2NsdXN0ZXIYASABKAkSDgoGd2VpZ2h0GAIgASgNEjYKD3JlcXVlc3RfaGVhZGVycxgDIAEoCzIdLmFtYml0LndheXBvaW50LkhlYWRlckNoYW5nZXMSNwoQcmVzcG9uc2VfaGVhZGVycxgEIAEoCzIdLmFtYml0LndheXBvaW50LkhlYWRlckNoYW5nZXMSKAoHcmV3cml0ZRgFIAEoCzIXLmFtYml0LndheXBvaW50LlJld3JpdGUSKgoIcmVkaXJlY3QYBiABKAsyGC5hbWJpdC53YXlwb2ludC5SZWRpcmVjdBInCgdtaXJyb3JzGAcgAygLMhYuYW1iaXQud2F5cG9pbnQuTWlycm9yIkQKDkRpcmVjdFJlc3BvbnNlEg4KBnN0YXR1cxgBIAEoDRIMCgRib2R5GAIgASgJEhQKDGNvbnRlbnRfdHlwZRgDIAEoCSJzCg1IZWFkZXJDaGFuZ2VzEigKA3NldBgBIAMoCzIbLmFtYml0LndheXBvaW50LkhlYWRlckZpZWxkEigKA2FkZBgCIAMoCzIbLmFtYml0LndheXBvaW50LkhlYWRlckZpZWxkEg4KBnJlbW92ZRgDIAMoCSIqCgtIZWFkZXJGaWVsZBIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIkcKB1Jld3JpdGUSEQoJYXV0aG9yaXR5GAEgASgJEikKBHBhdGgYAiABKAsyGy5hbWJpdC53YXlwb2ludC5QYXRoUmV3cml0ZSKFAQoLUGF0aFJld3JpdGUSDgoEZnVsbBgBIAEoCUgAEi8KBnByZWZpeBgCIAEoCzIdLmFtYml0LndheXBvaW50LlByZWZpeFJld3JpdGVIABItCgVyZWdleBgDIAEoCzIcLmFtYml0LndheXBvaW50LlJlZ2V4UmV3cml0ZUgAQgYKBGtpbmQiSAoNUHJlZml4UmV3cml0ZRIOCgZwcmVmaXgYASABKAkSEwoLcmVwbGFjZW1lbnQYAiABKAkSEgoKYnlfc2VnbWVudBgDIAEoCCIzCgxSZWdleFJld3JpdGUSDQoFcmVnZXgYASABKAkSFAoMc3Vic3RpdHV0aW9uGAIgASgJIq8BCghSZWRpcmVjdBIOCgZzdGF0dXMYASABKA0SDgoGc2NoZW1lGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEhAKBm51bWJlchgEIAEoDUgAEiwKBmNob2ljZRgFIAEoDjIaLmFtYml0LndheXBvaW50LlBvcnRDaG9pY2VIABIpCgRwYXRoGAYgASgLMhsuYW1iaXQud2F5cG9pbnQuUGF0aFJld3JpdGVCBgoEcG9ydCIuCgZNaXJyb3ISDwoHY2x1c3RlchgBIAEoCRITCgtwZXJfbWlsbGlvbhgCIAEoDSJdCgVGYXVsdBIpCgVkZWxheRgBIAEoCzIaLmFtYml0LndheXBvaW50LkZhdWx0RGVsYXkSKQoFYWJvcnQYAiABKAsyGi5hbWJpdC53YXlwb2ludC5GYXVsdEFib3J0IjMKCkZhdWx0RGVsYXkSEAoIZGVsYXlfbXMYASABKA0SEwoLcGVyX21pbGxpb24YAiABKA0iWQoKRmF1bHRBYm9ydBIVCgtodHRwX3N0YXR1cxgBIAEoDUgAEhUKC2dycGNfc3RhdHVzGAIgASgNSAASEwoLcGVyX21pbGxpb24YAyABKA1CCAoGc3RhdHVzIvMBCgRDb3JzEjIKDWFsbG93X29yaWdpbnMYASADKAsyGy5hbWJpdC53YXlwb2ludC5TdHJpbmdNYXRjaBIVCg1hbGxvd19tZXRob2RzGAIgAygJEhUKDWFsbG93X2hlYWRlcnMYAyADKAkSFgoOZXhwb3NlX2hlYWRlcnMYBCADKAkSHAoPbWF4X2FnZV9zZWNvbmRzGAUgASgNSACIAQESGQoRYWxsb3dfY3JlZGVudGlhbHMYBiABKAgSJAocZm9yd2FyZF91bm1hdGNoZWRfcHJlZmxpZ2h0cxgHIAEoCEISChBfbWF4X2FnZV9zZWNvbmRzItsBCgtSZXRyeVBvbGljeRIPCgdyZXRyaWVzGAEgASgNEjIKCmNvbmRpdGlvbnMYAiADKA4yHi5hbWJpdC53YXlwb2ludC5SZXRyeUNvbmRpdGlvbhIUCgxzdGF0dXNfY29kZXMYAyADKA0SGgoScGVyX3RyeV90aW1lb3V0X21zGAQgASgNEhcKD2JhY2tvZmZfYmFzZV9tcxgFIAEoDRIhChlpZ25vcmVfcHJldmlvdXNfZW5kcG9pbnRzGAYgASgIEhkKEXJlbW90ZV9sb2NhbGl0aWVzGAcgASgIItcECgdDbHVzdGVyEgwKBG5hbWUYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhAKCGhvc3RuYW1lGAMgASgJEgwKBHBvcnQYBCABKA0SKgoIcHJvdG9jb2wYBSABKA4yGC5hbWJpdC53YXlwb2ludC5Qcm90b2NvbBIOCgZzdWJzZXQYBiABKAkSHAoUc3Vic2V0X3dvcmtsb2FkX3VpZHMYByADKAkSMwoNbG9hZF9iYWxhbmNlchgIIAEoDjIcLmFtYml0LndheXBvaW50LkxvYWRCYWxhbmNlchIaChJjb25uZWN0X3RpbWVvdXRfbXMYCSABKA0SFAoMd29ya2xvYWRfdWlkGAogASgJEjEKDHVwc3RyZWFtX3RscxgLIAEoCzIbLmFtYml0LndheXBvaW50LlVwc3RyZWFtVGxzEjUKDnByb3h5X3Byb3RvY29sGAwgASgOMh0uYW1iaXQud2F5cG9pbnQuUHJveHlQcm90b2NvbBI3Cg9jb25uZWN0aW9uX3Bvb2wYFCABKAsyHi5hbWJpdC53YXlwb2ludC5Db25uZWN0aW9uUG9vbBI7ChFvdXRsaWVyX2RldGVjdGlvbhgVIAEoCzIgLmFtYml0LndheXBvaW50Lk91dGxpZXJEZXRlY3Rpb24SNwoPY2lyY3VpdF9icmVha2VyGBYgASgLMh4uYW1iaXQud2F5cG9pbnQuQ2lyY3VpdEJyZWFrZXISMQoMcmV0cnlfYnVkZ2V0GBcgASgLMhsuYW1iaXQud2F5cG9pbnQuUmV0cnlCdWRnZXQi6QIKDkNvbm5lY3Rpb25Qb29sEhcKD21heF9jb25uZWN0aW9ucxgBIAEoDRIcChRtYXhfcGVuZGluZ19yZXF1ZXN0cxgCIAEoDRIUCgxtYXhfcmVxdWVzdHMYAyABKA0SEwoLbWF4X3JldHJpZXMYBCABKA0SIwobbWF4X3JlcXVlc3RzX3Blcl9jb25uZWN0aW9uGAUgASgNEh4KFm1heF9jb25jdXJyZW50X3N0cmVhbXMYBiABKA0SIgoabWF4X2Nvbm5lY3Rpb25fZHVyYXRpb25fbXMYByABKAQSIQoUaHR0cF9pZGxlX3RpbWVvdXRfbXMYCCABKARIAIgBARIbChN0Y3BfaWRsZV90aW1lb3V0X21zGAkgASgEEjMKDXRjcF9rZWVwYWxpdmUYCiABKAsyHC5hbWJpdC53YXlwb2ludC5UY3BLZWVwYWxpdmVCFwoVX2h0dHBfaWRsZV90aW1lb3V0X21zIkIKDFRjcEtlZXBhbGl2ZRIOCgZwcm9iZXMYASABKA0SDgoGdGltZV9zGAIgASgNEhIKCmludGVydmFsX3MYAyABKA0i9gEKEE91dGxpZXJEZXRlY3Rpb24SFwoPY29uc2VjdXRpdmVfNXh4GAEgASgNEiIKGmNvbnNlY3V0aXZlX2dhdGV3YXlfZXJyb3JzGAIgASgNEhoKEnNwbGl0X2xvY2FsX29yaWdpbhgDIAEoCBIgChhjb25zZWN1dGl2ZV9sb2NhbF9vcmlnaW4YBCABKA0SEwoLaW50ZXJ2YWxfbXMYBSABKAQSGAoQYmFzZV9lamVjdGlvbl9tcxgGIAEoBBIcChRtYXhfZWplY3Rpb25fcGVyY2VudBgHIAEoDRIaChJtaW5faGVhbHRoX3BlcmNlbnQYCCABKA0iZwoOQ2lyY3VpdEJyZWFrZXISFwoPZmFpbHVyZV9wZXJjZW50GAEgASgNEhEKCXdpbmRvd19tcxgCIAEoBBIYChBtaW5pbXVtX3JlcXVlc3RzGAMgASgNEg8KB29wZW5fbXMYBCABKAQiTAoLUmV0cnlCdWRnZXQSDwoHcGVyY2VudBgBIAEoARIXCg9taW5fY29uY3VycmVuY3kYAiABKA0SEwoLaW50ZXJ2YWxfbXMYAyABKAQi5QEKC1Vwc3RyZWFtVGxzEhMKC3NlcnZlcl9uYW1lGAEgASgJEjQKDmFjY2VwdGVkX25hbWVzGAIgAygLMhwuYW1iaXQud2F5cG9pbnQuQWNjZXB0ZWROYW1lEhAKBmNhX3BlbRgDIAEoCUgAEhYKDHN5c3RlbV9yb290cxgEIAEoCEgAEhQKCnVudmVyaWZpZWQYBSABKAhIABIVCgt1bmF2YWlsYWJsZRgGIAEoCUgAEg8KB2NybF9wZW0YByABKAkSGgoSY2xpZW50X2NlcnRpZmljYXRlGAggASgJQgcKBXRydXN0IowBChFDbGllbnRDZXJ0aWZpY2F0ZRIaChJ3YXlwb2ludF9uYW1lc3BhY2UYASABKAkSFQoNd2F5cG9pbnRfbmFtZRgCIAEoCRIMCgRuYW1lGAMgASgJEh0KFWNlcnRpZmljYXRlX2NoYWluX3BlbRgEIAEoCRIXCg9wcml2YXRlX2tleV9wZW0YBSABKAkiQgoMQWNjZXB0ZWROYW1lEg0KA2RucxgBIAEoCUgAEg0KA3VyaRgCIAEoCUgAEgwKAmlwGAMgASgJSABCBgoEa2luZCpYChFQYXRoTm9ybWFsaXphdGlvbhIICgRCQVNFEAASCAoETk9ORRABEhEKDU1FUkdFX1NMQVNIRVMQAhIcChhERUNPREVfQU5EX01FUkdFX1NMQVNIRVMQAyouCgxQb2xpY3lBY3Rpb24SCQoFQUxMT1cQABIICgRERU5ZEAESCQoFQVVESVQQAirHAgoPUG9saWN5QXR0cmlidXRlEiAKHFBPTElDWV9BVFRSSUJVVEVfVU5TUEVDSUZJRUQQABIUChBTT1VSQ0VfUFJJTkNJUEFMEAESFAoQU09VUkNFX05BTUVTUEFDRRACEhoKFlNPVVJDRV9TRVJWSUNFX0FDQ09VTlQQAxIXChNTT1VSQ0VfVFJVU1RfRE9NQUlOEAQSDQoJU09VUkNFX0lQEAUSDQoJUkVNT1RFX0lQEAYSEgoOREVTVElOQVRJT05fSVAQBxIUChBERVNUSU5BVElPTl9QT1JUEAgSCAoESE9TVBAJEgoKBk1FVEhPRBAKEggKBFBBVEgQCxIKCgZIRUFERVIQDBIVChFSRVFVRVNUX1BSSU5DSVBBTBANEgwKCEFVRElFTkNFEA4SDQoJUFJFU0VOVEVSEA8SCQoFQ0xBSU0QECq0AQoNUmVxdWVzdE1ldHJpYxIeChpSRVFVRVNUX01FVFJJQ19VTlNQRUNJRklFRBAAEhEKDVJFUVVFU1RfQ09VTlQQARIUChBSRVFVRVNUX0RVUkFUSU9OEAISEAoMUkVRVUVTVF9TSVpFEAMSEQoNUkVTUE9OU0VfU0laRRAEEhkKFUdSUENfUkVRVUVTVF9NRVNTQUdFUxAFEhoKFkdSUENfUkVTUE9OU0VfTUVTU0FHRVMQBipUCg1UcmFjZVByb3RvY29sEh4KGlRSQUNFX1BST1RPQ09MX1VOU1BFQ0lGSUVEEAASEgoOT1RMUF9IVFRQX0pTT04QARIPCgtaSVBLSU5fSlNPThACKjMKCFByb3RvY29sEggKBEFVVE8QABIHCgNUQ1AQARIJCgVIVFRQMRACEgkKBUhUVFAyEAMqNQoKUG9ydENob2ljZRIQCgxBU19SRVFVRVNURUQQABIVChFJTVBMSUVEX0JZX1NDSEVNRRABKr8CCg5SZXRyeUNvbmRpdGlvbhIfChtSRVRSWV9DT05ESVRJT05fVU5TUEVDSUZJRUQQABITCg9DT05ORUNUX0ZBSUxVUkUQARISCg5SRUZVU0VEX1NUUkVBTRACEgkKBVJFU0VUEAMSGAoUUkVTRVRfQkVGT1JFX1JFUVVFU1QQBBILCgdGSVZFX1hYEAUSEQoNR0FURVdBWV9FUlJPUhAGEhEKDVJFVFJJQUJMRV80WFgQBxISCg5HUlBDX0NBTkNFTExFRBAIEhoKFkdSUENfREVBRExJTkVfRVhDRUVERUQQCRIRCg1HUlBDX0lOVEVSTkFMEAoSGwoXR1JQQ19SRVNPVVJDRV9FWEhBVVNURUQQCxIUChBHUlBDX1VOQVZBSUxBQkxFEAwSFQoRRU5WT1lfUkFURUxJTUlURUQQDSpUCg1Qcm94eVByb3RvY29sEhUKEU5PX1BST1hZX1BST1RPQ09MEAASFQoRUFJPWFlfUFJPVE9DT0xfVjEQARIVChFQUk9YWV9QUk9UT0NPTF9WMhACKj4KDExvYWRCYWxhbmNlchIRCg1MRUFTVF9SRVFVRVNUEAASDwoLUk9VTkRfUk9CSU4QARIKCgZSQU5ET00QAmIGcHJvdG8z");
 
 /**
  * One service that a waypoint serves, or one workload that is dialled by its own address. Resource name:
@@ -84,6 +84,13 @@ export type ServedService = Message<"ambit.waypoint.ServedService"> & {
    * @generated from field: ambit.waypoint.PathNormalization path_normalization = 13;
    */
   pathNormalization: PathNormalization;
+
+  /**
+   * Absent: logged, counted and traced as the waypoint does by itself.
+   *
+   * @generated from field: ambit.waypoint.Telemetry telemetry = 30;
+   */
+  telemetry?: Telemetry | undefined;
 };
 
 /**
@@ -286,6 +293,279 @@ export const ValuePatternSchema: GenMessage<ValuePattern> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint_waypoint, 6);
 
 /**
+ * How requests are logged, counted and traced. Connections whose bytes are not looked at: the access log alone.
+ *
+ * @generated from message ambit.waypoint.Telemetry
+ */
+export type Telemetry = Message<"ambit.waypoint.Telemetry"> & {
+  /**
+   * @generated from field: ambit.waypoint.AccessLogging access_log = 1;
+   */
+  accessLog?: AccessLogging | undefined;
+
+  /**
+   * At most one per metric. Metrics that are not named stay as they are.
+   *
+   * @generated from field: repeated ambit.waypoint.MetricOverride metrics = 2;
+   */
+  metrics: MetricOverride[];
+
+  /**
+   * Absent: requests are not traced, and their trace context is passed on as it is.
+   *
+   * @generated from field: ambit.waypoint.Tracing tracing = 3;
+   */
+  tracing?: Tracing | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.Telemetry.
+ * Use `create(TelemetrySchema)` to create a new message.
+ */
+export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 7);
+
+/**
+ * @generated from message ambit.waypoint.AccessLogging
+ */
+export type AccessLogging = Message<"ambit.waypoint.AccessLogging"> & {
+  /**
+   * @generated from field: bool disabled = 1;
+   */
+  disabled: boolean;
+
+  /**
+   * Only requests for which it is true are logged. An expression as in packages/traffic/src/expression; empty: all.
+   *
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.AccessLogging.
+ * Use `create(AccessLoggingSchema)` to create a new message.
+ */
+export const AccessLoggingSchema: GenMessage<AccessLogging> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 8);
+
+/**
+ * @generated from message ambit.waypoint.MetricOverride
+ */
+export type MetricOverride = Message<"ambit.waypoint.MetricOverride"> & {
+  /**
+   * @generated from field: ambit.waypoint.RequestMetric metric = 1;
+   */
+  metric: RequestMetric;
+
+  /**
+   * @generated from field: bool disabled = 2;
+   */
+  disabled: boolean;
+
+  /**
+   * @generated from field: repeated string removed_labels = 3;
+   */
+  removedLabels: string[];
+
+  /**
+   * Sorted by name. One that the metric has is replaced, another one is added.
+   *
+   * @generated from field: repeated ambit.waypoint.MetricLabel labels = 4;
+   */
+  labels: MetricLabel[];
+};
+
+/**
+ * Describes the message ambit.waypoint.MetricOverride.
+ * Use `create(MetricOverrideSchema)` to create a new message.
+ */
+export const MetricOverrideSchema: GenMessage<MetricOverride> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 9);
+
+/**
+ * @generated from message ambit.waypoint.MetricLabel
+ */
+export type MetricLabel = Message<"ambit.waypoint.MetricLabel"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The value, as text. An expression as in packages/traffic/src/expression; where it has no value: `unknown`.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.MetricLabel.
+ * Use `create(MetricLabelSchema)` to create a new message.
+ */
+export const MetricLabelSchema: GenMessage<MetricLabel> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 10);
+
+/**
+ * @generated from message ambit.waypoint.Tracing
+ */
+export type Tracing = Message<"ambit.waypoint.Tracing"> & {
+  /**
+   * Absent: context is passed on, and no span is sent.
+   *
+   * @generated from field: ambit.waypoint.TraceCollector collector = 1;
+   */
+  collector?: TraceCollector | undefined;
+
+  /**
+   * Of a million requests that come without a decision.
+   *
+   * @generated from field: uint32 sampled_per_million = 2;
+   */
+  sampledPerMillion: number;
+
+  /**
+   * Sorted by name.
+   *
+   * @generated from field: repeated ambit.waypoint.TraceTag tags = 3;
+   */
+  tags: TraceTag[];
+
+  /**
+   * Tags that say who the client and the endpoint are.
+   *
+   * @generated from field: bool mesh_tags = 4;
+   */
+  meshTags: boolean;
+
+  /**
+   * Of `service.name`, or of the local endpoint.
+   *
+   * @generated from field: string service_name = 5;
+   */
+  serviceName: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.Tracing.
+ * Use `create(TracingSchema)` to create a new message.
+ */
+export const TracingSchema: GenMessage<Tracing> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 11);
+
+/**
+ * @generated from message ambit.waypoint.TraceCollector
+ */
+export type TraceCollector = Message<"ambit.waypoint.TraceCollector"> & {
+  /**
+   * `ambit_spans_*` metrics and logs name it so.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: ambit.waypoint.TraceProtocol protocol = 2;
+   */
+  protocol: TraceProtocol;
+
+  /**
+   * Name or IP address.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+
+  /**
+   * With a slash.
+   *
+   * @generated from field: string path = 5;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.TraceCollector.
+ * Use `create(TraceCollectorSchema)` to create a new message.
+ */
+export const TraceCollectorSchema: GenMessage<TraceCollector> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 12);
+
+/**
+ * @generated from message ambit.waypoint.TraceTag
+ */
+export type TraceTag = Message<"ambit.waypoint.TraceTag"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from oneof ambit.waypoint.TraceTag.value
+   */
+  value: {
+    /**
+     * @generated from field: string literal = 2;
+     */
+    value: string;
+    case: "literal";
+  } | {
+    /**
+     * Of the waypoint's process.
+     *
+     * @generated from field: ambit.waypoint.NamedSource environment = 3;
+     */
+    value: NamedSource;
+    case: "environment";
+  } | {
+    /**
+     * Of the request.
+     *
+     * @generated from field: ambit.waypoint.NamedSource header = 4;
+     */
+    value: NamedSource;
+    case: "header";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ambit.waypoint.TraceTag.
+ * Use `create(TraceTagSchema)` to create a new message.
+ */
+export const TraceTagSchema: GenMessage<TraceTag> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 13);
+
+/**
+ * @generated from message ambit.waypoint.NamedSource
+ */
+export type NamedSource = Message<"ambit.waypoint.NamedSource"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where it is not there; empty: then there is no tag.
+   *
+   * @generated from field: string default_value = 2;
+   */
+  defaultValue: string;
+};
+
+/**
+ * Describes the message ambit.waypoint.NamedSource.
+ * Use `create(NamedSourceSchema)` to create a new message.
+ */
+export const NamedSourceSchema: GenMessage<NamedSource> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint_waypoint, 14);
+
+/**
  * @generated from message ambit.waypoint.ServedPort
  */
 export type ServedPort = Message<"ambit.waypoint.ServedPort"> & {
@@ -328,7 +608,7 @@ export type ServedPort = Message<"ambit.waypoint.ServedPort"> & {
  * Use `create(ServedPortSchema)` to create a new message.
  */
 export const ServedPortSchema: GenMessage<ServedPort> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 7);
+  messageDesc(file_ambit_waypoint_waypoint, 15);
 
 /**
  * The routes that the clients of one namespace get (routes of another namespace than the Service's, GEP-1426). Clients are
@@ -362,7 +642,7 @@ export type ConsumerRoutes = Message<"ambit.waypoint.ConsumerRoutes"> & {
  * Use `create(ConsumerRoutesSchema)` to create a new message.
  */
 export const ConsumerRoutesSchema: GenMessage<ConsumerRoutes> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 8);
+  messageDesc(file_ambit_waypoint_waypoint, 16);
 
 /**
  * @generated from message ambit.waypoint.HttpRoute
@@ -437,7 +717,7 @@ export type HttpRoute = Message<"ambit.waypoint.HttpRoute"> & {
  * Use `create(HttpRouteSchema)` to create a new message.
  */
 export const HttpRouteSchema: GenMessage<HttpRoute> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 9);
+  messageDesc(file_ambit_waypoint_waypoint, 17);
 
 /**
  * All of what is set must match.
@@ -495,7 +775,7 @@ export type HttpMatch = Message<"ambit.waypoint.HttpMatch"> & {
  * Use `create(HttpMatchSchema)` to create a new message.
  */
 export const HttpMatchSchema: GenMessage<HttpMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 10);
+  messageDesc(file_ambit_waypoint_waypoint, 18);
 
 /**
  * Who sends the request, as its proxy has proven. All of what is set must match; who has no identity matches nothing.
@@ -531,7 +811,7 @@ export type SourceMatch = Message<"ambit.waypoint.SourceMatch"> & {
  * Use `create(SourceMatchSchema)` to create a new message.
  */
 export const SourceMatchSchema: GenMessage<SourceMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 11);
+  messageDesc(file_ambit_waypoint_waypoint, 19);
 
 /**
  * @generated from message ambit.waypoint.StringMatch
@@ -591,7 +871,7 @@ export type StringMatch = Message<"ambit.waypoint.StringMatch"> & {
  * Use `create(StringMatchSchema)` to create a new message.
  */
 export const StringMatchSchema: GenMessage<StringMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 12);
+  messageDesc(file_ambit_waypoint_waypoint, 20);
 
 /**
  * @generated from message ambit.waypoint.NamedMatch
@@ -615,7 +895,7 @@ export type NamedMatch = Message<"ambit.waypoint.NamedMatch"> & {
  * Use `create(NamedMatchSchema)` to create a new message.
  */
 export const NamedMatchSchema: GenMessage<NamedMatch> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 13);
+  messageDesc(file_ambit_waypoint_waypoint, 21);
 
 /**
  * @generated from message ambit.waypoint.Forward
@@ -658,7 +938,7 @@ export type Forward = Message<"ambit.waypoint.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 14);
+  messageDesc(file_ambit_waypoint_waypoint, 22);
 
 /**
  * @generated from message ambit.waypoint.WeightedDestination
@@ -717,7 +997,7 @@ export type WeightedDestination = Message<"ambit.waypoint.WeightedDestination"> 
  * Use `create(WeightedDestinationSchema)` to create a new message.
  */
 export const WeightedDestinationSchema: GenMessage<WeightedDestination> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 15);
+  messageDesc(file_ambit_waypoint_waypoint, 23);
 
 /**
  * @generated from message ambit.waypoint.DirectResponse
@@ -746,7 +1026,7 @@ export type DirectResponse = Message<"ambit.waypoint.DirectResponse"> & {
  * Use `create(DirectResponseSchema)` to create a new message.
  */
 export const DirectResponseSchema: GenMessage<DirectResponse> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 16);
+  messageDesc(file_ambit_waypoint_waypoint, 24);
 
 /**
  * In this order: remove, set, add.
@@ -781,7 +1061,7 @@ export type HeaderChanges = Message<"ambit.waypoint.HeaderChanges"> & {
  * Use `create(HeaderChangesSchema)` to create a new message.
  */
 export const HeaderChangesSchema: GenMessage<HeaderChanges> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 17);
+  messageDesc(file_ambit_waypoint_waypoint, 25);
 
 /**
  * @generated from message ambit.waypoint.HeaderField
@@ -805,7 +1085,7 @@ export type HeaderField = Message<"ambit.waypoint.HeaderField"> & {
  * Use `create(HeaderFieldSchema)` to create a new message.
  */
 export const HeaderFieldSchema: GenMessage<HeaderField> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 18);
+  messageDesc(file_ambit_waypoint_waypoint, 26);
 
 /**
  * How a request is changed before it is sent on. Matching, and what policies judge, is the request as it came.
@@ -833,7 +1113,7 @@ export type Rewrite = Message<"ambit.waypoint.Rewrite"> & {
  * Use `create(RewriteSchema)` to create a new message.
  */
 export const RewriteSchema: GenMessage<Rewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 19);
+  messageDesc(file_ambit_waypoint_waypoint, 27);
 
 /**
  * Of the path without the query, which stays.
@@ -872,7 +1152,7 @@ export type PathRewrite = Message<"ambit.waypoint.PathRewrite"> & {
  * Use `create(PathRewriteSchema)` to create a new message.
  */
 export const PathRewriteSchema: GenMessage<PathRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 20);
+  messageDesc(file_ambit_waypoint_waypoint, 28);
 
 /**
  * @generated from message ambit.waypoint.PrefixRewrite
@@ -904,7 +1184,7 @@ export type PrefixRewrite = Message<"ambit.waypoint.PrefixRewrite"> & {
  * Use `create(PrefixRewriteSchema)` to create a new message.
  */
 export const PrefixRewriteSchema: GenMessage<PrefixRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 21);
+  messageDesc(file_ambit_waypoint_waypoint, 29);
 
 /**
  * Every place where the expression fits (RE2) is replaced, with \1 for its groups.
@@ -928,7 +1208,7 @@ export type RegexRewrite = Message<"ambit.waypoint.RegexRewrite"> & {
  * Use `create(RegexRewriteSchema)` to create a new message.
  */
 export const RegexRewriteSchema: GenMessage<RegexRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 22);
+  messageDesc(file_ambit_waypoint_waypoint, 30);
 
 /**
  * An answer that sends the client elsewhere. The query goes along.
@@ -987,7 +1267,7 @@ export type Redirect = Message<"ambit.waypoint.Redirect"> & {
  * Use `create(RedirectSchema)` to create a new message.
  */
 export const RedirectSchema: GenMessage<Redirect> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 23);
+  messageDesc(file_ambit_waypoint_waypoint, 31);
 
 /**
  * A copy of the request for which nobody waits and whose answer nobody sees.
@@ -1015,7 +1295,7 @@ export type Mirror = Message<"ambit.waypoint.Mirror"> & {
  * Use `create(MirrorSchema)` to create a new message.
  */
 export const MirrorSchema: GenMessage<Mirror> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 24);
+  messageDesc(file_ambit_waypoint_waypoint, 32);
 
 /**
  * @generated from message ambit.waypoint.Fault
@@ -1041,7 +1321,7 @@ export type Fault = Message<"ambit.waypoint.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 25);
+  messageDesc(file_ambit_waypoint_waypoint, 33);
 
 /**
  * @generated from message ambit.waypoint.FaultDelay
@@ -1065,7 +1345,7 @@ export type FaultDelay = Message<"ambit.waypoint.FaultDelay"> & {
  * Use `create(FaultDelaySchema)` to create a new message.
  */
 export const FaultDelaySchema: GenMessage<FaultDelay> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 26);
+  messageDesc(file_ambit_waypoint_waypoint, 34);
 
 /**
  * @generated from message ambit.waypoint.FaultAbort
@@ -1101,7 +1381,7 @@ export type FaultAbort = Message<"ambit.waypoint.FaultAbort"> & {
  * Use `create(FaultAbortSchema)` to create a new message.
  */
 export const FaultAbortSchema: GenMessage<FaultAbort> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 27);
+  messageDesc(file_ambit_waypoint_waypoint, 35);
 
 /**
  * Cross-origin resource sharing (Fetch standard 3.2), answered by the waypoint.
@@ -1158,7 +1438,7 @@ export type Cors = Message<"ambit.waypoint.Cors"> & {
  * Use `create(CorsSchema)` to create a new message.
  */
 export const CorsSchema: GenMessage<Cors> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 28);
+  messageDesc(file_ambit_waypoint_waypoint, 36);
 
 /**
  * @generated from message ambit.waypoint.RetryPolicy
@@ -1217,7 +1497,7 @@ export type RetryPolicy = Message<"ambit.waypoint.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 29);
+  messageDesc(file_ambit_waypoint_waypoint, 37);
 
 /**
  * Endpoints of one port of a service, or the one workload that was dialled.
@@ -1332,7 +1612,7 @@ export type Cluster = Message<"ambit.waypoint.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 30);
+  messageDesc(file_ambit_waypoint_waypoint, 38);
 
 /**
  * What connections and requests to a cluster may be, of the whole process. 0: no limit.
@@ -1410,7 +1690,7 @@ export type ConnectionPool = Message<"ambit.waypoint.ConnectionPool"> & {
  * Use `create(ConnectionPoolSchema)` to create a new message.
  */
 export const ConnectionPoolSchema: GenMessage<ConnectionPool> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 31);
+  messageDesc(file_ambit_waypoint_waypoint, 39);
 
 /**
  * 0: as the operating system has it.
@@ -1439,7 +1719,7 @@ export type TcpKeepalive = Message<"ambit.waypoint.TcpKeepalive"> & {
  * Use `create(TcpKeepaliveSchema)` to create a new message.
  */
 export const TcpKeepaliveSchema: GenMessage<TcpKeepalive> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 32);
+  messageDesc(file_ambit_waypoint_waypoint, 40);
 
 /**
  * Endpoints that fail are not used for a while. A number in a row of 0 is not looked at.
@@ -1505,7 +1785,7 @@ export type OutlierDetection = Message<"ambit.waypoint.OutlierDetection"> & {
  * Use `create(OutlierDetectionSchema)` to create a new message.
  */
 export const OutlierDetectionSchema: GenMessage<OutlierDetection> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 33);
+  messageDesc(file_ambit_waypoint_waypoint, 41);
 
 /**
  * While open, requests are refused without asking an endpoint.
@@ -1545,7 +1825,7 @@ export type CircuitBreaker = Message<"ambit.waypoint.CircuitBreaker"> & {
  * Use `create(CircuitBreakerSchema)` to create a new message.
  */
 export const CircuitBreakerSchema: GenMessage<CircuitBreaker> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 34);
+  messageDesc(file_ambit_waypoint_waypoint, 42);
 
 /**
  * Retries under way: a share of the requests under way, or a few.
@@ -1578,7 +1858,7 @@ export type RetryBudget = Message<"ambit.waypoint.RetryBudget"> & {
  * Use `create(RetryBudgetSchema)` to create a new message.
  */
 export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 35);
+  messageDesc(file_ambit_waypoint_waypoint, 43);
 
 /**
  * Protocols that are offered (ALPN) follow from `Cluster.protocol`.
@@ -1658,7 +1938,7 @@ export type UpstreamTls = Message<"ambit.waypoint.UpstreamTls"> & {
  * Use `create(UpstreamTlsSchema)` to create a new message.
  */
 export const UpstreamTlsSchema: GenMessage<UpstreamTls> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 36);
+  messageDesc(file_ambit_waypoint_waypoint, 44);
 
 /**
  * A certificate with its key, with which a waypoint shows itself to endpoints. Resource name:
@@ -1702,7 +1982,7 @@ export type ClientCertificate = Message<"ambit.waypoint.ClientCertificate"> & {
  * Use `create(ClientCertificateSchema)` to create a new message.
  */
 export const ClientCertificateSchema: GenMessage<ClientCertificate> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 37);
+  messageDesc(file_ambit_waypoint_waypoint, 45);
 
 /**
  * @generated from message ambit.waypoint.AcceptedName
@@ -1737,7 +2017,7 @@ export type AcceptedName = Message<"ambit.waypoint.AcceptedName"> & {
  * Use `create(AcceptedNameSchema)` to create a new message.
  */
 export const AcceptedNameSchema: GenMessage<AcceptedName> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint_waypoint, 38);
+  messageDesc(file_ambit_waypoint_waypoint, 46);
 
 /**
  * As Istio's MeshConfig has it. What routes and policies see is what backends get.
@@ -1940,6 +2220,92 @@ export const PolicyAttributeSchema: GenEnum<PolicyAttribute> = /*@__PURE__*/
   enumDesc(file_ambit_waypoint_waypoint, 2);
 
 /**
+ * @generated from enum ambit.waypoint.RequestMetric
+ */
+export const RequestMetric = {
+  /**
+   * @generated from enum value: REQUEST_METRIC_UNSPECIFIED = 0;
+   */
+  REQUEST_METRIC_UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: REQUEST_COUNT = 1;
+   */
+  REQUEST_COUNT: 1,
+
+  /**
+   * @generated from enum value: REQUEST_DURATION = 2;
+   */
+  REQUEST_DURATION: 2,
+
+  /**
+   * @generated from enum value: REQUEST_SIZE = 3;
+   */
+  REQUEST_SIZE: 3,
+
+  /**
+   * @generated from enum value: RESPONSE_SIZE = 4;
+   */
+  RESPONSE_SIZE: 4,
+
+  /**
+   * @generated from enum value: GRPC_REQUEST_MESSAGES = 5;
+   */
+  GRPC_REQUEST_MESSAGES: 5,
+
+  /**
+   * @generated from enum value: GRPC_RESPONSE_MESSAGES = 6;
+   */
+  GRPC_RESPONSE_MESSAGES: 6,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.RequestMetric
+ */
+export type RequestMetric = (typeof RequestMetric)[keyof typeof RequestMetric] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.RequestMetric.
+ */
+export const RequestMetricSchema: GenEnum<RequestMetric> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint_waypoint, 3);
+
+/**
+ * @generated from enum ambit.waypoint.TraceProtocol
+ */
+export const TraceProtocol = {
+  /**
+   * @generated from enum value: TRACE_PROTOCOL_UNSPECIFIED = 0;
+   */
+  TRACE_PROTOCOL_UNSPECIFIED: 0,
+
+  /**
+   * OTLP over HTTP with JSON, and context as W3C Trace Context writes it.
+   *
+   * @generated from enum value: OTLP_HTTP_JSON = 1;
+   */
+  OTLP_HTTP_JSON: 1,
+
+  /**
+   * Zipkin v2, and context as B3.
+   *
+   * @generated from enum value: ZIPKIN_JSON = 2;
+   */
+  ZIPKIN_JSON: 2,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.TraceProtocol
+ */
+export type TraceProtocol = (typeof TraceProtocol)[keyof typeof TraceProtocol] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.TraceProtocol.
+ */
+export const TraceProtocolSchema: GenEnum<TraceProtocol> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint_waypoint, 4);
+
+/**
  * @generated from enum ambit.waypoint.Protocol
  */
 export const Protocol = {
@@ -1979,7 +2345,7 @@ export type Protocol = (typeof Protocol)[keyof typeof Protocol] | UnknownEnum;
  * Describes the enum ambit.waypoint.Protocol.
  */
 export const ProtocolSchema: GenEnum<Protocol> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 3);
+  enumDesc(file_ambit_waypoint_waypoint, 5);
 
 /**
  * @generated from enum ambit.waypoint.PortChoice
@@ -2009,7 +2375,7 @@ export type PortChoice = (typeof PortChoice)[keyof typeof PortChoice] | UnknownE
  * Describes the enum ambit.waypoint.PortChoice.
  */
 export const PortChoiceSchema: GenEnum<PortChoice> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 4);
+  enumDesc(file_ambit_waypoint_waypoint, 6);
 
 /**
  * @generated from enum ambit.waypoint.RetryCondition
@@ -2113,7 +2479,7 @@ export type RetryCondition = (typeof RetryCondition)[keyof typeof RetryCondition
  * Describes the enum ambit.waypoint.RetryCondition.
  */
 export const RetryConditionSchema: GenEnum<RetryCondition> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 5);
+  enumDesc(file_ambit_waypoint_waypoint, 7);
 
 /**
  * What an endpoint is told of the client before anything else, TLS too (the PROXY protocol of HAProxy).
@@ -2148,7 +2514,7 @@ export type ProxyProtocol = (typeof ProxyProtocol)[keyof typeof ProxyProtocol] |
  * Describes the enum ambit.waypoint.ProxyProtocol.
  */
 export const ProxyProtocolSchema: GenEnum<ProxyProtocol> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 6);
+  enumDesc(file_ambit_waypoint_waypoint, 8);
 
 /**
  * @generated from enum ambit.waypoint.LoadBalancer
@@ -2179,5 +2545,5 @@ export type LoadBalancer = (typeof LoadBalancer)[keyof typeof LoadBalancer] | Un
  * Describes the enum ambit.waypoint.LoadBalancer.
  */
 export const LoadBalancerSchema: GenEnum<LoadBalancer> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint_waypoint, 7);
+  enumDesc(file_ambit_waypoint_waypoint, 9);
 

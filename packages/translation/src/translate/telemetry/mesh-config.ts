@@ -1,0 +1,143 @@
+import { messageOf } from '@ambit/core/errors';
+import { parse } from 'yaml';
+import type { Model } from '../../model.ts';
+import { type Condition, conditionOf } from '../condition.ts';
+import type { TranslationSettings } from '../settings.ts';
+
+/** Where spans go. */
+export interface TraceProvider {
+  readonly name: string;
+  readonly protocol: 'otlp' | 'zipkin';
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+/** What is read of Istio's MeshConfig: who Telemetry may name as providers. */
+export interface MeshConfig {
+  /** By name; a text says why one cannot be used. */
+  readonly traceProviders: ReadonlyMap<string, TraceProvider | string>;
+  /** Names of providers of logs that are the waypoint's own. */
+  readonly logProviders: ReadonlySet<string>;
+  readonly defaultTraceProviders: readonly string[];
+  readonly conditions: readonly Condition[];
+}
+
+/** The ConfigMap, in the root namespace, and its key. */
+const CONFIG_MAP = 'istio';
+const KEY = 'mesh';
+
+/** Istio's own provider of access logs, which is there without being configured. */
+const ENVOY = 'envoy';
+const NOTHING: MeshConfig = {
+  traceProviders: new Map(),
+  logProviders: new Set([ENVOY]),
+  defaultTraceProviders: [],
+  conditions: [],
+};
+
+/** `namespace/name` of the ConfigMap. */
+export function meshConfigName({ rootNamespace }: TranslationSettings): string {
+  return `${rootNamespace}/${CONFIG_MAP}`;
+}
+
+/** Reads the mesh's settings. What is wrong, or not read here, is told by a condition of the ConfigMap. */
+export function readMeshConfig(model: Model, settings: TranslationSettings): MeshConfig {
+  const configMap = model.configMaps.get(meshConfigName(settings));
+  const text = configMap?.data?.[KEY];
+  if (configMap === undefined || text === undefined) return NOTHING;
+  const say = (status: 'False' | 'True', reason: string, message: string): Condition =>
+    conditionOf(configMap, 'Accepted', status, reason, message);
+  let parsed: unknown;
+  try {
+    parsed = parse(text, { uniqueKeys: true, maxAliasCount: 0 });
+  } catch (error) {
+    return { ...NOTHING, conditions: [say('False', 'Invalid', `${KEY} is not YAML: ${messageOf(error)}`)] };
+  }
+  const traceProviders = new Map<string, TraceProvider | string>();
+  const logProviders = new Set([ENVOY]);
+  const remarks: string[] = [];
+  for (const [index, provider] of itemsOf(parsed, 'extensionProviders').entries()) {
+    const name = textOf(provider, 'name');
+    if (name === undefined) {
+      remarks.push(`extensionProviders[${index}].name is missing`);
+      continue;
+    }
+    const logs = fieldOf(provider, 'envoyFileAccessLog');
+    const [zipkin, otlp] = [fieldOf(provider, 'zipkin'), fieldOf(provider, 'opentelemetry')];
+    if (logs !== undefined) {
+      const unread = Object.keys(logs).filter((field) => field !== 'path');
+      const path = textOf(logs, 'path') ?? '/dev/stdout';
+      if (unread.length > 0) remarks.push(`provider ${name}: ${unread.join(', ')} is not honoured`);
+      else if (path !== '/dev/stdout') remarks.push(`provider ${name}: waypoints write to /dev/stdout alone`);
+      else logProviders.add(name);
+    } else if (zipkin !== undefined) {
+      traceProviders.set(name, readZipkin(name, zipkin));
+    } else if (otlp !== undefined) {
+      traceProviders.set(name, readOpenTelemetry(name, otlp));
+    }
+  }
+  for (const provider of traceProviders.values()) if (typeof provider === 'string') remarks.push(provider);
+  const defaults = itemsOf(fieldOf(parsed, 'defaultProviders'), 'tracing');
+  return {
+    ...{ traceProviders, logProviders },
+    defaultTraceProviders: defaults.filter((name) => typeof name === 'string'),
+    conditions: [
+      remarks.length === 0
+        ? say('True', 'Accepted', 'in force: the providers of logs and traces')
+        : say('False', 'PartiallyInvalid', remarks.join('; ')),
+    ],
+  };
+}
+
+function readZipkin(name: string, fields: object): TraceProvider | string {
+  const unread = Object.keys(fields).filter((field) => !['service', 'port', 'path'].includes(field));
+  return readCollector(name, 'zipkin', fields, unread, textOf(fields, 'path') ?? '/api/v2/spans');
+}
+
+function readOpenTelemetry(name: string, fields: object): TraceProvider | string {
+  const http = fieldOf(fields, 'http');
+  if (http === undefined) {
+    return `provider ${name}: opentelemetry without http is sent by gRPC, which waypoints do not; write http: {path: /v1/traces}`;
+  }
+  const unread = [
+    ...Object.keys(fields).filter((field) => !['service', 'port', 'http'].includes(field)),
+    ...Object.keys(http).flatMap((field) => (field === 'path' ? [] : [`http.${field}`])),
+  ];
+  return readCollector(name, 'otlp', fields, unread, textOf(http, 'path') ?? '/v1/traces');
+}
+
+function readCollector(
+  name: string,
+  protocol: TraceProvider['protocol'],
+  fields: object,
+  unread: readonly string[],
+  path: string,
+): TraceProvider | string {
+  if (unread.length > 0) return `provider ${name}: ${unread.join(', ')} is not honoured`;
+  // `namespace/host` says where Istio finds the service; names that are whole say it too.
+  const service = textOf(fields, 'service') ?? '';
+  const host = service.slice(service.indexOf('/') + 1);
+  const port: unknown = Reflect.get(fields, 'port');
+  if (!/^[A-Za-z0-9.:_-]{1,253}$/.test(host)) return `provider ${name}: service is neither a host nor an address`;
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    return `provider ${name}: port is not a port`;
+  }
+  if (!/^\/[!-~]{0,1023}$/.test(path)) return `provider ${name}: path is not a path that begins with a slash`;
+  return { name, protocol, host, port, path };
+}
+
+function itemsOf(value: unknown, field: string): unknown[] {
+  const list: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
+  return Array.isArray(list) ? list : [];
+}
+
+function fieldOf(value: unknown, field: string): object | undefined {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
+  return typeof found === 'object' && found !== null ? found : undefined;
+}
+
+function textOf(value: unknown, field: string): string | undefined {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
