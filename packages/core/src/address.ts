@@ -68,6 +68,11 @@ export function isIpv6(ip: IpAddress): boolean {
   return ip.includes(':');
 }
 
+/** 169.254.0.0/16 and fe80::/10: who answers there depends on the machine that asks. */
+export function isLinkLocal(ip: IpAddress): boolean {
+  return ip.startsWith('169.254.') || /^fe[89ab][0-9a-f]:/.test(ip);
+}
+
 /** 127.0.0.0/8 and ::1. */
 export function isLoopback(ip: IpAddress): boolean {
   return ip === '::1' || ip.startsWith('127.');

@@ -140,6 +140,18 @@ describe('TLS with an endpoint outside of the mesh', () => {
     expect(seen.map(({ serverName }) => serverName)).toEqual(['a.wild.example.com', false]);
   });
 
+  it.each(['.example.com', '..', '.wild.example.com'])(
+    'takes no certificate of the names below %s for it',
+    async (host) => {
+      const bed = bedOf(tls());
+      const { listener, seen } = secureServer(server);
+      await place(bed, listener);
+      const answer = await get(bed, host);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(seen.map(({ serverName }) => serverName)).not.toContain(host);
+    },
+  );
+
   it('sends requests for two hosts on two connections, and for one on one', async () => {
     const bed = bedOf(tls());
     const { listener } = secureServer(server);

@@ -93,9 +93,9 @@ describe('names of endpoints', () => {
     expect(told).toEqual([`${NAME}: 192.0.2.1`, `${NAME}: 192.0.2.1 (ENOTFOUND)`, `${NAME}:  (ENOTFOUND)`]);
   });
 
-  it('never stand for the proxy itself', async () => {
+  it('never stand for the proxy itself, nor for what its machine alone reaches', async () => {
     names().add(NAME);
-    await answer(found(['127.0.0.1', '::1', '0.0.0.0', '192.0.2.1']));
+    await answer(found(['127.0.0.1', '::1', '0.0.0.0', '169.254.169.254', 'fe80::1', '192.0.2.1']));
     expect(told).toEqual([`${NAME}: 192.0.2.1`]);
   });
 

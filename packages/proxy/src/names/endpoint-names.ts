@@ -1,5 +1,5 @@
 import { backoffDelay } from '@ambit/core/backoff';
-import { type IpAddress, isIpv6, isLoopback, isUnspecified } from '@ambit/core/address';
+import { type IpAddress, isIpv6, isLinkLocal, isLoopback, isUnspecified } from '@ambit/core/address';
 import type { Clock, Timer } from '@ambit/core/clock';
 import type { Logger } from '@ambit/core/log';
 import {
@@ -51,7 +51,7 @@ interface Name {
 export class EndpointNames {
   readonly #parts: EndpointNamesParts;
   readonly #names = new Map<string, Name>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly name: string; readonly entry: Name }[] = [];
   #lookups = 0;
   #settled: (() => void)[] = [];
 
@@ -106,14 +106,9 @@ export class EndpointNames {
   }
 
   #begin(name: string, entry: Name): void {
+    if (this.#names.get(name) !== entry) return;
     if (this.#lookups >= NAME_LOOKUPS_AT_ONCE) {
-      this.#waiting.push(() => {
-        this.#begin(name, entry);
-      });
-      return;
-    }
-    if (this.#names.get(name) !== entry) {
-      this.#waiting.shift()?.();
+      this.#waiting.push({ name, entry });
       return;
     }
     this.#lookups += 1;
@@ -121,8 +116,17 @@ export class EndpointNames {
       this.#lookups -= 1;
       if (this.#names.get(name) === entry) this.#take(name, entry, result);
       this.#checkSettled();
-      this.#waiting.shift()?.();
+      this.#beginNext();
     });
+  }
+
+  /** Those whose name was removed meanwhile want nothing any more. */
+  #beginNext(): void {
+    while (this.#lookups < NAME_LOOKUPS_AT_ONCE) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#begin(next.name, next.entry);
+    }
   }
 
   #take(name: string, entry: Name, result: LookupResult): void {
@@ -137,7 +141,7 @@ export class EndpointNames {
       next = Math.min(MAX_NAME_TTL, Math.max(MIN_NAME_TTL, result.ttl * 1_000)) * (1 + random() / 10);
     } else {
       entry.failures += 1;
-      const reason = result.kind === 'found' ? 'nothing but addresses of the proxy itself' : result.reason;
+      const reason = result.kind === 'found' ? 'nothing but addresses of the machine itself' : result.reason;
       const isGone = result.kind !== 'failed' && entry.failures >= NAME_GONE_AFTER;
       entry.state = { addresses: isGone ? [] : before.addresses, failure: reason };
       next = backoffDelay(RETRY, entry.failures, random());
@@ -158,9 +162,12 @@ export class EndpointNames {
     if (isNew) this.#parts.onChange(name, entry.state);
   }
 
-  /** In order, so that the same answer in another order is no news. Whoever speaks for a name must not name the proxy itself. */
+  /**
+   * In order, so that the same answer in another order is no news. Whoever speaks for a name must not lead to the proxy itself,
+   * nor to what its machine alone reaches, such as the metadata of a cloud.
+   */
   #usable(addresses: readonly IpAddress[]): IpAddress[] {
-    const foreign = [...new Set(addresses)].filter((ip) => !isLoopback(ip) && !isUnspecified(ip));
+    const foreign = [...new Set(addresses)].filter((ip) => !isLoopback(ip) && !isUnspecified(ip) && !isLinkLocal(ip));
     const preferred = foreign.filter((ip) => isIpv6(ip) === this.#parts.prefersIpv6);
     return (preferred.length > 0 ? preferred : foreign).sort().slice(0, ADDRESSES_PER_NAME);
   }

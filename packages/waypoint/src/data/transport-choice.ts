@@ -62,6 +62,8 @@ function serverNameOf({ serverName }: UpstreamTls, head: FieldList | undefined, 
   if (serverName !== '') return serverName;
   const authority = head === undefined ? undefined : fieldValue(head, ':authority');
   const host = authority === undefined ? hostname : hostOf(authority).toLowerCase();
-  // An IPv6 address stands in brackets; a name may end with the dot of the root.
-  return host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  // An IPv6 address stands in brackets; a name may end with the dot of the root. One that began with a dot would be fitted by
+  // every name below it, and none at all by everything.
+  const name = host.replace(/^\[(.*)\]$/, '$1').replace(/^\.+|\.$/g, '');
+  return name === '' ? hostname : name;
 }
