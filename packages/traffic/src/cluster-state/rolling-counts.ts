@@ -23,6 +23,10 @@ export class RollingCounts {
   readonly #own: number;
   readonly #bucketMs: number;
   readonly #sums: RollingSums = { first: 0, second: 0 };
+  /** The bucket that is counted in, and the span of time that is its own. */
+  #at = 0;
+  #from = 0;
+  #until = 0;
 
   /** `parts`: where in `words` the part of each thread begins; `thread`: whose part is written here. */
   constructor(words: Int32Array, parts: readonly number[], thread: number, windowMs: number) {
@@ -34,14 +38,9 @@ export class RollingCounts {
 
   /** `now`: milliseconds of a clock that all threads share. */
   add(now: number, first: number, second: number): void {
+    if (now < this.#from || now >= this.#until) this.#turnTo(now);
     const words = this.#words;
-    const span = Math.floor(now / this.#bucketMs) | 0;
-    const at = this.#own + (((span % ROLLING_BUCKETS) + ROLLING_BUCKETS) % ROLLING_BUCKETS) * BUCKET_WORDS;
-    if (words[at] !== span) {
-      words[at + 1] = 0;
-      words[at + 2] = 0;
-      words[at] = span;
-    }
+    const at = this.#at;
     words[at + 1] = (words[at + 1] ?? 0) + first;
     words[at + 2] = (words[at + 2] ?? 0) + second;
   }
@@ -74,5 +73,20 @@ export class RollingCounts {
         Atomics.store(this.#words, word + 2, 0);
       }
     }
+  }
+
+  #turnTo(now: number): void {
+    const words = this.#words;
+    const number = Math.floor(now / this.#bucketMs);
+    const span = number | 0;
+    const at = this.#own + (((span % ROLLING_BUCKETS) + ROLLING_BUCKETS) % ROLLING_BUCKETS) * BUCKET_WORDS;
+    if (words[at] !== span) {
+      words[at + 1] = 0;
+      words[at + 2] = 0;
+      words[at] = span;
+    }
+    this.#at = at;
+    this.#from = number * this.#bucketMs;
+    this.#until = this.#from + this.#bucketMs;
   }
 }
