@@ -29,8 +29,10 @@ export interface RequestSnapshot {
   readonly values: Float64Array;
 }
 
-const SERIES_WIDTH = MESSAGE_LABELS.length + 2;
-const KEY_WIDTH = 4;
+/** Numbers of one series: of its texts. */
+export const SERIES_WIDTH: number = MESSAGE_LABELS.length + 2;
+/** Numbers of the key of one outcome. */
+export const KEY_WIDTH = 4;
 
 export function takeRequestSnapshot(all: readonly RequestSeries[]): RequestSnapshot {
   const texts = new Map<string, number>();

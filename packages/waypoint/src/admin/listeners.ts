@@ -1,3 +1,4 @@
+import type { Clock } from '@ambit/core/clock';
 import { AdminListeners } from '@ambit/proxy/admin/admin-listeners';
 import type { Routes } from '@ambit/proxy/admin/http-listener';
 import type { Readiness } from '@ambit/proxy/admin/readiness';
@@ -10,8 +11,10 @@ import type { Config } from '../config.ts';
 import type { ClusterWatch } from '../control/cluster-watch.ts';
 import type { Services } from '../control/services.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
+import { servicePage } from './service-page.ts';
 
 export interface AdminOptions {
+  readonly clock: Clock;
   readonly config: Config;
   readonly threads: DataThreads<Command, Report, WaypointStart>;
   readonly certificates: Certificates;
@@ -46,6 +49,7 @@ function adminRoutes(options: AdminOptions): Routes {
       status: 200,
       body: `${JSON.stringify({ config: options.config, services: options.services.models() }, undefined, 2)}\n`,
     }),
+    'GET /services': (query) => servicePage(query, options.threads, options.clock),
     'GET /clusters': () => ({
       status: 200,
       body: `${JSON.stringify(options.clusters.describe(), undefined, 2)}\n`,

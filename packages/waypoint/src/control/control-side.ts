@@ -191,6 +191,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     },
   });
   const admin = await openAdminListeners({
+    clock,
     config,
     threads,
     certificates,

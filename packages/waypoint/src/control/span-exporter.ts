@@ -1,4 +1,3 @@
-import { request } from 'node:http';
 import type { Clock } from '@ambit/core/clock';
 import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
@@ -7,6 +6,9 @@ import type { Span } from '@ambit/telemetry/trace/span';
 import { zipkinJson } from '@ambit/telemetry/trace/zipkin-json';
 import type { TraceCollector } from '@ambit/traffic/model/telemetry';
 import { SPAN_BATCH, SPAN_SEND_ATTEMPTS, SPAN_SEND_TIMEOUT_MS, SPANS_QUEUED } from '../limits.ts';
+
+// An import of node:http would also load the WebSocket client among its exports.
+const { request } = process.getBuiltinModule('node:http');
 
 export interface SpanExporterOptions {
   readonly collector: TraceCollector;
