@@ -2,11 +2,12 @@
  * Holds docs/limits.md, docs/errors.md and docs/metrics.md against the code: what one has and the other lacks, and values
  * that differ, are printed, and the exit code is 1. A documented thing is a table row that begins with its name in
  * backquotes; the heading above the table names the package, where that matters. The tests that docs/istio-acceptance.md
- * names have to be there.
+ * names have to be there, and the chart's rules and dashboard use metrics and labels that the code declares.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { chartMetricProblems } from './chart-metrics.mjs';
 import { namedTestProblems } from './named-tests.mjs';
 import { ROOT } from './runtime.mjs';
 
@@ -88,6 +89,13 @@ function reasons({ file, type }) {
   return [...union.matchAll(/'([a-z0-9-]+)'/g)].map(([, reason = '']) => reason.toUpperCase().replaceAll('-', '_'));
 }
 
+/** Of node proxies and waypoints. */
+async function proxyFamilies() {
+  const { FAMILIES } = await load('packages/telemetry/src/families.ts');
+  const { REQUEST_FAMILIES } = await load('packages/telemetry/src/request-families.ts');
+  return [...FAMILIES, ...REQUEST_FAMILIES];
+}
+
 async function metrics() {
   const { FAMILIES } = await load('packages/telemetry/src/families.ts');
   const { TRAFFIC_LABELS } = await load('packages/telemetry/src/traffic-labels.ts');
@@ -162,5 +170,6 @@ const problems = DOCUMENTS.flatMap(({ file, code, sections, facts }) => {
   ];
 });
 problems.push(...namedTestProblems('docs/istio-acceptance.md'));
+problems.push(...chartMetricProblems(await proxyFamilies()));
 for (const problem of problems) console.log(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;
