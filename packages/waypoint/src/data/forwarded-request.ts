@@ -2,10 +2,8 @@ import { AmbitError } from '@ambit/core/errors';
 import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { Admission } from '@ambit/traffic/breaker/circuit-breaker';
 import type { CompiledAction } from '@ambit/traffic/compiled-service';
 import { Deadline } from '@ambit/traffic/deadline';
-import { httpStatusOfGrpc } from '@ambit/traffic/grpc';
 import {
   CLUSTER_NOT_FOUND,
   type LocalAnswer,
@@ -23,7 +21,6 @@ import {
   NO_ENDPOINT,
   PER_TRY_TIMED_OUT,
   REQUEST_TIMED_OUT,
-  unansweredStatus,
 } from '@ambit/traffic/retry/attempt-outcome';
 import { type AttemptDecision, Attempts } from '@ambit/traffic/retry/attempts';
 import { failureAnswer } from '@ambit/traffic/retry/failure';
@@ -36,6 +33,7 @@ import type { RequestRecord } from './request-record.ts';
 import type { UpgradeHandshake } from './upgrade-handshake.ts';
 import type { ServedClient } from './served-connection.ts';
 import type { TracedTry } from './traced-try.ts';
+import { TryVerdict } from './try-verdict.ts';
 import { type UpstreamVersion, upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
@@ -83,9 +81,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #switched = false;
   #answered = false;
   #freshTried = false;
-  #admission: Admission = 'pass';
-  /** Somebody was told how the endpoint of this try did. */
-  #judged = false;
+  readonly #verdict: TryVerdict;
   #over = false;
 
   constructor(forwarder: Forwarder, parts: ForwardedParts) {
@@ -94,6 +90,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     this.#parts = parts;
     this.#attempts = new Attempts(action.retry, cluster.state.budget, thread.choice.random);
     this.#deadline = Deadline.of(facts, action.timeoutMs, thread.reactor.now);
+    this.#verdict = new TryVerdict(cluster);
   }
 
   /** Begins the first try; may call the forwarder from within. */
@@ -214,7 +211,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const decision = this.#attempts.next({ kind: 'response', status, grpcStatus, rateLimited }, this);
     if (this.#attempt !== undefined) cluster.reached(this.#attempt.chosen);
     // A call of gRPC tells in its trailers how it went, unless there is nothing else.
-    if (!toClient.grpc || endStream || status !== 200) this.#judge(judgedStatus(status, grpcStatus));
+    if (!toClient.grpc || endStream || status !== 200) this.#verdict.answered(status, grpcStatus);
     if (decision.kind === 'retry') {
       this.#traced?.end();
       this.#attempt?.abandon();
@@ -255,8 +252,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 
   onResponseTrailers(fields: FieldList): void {
     const { toClient } = this.#parts;
-    if (toClient.grpc) this.#judge(judgedStatus(200, toClient.grpcStatus(fields)));
-    if (this.#parts.toClient.trailers(fields)) this.answered();
+    if (toClient.grpc) this.#verdict.answered(200, toClient.grpcStatus(fields));
+    if (toClient.trailers(fields)) this.answered();
   }
 
   onFailed(outcome: AttemptOutcome, error: AmbitError | undefined, stale: boolean): void {
@@ -271,7 +268,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       this.#begin(attempt.chosen, true);
       return;
     }
-    this.#unanswered(outcome, error);
+    this.#verdict.unanswered(outcome, error);
     this.#failed(outcome);
   }
 
@@ -287,14 +284,10 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
       this.#noEndpoint();
       return;
     }
-    const { breaker } = cluster.state;
-    if (breaker !== undefined) {
-      this.#admission = breaker.admit();
-      if (this.#admission === 'refused') {
-        this.#parts.record.refusedBy('AMBIT_CIRCUIT_OPEN');
-        this.#failed(CIRCUIT_OPEN);
-        return;
-      }
+    if (!this.#verdict.admitted()) {
+      this.#parts.record.refusedBy('AMBIT_CIRCUIT_OPEN');
+      this.#failed(CIRCUIT_OPEN);
+      return;
     }
     if (attempts.begun > 0) this.#parts.body?.rewind();
     attempts.begin(chosen.slot.uid);
@@ -307,12 +300,12 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     this.#traced = this.#parts.record.beginTry();
     const attempt = new Attempt(this, chosen, upstreamVersion(cluster.compiled, exchange.version, this.upgrade));
     this.#attempt = attempt;
-    this.#judged = false;
+    this.#verdict.begin(chosen);
     const perTryMs = action.retry?.perTryTimeoutMs ?? 0;
     if (perTryMs > 0) {
       this.#tryTimer?.cancel();
       this.#tryTimer = thread.reactor.after(perTryMs, () => {
-        this.#unanswered(PER_TRY_TIMED_OUT, undefined);
+        this.#verdict.unanswered(PER_TRY_TIMED_OUT, undefined);
         this.#attempt?.abandon();
         this.#traced?.end('the try took too long');
         this.#failed(PER_TRY_TIMED_OUT);
@@ -342,25 +335,6 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     }
   }
 
-  /** How the endpoint answered, for all who ask that of it. */
-  #judge(status: number): void {
-    const { cluster } = this.#parts;
-    if (this.#attempt === undefined || this.#judged) return;
-    this.#judged = true;
-    cluster.answered(this.#attempt.chosen, status);
-    cluster.tried(this.#admission, status >= 500);
-  }
-
-  /** It did not, as far as that was up to it. */
-  #unanswered(outcome: AttemptOutcome, error: AmbitError | undefined): void {
-    const { cluster } = this.#parts;
-    const status = unansweredStatus(outcome);
-    if (this.#attempt === undefined || status === undefined || this.#judged) return;
-    this.#judged = true;
-    cluster.unanswered(this.#attempt.chosen, status, outcome.kind === 'connect-failed', error);
-    cluster.tried(this.#admission, true);
-  }
-
   #failed(outcome: AttemptOutcome): void {
     if (outcome.kind === 'overflow') this.#parts.cluster.refused(outcome.reason);
     this.#apply(this.#attempts.next(outcome, this));
@@ -371,6 +345,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     switch (decision.kind) {
       case 'retry':
         this.#attempt = undefined;
+        this.#verdict.over();
         if (decision.delayMs < 1) this.#try();
         else
           this.#tryTimer = this.#parts.thread.reactor.after(decision.delayMs, () => {
@@ -400,7 +375,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     const { reactor } = this.#parts.thread;
     this.#deadlineTimer?.cancel();
     this.#deadlineTimer = reactor.after(Math.max(at - reactor.now, 0), () => {
-      this.#unanswered(REQUEST_TIMED_OUT, undefined);
+      this.#verdict.unanswered(REQUEST_TIMED_OUT, undefined);
       this.#attempt?.abandon();
       this.#traced?.end('the request took too long');
       this.#failed(REQUEST_TIMED_OUT);
@@ -415,8 +390,3 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
 }
 
 const INVALID_RESPONSE = { kind: 'reset', reason: 'protocol-error', requestSent: true } as const;
-
-/** What an answer says of its endpoint: gRPC as the HTTP status that its own stands for. */
-function judgedStatus(status: number, grpcStatus: number): number {
-  return status === 200 && grpcStatus > 0 ? httpStatusOfGrpc(grpcStatus) : status;
-}
