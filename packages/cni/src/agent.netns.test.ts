@@ -151,17 +151,24 @@ describe('the node agent', () => {
     expect(proxy.notes).toEqual(['01 stays', '02 leaves', '03 joins', '-02']);
   });
 
-  it('an annotation alone proves nothing: a pod without rules is enrolled again, and named', async () => {
-    const pod = node.sandbox('web', 'shop', { annotations: { 'ambient.istio.io/redirection': 'enabled' } });
-    node.run(pod);
-    await node.startAgent();
-    await until('it is redirected', () => isRedirected(pod));
-    expect(proxy.listeners.has(pod.uid)).toBe(true);
-    await until('it is named', () => node.api.events.length > 0);
-    expect(node.api.events.join('\n')).toMatch(
-      /pod shop\/web has run outside of the mesh although it is marked as redirected/,
-    );
-  });
+  it.each([
+    ['before', true],
+    ['after', false],
+  ])(
+    'an annotation alone proves nothing: a pod without rules that starts %s the agent is enrolled again, and named',
+    async (_, runs) => {
+      const pod = node.sandbox('web', 'shop', { annotations: { 'ambient.istio.io/redirection': 'enabled' } });
+      if (runs) node.run(pod);
+      await node.startAgent({ RECONCILE_INTERVAL_SECONDS: '1' });
+      if (!runs) node.run(pod);
+      await until('it is redirected', () => isRedirected(pod));
+      expect(proxy.listeners.has(pod.uid)).toBe(true);
+      await until('it is named', () => node.api.events.length > 0);
+      expect(node.api.events.join('\n')).toMatch(
+        /pod shop\/web has run outside of the mesh although it is marked as redirected/,
+      );
+    },
+  );
 
   it('a process that points to the namespace of another pod does not give the pod its identity', async () => {
     const [web, victim] = [node.sandbox('web'), node.sandbox('victim', 'plain')];

@@ -220,7 +220,7 @@ export class PodMember {
       }
       if (!this.#wanted) this.#leave(joined);
     } catch (error) {
-      if (this.#joined === undefined) close(namespace);
+      this.#closeUnused(namespace);
       this.#failed(error);
     }
   }
@@ -235,13 +235,23 @@ export class PodMember {
     this.#search = undefined;
     const pod = this.#pod;
     if (!this.#wanted || this.#joined !== undefined || pod.ips.length === 0 || pod.terminating) return;
+    let namespace: number | undefined;
     try {
-      const joined = this.#join(this.#context.namespaces.find(pod), pod.ips, true);
+      namespace = this.#context.namespaces.find(pod);
+      const bypassed = pod.announced && !hasRedirection(namespace);
+      const joined = this.#join(namespace, pod.ips, true);
+      if (bypassed) this.#nameBypass();
       joined.enrolment.started();
       joined.enrolment.want(true);
     } catch (error) {
+      if (namespace !== undefined) this.#closeUnused(namespace);
       this.#failed(error);
     }
+  }
+
+  /** Nobody has taken it over. */
+  #closeUnused(namespace: number): void {
+    if (this.#joined === undefined) close(namespace);
   }
 
   #failed(error: unknown): void {
