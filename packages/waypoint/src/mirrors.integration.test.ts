@@ -354,6 +354,7 @@ describe('a mirror that never reads', () => {
     const client = new Client(bed, 'HTTP/1.1');
     const size = MIRROR_BUFFER_BYTES / 8;
     const before = bed.reactor.buffers.lent;
+    let lent = 0;
     for (let count = 0; count < 400; count++) {
       const answer = client.send({ ':method': 'POST' }, undefined, true);
       lent = Math.max(lent, pour(bed, answer, size));
