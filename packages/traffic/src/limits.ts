@@ -35,10 +35,13 @@ export const MAX_LISTED_PROBLEMS = 8;
 /** Draws after the first that avoid endpoints which failed the same request, as Istio's host selection attempts. */
 export const MAX_REDRAWS = 5;
 
-/** Retries of the last seconds (`RETRY_BUDGET_WINDOW_MS`) to a cluster, in percent of its requests, on all data threads together. */
+/**
+ * Retries to a cluster that are under way or were in vain in the last seconds (`RETRY_BUDGET_WINDOW_MS`), in percent of its
+ * requests, on all data threads together.
+ */
 export const RETRY_BUDGET_PERCENT = 20;
 
-/** Retries of the last seconds that are allowed however few requests there are: ten a second. */
+/** As many of those are allowed however few requests there are: ten a second. */
 export const RETRY_BUDGET_FLOOR = 100;
 
 /** How long requests and retries count for the budget, milliseconds. */

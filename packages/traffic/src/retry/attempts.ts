@@ -82,9 +82,10 @@ export class Attempts {
   /** Takes the end of a try, the head of its response, or the failure to begin one, and says what is to be done. */
   next(outcome: AttemptOutcome, progress: AttemptProgress): AttemptDecision {
     if (this.#state === 'over') throw new RangeError('the request is over');
-    this.#giveBackRetry();
     const policy = this.#policy;
-    if (policy?.covers(outcome) !== true || progress.responseBegun || !maySendAgain(progress)) {
+    const failed = policy?.covers(outcome) === true;
+    this.#giveBackRetry(failed);
+    if (!failed || progress.responseBegun || !maySendAgain(progress)) {
       return this.#decide(outcome, progress, undefined);
     }
     if (this.#begun > policy.retries) return this.#decide(outcome, progress, 'exhausted');
@@ -102,7 +103,7 @@ export class Attempts {
   end(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#giveBackRetry();
+    this.#giveBackRetry(true);
     this.#budget.requestEnded();
   }
 
@@ -116,10 +117,10 @@ export class Attempts {
     return { kind: 'answer', answer: failureAnswer(outcome, gaveUp) };
   }
 
-  #giveBackRetry(): void {
+  #giveBackRetry(inVain: boolean): void {
     if (!this.#holdsRetry) return;
     this.#holdsRetry = false;
-    this.#budget.giveBack();
+    this.#budget.giveBack(inVain);
   }
 }
 

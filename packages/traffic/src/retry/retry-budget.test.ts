@@ -21,14 +21,25 @@ describe('without a word of the cluster', () => {
     expect(taken(budget)).toBe(1_000);
   });
 
-  it('retries that are over count as long as those that are not', () => {
+  it('retries that were in vain count as long as those under way', () => {
     const budget = budgetOf();
     requests(budget, 5_000);
     for (let at = 0; at < 1_000; at++) {
       expect(budget.take()).toBe(true);
-      budget.giveBack();
+      budget.giveBack(true);
     }
     expect(budget.take()).toBe(false);
+  });
+
+  it('retries that helped cost nothing, so that one endpoint of three may fail', () => {
+    const budget = budgetOf();
+    for (let at = 0; at < 3_000; at++) {
+      requests(budget, 1);
+      if (at % 3 > 0) continue;
+      expect(budget.take()).toBe(true);
+      budget.giveBack(false);
+    }
+    expect(taken(budget)).toBe(600);
   });
 
   it('those of a window ago count no more, step by step', () => {
@@ -36,6 +47,7 @@ describe('without a word of the cluster', () => {
     const budget = budgetOf({}, time);
     requests(budget, 5_000);
     expect(taken(budget)).toBe(1_000);
+    for (let at = 0; at < 1_000; at++) budget.giveBack(true);
     time.now += RETRY_BUDGET_WINDOW_MS - RETRY_BUDGET_WINDOW_MS / 10;
     expect(taken(budget)).toBe(0);
     time.now += RETRY_BUDGET_WINDOW_MS / 10;
@@ -75,7 +87,7 @@ describe('a cluster that says how many retries may be under way', () => {
     const budget = budgetOf(cluster);
     requests(budget, underWay);
     expect(taken(budget)).toBe(expected);
-    budget.giveBack();
+    budget.giveBack(true);
     expect(budget.take()).toBe(expected > 0);
   });
 

@@ -5,8 +5,10 @@ import { RETRY_BUDGET_FLOOR, RETRY_BUDGET_PERCENT, RETRY_BUDGET_WINDOW_MS } from
 import type { Cluster } from '../model/served-service.ts';
 
 /**
- * Keeps retries from multiplying the load of a cluster that fails, over all data threads: a share of the requests of the last
- * seconds, and always a few. A cluster that says so itself is held to how many are under way (`maxRetries`, `retryBudget`).
+ * Keeps retries from multiplying the load of a cluster that fails, over all data threads. Those that are under way or were in vain
+ * may be a share of the requests of the last seconds, and always a few: where one endpoint of three fails, retries help and go
+ * on; where all fail, they soon end. A cluster that says so itself is held to how many are under way or were begun
+ * (`maxRetries`, `retryBudget`).
  */
 export class RetryBudget {
   readonly #load: ClusterLoad;
@@ -55,13 +57,19 @@ export class RetryBudget {
   /** Takes a place for a retry; false when there is none. */
   take(): boolean {
     if (!this.#mayTake()) return false;
-    this.#window.add(this.#now(), 0, 1);
+    if (this.#countsBegun) this.#window.add(this.#now(), 0, 1);
     return true;
   }
 
-  /** Gives a place back. */
-  giveBack(): void {
+  /** Gives a place back. `inVain`: the retry failed like the try before it, or nobody waited for its end. */
+  giveBack(inVain: boolean): void {
     this.#load.giveBack(Gauge.retries);
+    if (inVain && !this.#countsBegun) this.#window.add(this.#now(), 0, 1);
+  }
+
+  /** Whether the cluster has a budget of its own, of retries of an interval. */
+  get #countsBegun(): boolean {
+    return this.#cluster.retryBudget !== null;
   }
 
   #mayTake(): boolean {
@@ -71,14 +79,16 @@ export class RetryBudget {
       const limit = Math.max(share, retryBudget.minConcurrency);
       return limit > 0 && this.#load.take(Gauge.retries, limit);
     }
-    if (retryBudget !== null) return this.#takeOfWindow(retryBudget.percent, retryBudget.minConcurrency);
+    if (retryBudget !== null) return this.#takeOfWindow(retryBudget.percent, retryBudget.minConcurrency, 0);
     const maxRetries = connectionPool?.maxRetries ?? 0;
     if (maxRetries > 0) return this.#load.take(Gauge.retries, maxRetries);
-    return this.#takeOfWindow(RETRY_BUDGET_PERCENT, RETRY_BUDGET_FLOOR);
+    return this.#takeOfWindow(RETRY_BUDGET_PERCENT, RETRY_BUDGET_FLOOR, this.retries);
   }
 
-  #takeOfWindow(percent: number, floor: number): boolean {
-    const { first: requests, second: retries } = this.#window.sum(this.#now());
-    return retries < Math.max(Math.floor((requests * percent) / 100), floor) && this.#load.take(Gauge.retries, 0);
+  #takeOfWindow(percent: number, floor: number, underWay: number): boolean {
+    const { first: requests, second: counted } = this.#window.sum(this.#now());
+    return (
+      counted + underWay < Math.max(Math.floor((requests * percent) / 100), floor) && this.#load.take(Gauge.retries, 0)
+    );
   }
 }
