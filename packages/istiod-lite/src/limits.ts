@@ -156,6 +156,12 @@ export const MAX_ADMISSION_CONNECTIONS = 1_000;
 /** How long a question may take to arrive, milliseconds; half of what the API server waits for the answer (see the chart). */
 export const ADMISSION_REQUEST_MS = 2_500;
 
+/**
+ * How long a controller that stops goes on answering, milliseconds: as long as a node may take to hear that it has left the
+ * Service. A question that nobody answers is a write that fails.
+ */
+export const ADMISSION_LINGER_MS = 3_000;
+
 /** How long a connection of an API server may stand without a question, milliseconds. */
 export const ADMISSION_IDLE_MS = 90_000;
 

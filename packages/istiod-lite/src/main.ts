@@ -11,7 +11,7 @@ import type { AdmissionRequest, Verdict } from './admission/review.ts';
 import { Authenticator } from './ca/authenticator.ts';
 import { CertificateIssuer } from './ca/issue.ts';
 import { PodWait } from './ca/pod-wait.ts';
-import { STOP_DEADLINE_MS } from './limits.ts';
+import { ADMISSION_LINGER_MS, STOP_DEADLINE_MS } from './limits.ts';
 import { MeshState } from './model/mesh-state.ts';
 import { type Options, readOptions } from './options.ts';
 import { openPlatform } from './platform/open-platform.ts';
@@ -190,7 +190,10 @@ async function run(options: Options): Promise<void> {
   async function listenForObjects(): Promise<{ webhook?: string }> {
     if (options.validationWebhook === '') return {};
     const judge = (request: AdmissionRequest): Verdict => judgeAdmission(request, translation);
-    const admission = tree.add('admission', new AdmissionServer({ judge, clock, counters, log }));
+    const admission = tree.add(
+      'admission',
+      new AdmissionServer({ judge, lingerMs: ADMISSION_LINGER_MS, clock, counters, log }),
+    );
     return { webhook: formatSocketAddress(await admission.listen(options.webhookListen, certificate)) };
   }
 }

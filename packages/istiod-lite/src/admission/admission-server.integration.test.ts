@@ -11,6 +11,9 @@ import { AdmissionServer } from './admission-server.ts';
 import { judgeAdmission } from './judge.ts';
 import { ask, type Asked, reviewOf, type Sent, send } from './test-review.ts';
 
+/** How long the server goes on when it stops, milliseconds. */
+const LINGER_MS = 500;
+
 let server: AdmissionServer;
 let authority: TestAuthority;
 let address: string;
@@ -28,6 +31,7 @@ beforeAll(async () => {
   const first = await certificate(authority);
   server = new AdmissionServer({
     judge: (request) => judgeAdmission(request, DEFAULT_SETTINGS),
+    lingerMs: LINGER_MS,
     counters,
     clock: systemClock,
     log: createLogger('test', { level: 'silent' }),
@@ -39,7 +43,7 @@ beforeAll(async () => {
   ({ port } = await server.listen({ ip: '127.0.0.1', port: 0 }, { follow }));
   address = `https://127.0.0.1:${port}`;
 });
-afterAll(() => server.close({ deadline: 1_000 }));
+afterAll(() => server.destroy());
 
 const metadata = { name: 'a', namespace: 'shop' };
 const policy = (spec: object, more: object = {}): object => ({
@@ -285,5 +289,14 @@ describe('the certificate', () => {
     expect((await ask(address, next.rootPem, { object: policy(RIGHT) })).allowed).toBe(true);
     await expect(ask(address, authority.rootPem, { object: policy(RIGHT) })).rejects.toThrow(/certificate/);
     renew(await certificate(authority));
+  });
+});
+
+describe('a server that stops', () => {
+  it('goes on for those who do not know yet, and is gone then', async () => {
+    const closed = server.close({ deadline: 1_000 });
+    expect((await ask(address, authority.rootPem, { object: policy(RIGHT) })).allowed).toBe(true);
+    await closed;
+    await expect(ask(address, authority.rootPem, { object: policy(RIGHT) })).rejects.toThrow(/ECONNREFUSED/);
   });
 });

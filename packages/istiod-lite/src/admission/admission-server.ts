@@ -22,6 +22,8 @@ const PATH = '/validate';
 
 export interface AdmissionServerParts {
   readonly judge: (request: AdmissionRequest) => Verdict;
+  /** How long it goes on when it is asked to close, milliseconds: API servers may not know yet that it leaves. */
+  readonly lingerMs: number;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly log: Logger;
@@ -36,6 +38,7 @@ export class AdmissionServer implements Drainable {
   readonly #server: Server;
   /** Received of questions that are not answered yet. */
   #bytes = 0;
+  #leaving = false;
 
   constructor(parts: AdmissionServerParts) {
     this.#parts = parts;
@@ -75,8 +78,12 @@ export class AdmissionServer implements Drainable {
     return { ip: address.ip, port: (this.#server.address() as AddressInfo).port };
   }
 
-  /** Answers what was asked and takes nothing new. */
+  /** Goes on for a while, each answer the last of its connection; then answers what was asked and takes nothing new. */
   async close({ deadline }: { deadline: number }): Promise<void> {
+    this.#leaving = true;
+    await new Promise<void>((resolve) => {
+      this.#parts.clock.setTimeout(resolve, this.#parts.lingerMs);
+    });
     await new Promise<void>((resolve) => {
       const late = this.#parts.clock.setTimeout(() => this.#server.closeAllConnections(), deadline);
       this.#server.close(() => {
@@ -136,7 +143,9 @@ export class AdmissionServer implements Drainable {
         const { operation, kind, namespace } = request;
         log.debug({ operation, kind, namespace, reason: verdict.message }, 'an object is not let in');
       }
-      response.writeHead(200, { 'content-type': 'application/json' }).end(writtenAnswer(request.uid, verdict));
+      const last = this.#leaving ? { connection: 'close' } : {};
+      response.writeHead(200, { 'content-type': 'application/json', ...last });
+      response.end(writtenAnswer(request.uid, verdict));
     } catch (error) {
       const isTheirs = error instanceof AmbitError && error.code === 'AMBIT_ADMISSION_REVIEW';
       const reason = messageOf(error);
