@@ -5,6 +5,6 @@ import { join } from 'node:path';
 export function dropLintComments(folder) {
   for (const path of globSync('**/*.ts', { cwd: folder })) {
     const file = join(folder, path);
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\/\* eslint-disable \*\/\n/m, ''));
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\/\* eslint-.* \*\/\n/m, ''));
   }
 }

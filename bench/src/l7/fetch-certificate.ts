@@ -1,5 +1,5 @@
 /**
- * `fetch-certificate.js FOLDER NAMESPACE SERVICE_ACCOUNT`: gets the pod's certificate from the mesh's CA, as any member of
+ * `fetch-certificate.js FOLDER NAMESPACE SERVICE_ACCOUNT`: gets the pod's certificate from the mesh's CA, as each member of
  * the mesh does, and writes cert.pem, key.pem and root.pem. CA_ADDRESS, CA_ROOT_CA, AUTH_TOKEN as for the proxies.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -31,7 +31,7 @@ export const CHECK_PROGRAMS: string = 'check-programs';
 const FOLDER = '/check';
 
 /**
- * A ConfigMap with the clients and servers of the checks, each in one file: any image with a Node can run them, on any
+ * A ConfigMap with the clients and servers of the checks, each in one file: every image with a Node can run them, on any
  * cluster.
  */
 export function checkProgramsObject(namespace: string): object {

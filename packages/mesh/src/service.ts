@@ -27,7 +27,7 @@ export interface LoadBalancing {
   readonly allowUnhealthy: boolean;
 }
 
-/** The default: any endpoint that is ready. */
+/** The default: whatever endpoint is ready. */
 export const ANY_ENDPOINT: LoadBalancing = { mode: 'standard', preferences: [], allowUnhealthy: false };
 
 export interface WeightedWaypoint {

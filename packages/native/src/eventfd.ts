@@ -12,7 +12,7 @@ const one = allocate(8);
 one.bytes[0] = 1;
 const counter = allocate(8);
 
-/** An event counter: any thread raises it, one loop waits for it. */
+/** An event counter: every thread may raise it, one loop waits for it. */
 export function openEvent(): number {
   const fd = eventfdCall(0, EFD_NONBLOCK_CLOEXEC);
   return fd < 0 ? throwErrno('eventfd') : fd;

@@ -68,7 +68,7 @@ export function setBindAddressNoPort(fd: number): void {
 
 /**
  * IP_LOCAL_PORT_RANGE (Linux 6.3): the port that connect chooses is `port`, or connect fails with EADDRNOTAVAIL because
- * the pair of addresses is taken. 0: any port again. Unlike with bind, others may go on choosing the port for other
+ * the pair of addresses is taken. 0: whatever port is free again. Unlike with bind, others may go on choosing the port for other
  * destinations. A port outside of net.ipv4.ip_local_port_range is as good as none. False when the kernel knows no such
  * option. Of IPv6 sockets too.
  */

@@ -42,7 +42,7 @@ export interface TcpConnectOptions {
     | undefined;
   /**
    * The port it comes from when that is free for this destination (and Linux is 6.3 or newer), any other one otherwise.
-   * 0 or undefined: any.
+   * 0 or undefined: whichever is free.
    */
   readonly localPort?: number | undefined;
   readonly keepalive?: Keepalive;

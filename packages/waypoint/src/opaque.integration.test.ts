@@ -127,7 +127,7 @@ describe.each(['tcp', 'auto'] as const)('connections on a port declared %s', (pr
     });
     const counts = new Map<string, number>();
     for (let count = 0; count < 20; count++) {
-      // Every share of the draw as often as any other.
+      // Every share of the draw as often as each other.
       bed.random = () => (count + 0.5) / 20;
       const client = raw(bed);
       bed.loop.until(() => client.text.length > 0);

@@ -7,7 +7,7 @@ export const RESPONSE_TARGET_BYTES: number = 128 * 1024 * 1024;
 /** A request that a server takes (bytes): the versions of 200,000 resources on a reconnect. */
 export const REQUEST_MAX_BYTES: number = 32 * 1024 * 1024;
 
-/** Streams of one connection, and its memory (MB) above which it gets no new one: any pod can reach the port. */
+/** Streams of one connection, and its memory (MB) above which it gets no new one: every pod can reach the port. */
 export const STREAMS_PER_CONNECTION = 100;
 export const SESSION_MEMORY_MB = 64;
 

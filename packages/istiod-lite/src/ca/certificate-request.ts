@@ -39,7 +39,7 @@ export async function readCertificateRequest(pem: string): Promise<CertificateRe
   try {
     return await check(parse(pem));
   } catch (error) {
-    // The parser works lazily: any access may find damage.
+    // The parser works lazily: every access may find damage.
     throw error instanceof AmbitError ? error : refused(`it cannot be parsed: ${messageOf(error)}`);
   }
 }

@@ -32,7 +32,7 @@ export function layPodLink(node: { name: NodeName; namespace: number }, device: 
     inNamespace(namespace, () => {
       writeSysctl('net.ipv4.conf.all.rp_filter', '0');
       writeSysctl('net.ipv4.conf.default.rp_filter', '0');
-      // As container runtimes have it: any pod may listen on port 80.
+      // As container runtimes have it: every pod may listen on port 80.
       writeSysctl('net.ipv4.ip_unprivileged_port_start', '0');
       ip(`set up the interface of ${address}`, [
         'link set lo up',

@@ -9,7 +9,7 @@ const SETTINGS = { ...DEFAULT_SETTINGS, image: waypointImage('0.1.0'), replicas:
 
 /**
  * Deploys waypoints: what a Gateway of their class becomes stands as a manifest in the bed's own folder, so that
- * controller, pods, Services and DNS see it as any other, and goes when the Gateway goes.
+ * controller, pods, Services and DNS see it like every other, and goes when the Gateway goes.
  */
 export class Waypoints {
   readonly #store: ManifestStore;

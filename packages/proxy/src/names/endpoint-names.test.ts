@@ -133,7 +133,7 @@ describe('names of endpoints', () => {
     expect(known.add(NAME).failure).toBeUndefined();
   });
 
-  it('that nobody has any more are not asked for, whatever comes of it', async () => {
+  it('that nobody has by now are not asked for, whatever comes of it', async () => {
     const known = names();
     known.add(NAME);
     known.remove(NAME);

@@ -104,9 +104,9 @@ export interface HttpMatch {
 
 /** Who the client has proven to be; one without identity matches nothing. All that is asked for must match. */
 export interface SourceMatch {
-  /** Of the identity; empty: any. */
+  /** Of the identity; empty: it does not matter. */
   readonly namespace: string;
-  /** Of the workload that has the client's address and identity; null: any. Empty: none. */
+  /** Of the workload that has the client's address and identity; null: it does not matter. Empty: none. */
   readonly workloadUids: readonly string[] | null;
 }
 

@@ -4,7 +4,7 @@ export type AttemptOutcome =
   | { readonly kind: 'connect-failed'; readonly reason: ConnectFailure }
   /** REFUSED_STREAM, or above the last stream of a GOAWAY: not processed. */
   | { readonly kind: 'refused-stream' }
-  /** The stream or connection ended without a complete response. `requestSent`: any octet of the request left us. */
+  /** The stream or connection ended without a complete response. `requestSent`: an octet of the request, at least, left us. */
   | { readonly kind: 'reset'; readonly reason: ResetReason; readonly requestSent: boolean }
   | { readonly kind: 'per-try-timeout' }
   /** The request's own time is over; never tried again. */

@@ -109,7 +109,7 @@ interface Preferring {
 
 const CLOSE = [LoadBalancing_Scope.NETWORK, LoadBalancing_Scope.REGION, LoadBalancing_Scope.ZONE];
 
-/** Undefined: any endpoint that is ready. */
+/** Undefined: whatever endpoint is ready. */
 export function loadBalancingOf(
   service: Preferring,
   namespace: Namespace | undefined,

@@ -48,7 +48,7 @@ describe('the memory that data threads share of a cluster', () => {
     expect(memoryOf(clusters)).toBe(after);
   });
 
-  it('forgets a subset that no version has any more', () => {
+  it('forgets a subset that no version has now', () => {
     const clusters = new SharedClusters(1);
     clusters.change([named('one', { subsets: { v1: [] } })], []);
     expect(clusters.change([named('one')], []).forgotten).toEqual([`shop ${clusterName('v1')}`]);

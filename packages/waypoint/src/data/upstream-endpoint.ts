@@ -44,7 +44,7 @@ export class UpstreamEndpoint {
   readonly address: SocketAddress;
   /** Undefined: bytes go as they are. */
   readonly transport: EndpointTransport | undefined;
-  /** Of the cluster that these connections are for, when it has any. */
+  /** Of the cluster that these connections are for, when it has one. */
   readonly limits: ConnectionLimits | undefined;
   /** Requests under way. */
   active = 0;

@@ -200,7 +200,7 @@ export class DestinationRules {
   }
 
   /**
-   * Of the first namespace that has any: the waypoint's, the Service's, the mesh-wide one. Rules for exactly this host
+   * Of the first namespace that has one: the waypoint's, the Service's, the mesh-wide one. Rules for exactly this host
    * hide those with wildcards; several of one host are one, the oldest first.
    */
   #rulesFor(

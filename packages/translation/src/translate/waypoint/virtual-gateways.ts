@@ -3,7 +3,7 @@ export function actsOnMesh(gateways: readonly string[] | undefined): boolean {
   return gateways === undefined || gateways.length === 0 || gateways.includes('mesh');
 }
 
-/** Whether a match is for a Service's port (undefined: any) inside of the mesh. */
+/** Whether a match is for a Service's port (undefined: every one) inside of the mesh. */
 export function appliesAt(
   match: { readonly port?: number; readonly gateways?: readonly string[] },
   port: number | undefined,
