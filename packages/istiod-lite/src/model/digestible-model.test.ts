@@ -78,4 +78,36 @@ describe('as much of a model as can be translated', () => {
     expect(digestible(services(), services(...names), [], translate)?.result.length).toBe(255);
     expect(calls()).toBeLessThanOrEqual(2 * 8 + 1);
   });
+
+  const TLS = 'apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: tls, namespace: shop}';
+  const ENTRY =
+    '{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: pay, namespace: shop}, spec: {hosts: [pay.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}}';
+  it.each([
+    ['a DestinationRule that asks for TLS', `{${TLS}, spec: {host: a, trafficPolicy: {tls: {mode: SIMPLE}}}}`, false],
+    [
+      'a DestinationRule that asks for TLS in a subset',
+      `{${TLS}, spec: {host: a, subsets: [{name: one, trafficPolicy: {portLevelSettings: [{port: {number: 1}, tls: {mode: MUTUAL, credentialName: one}}]}}]}}`,
+      false,
+    ],
+    ['a DestinationRule without TLS', `{${TLS}, spec: {host: a, trafficPolicy: {tls: {mode: DISABLE}}}}`, true],
+    [
+      'a BackendTLSPolicy',
+      "{apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: tls, namespace: shop}, spec: {targetRefs: [{group: '', kind: Service, name: a}], validation: {hostname: a, wellKnownCACertificates: System}}}",
+      false,
+    ],
+    ['a ServiceEntry', ENTRY, true],
+    [
+      'a ServiceEntry that a policy judges',
+      `${ENTRY}\n---\n{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: deny, namespace: shop}, spec: {action: DENY, targetRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay}], rules: [{}]}}`,
+      false,
+    ],
+  ])('goes on without %s only where that leaves nothing open', (_what, text, goesOn) => {
+    const { model, problems } = buildModel([{ role: 'manifest', decoded: decodeManifests('test.yaml', text) }]);
+    expect(problems).toEqual([]);
+    const translate = ({ destinationRules, backendTlsPolicies, serviceEntries }: Model): number => {
+      if (destinationRules.size + backendTlsPolicies.size + serviceEntries.size > 0) throw new Error('cannot');
+      return 0;
+    };
+    expect(digestible(services(), model, [], translate) !== undefined).toBe(goesOn);
+  });
 });

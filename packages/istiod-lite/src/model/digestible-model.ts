@@ -1,6 +1,7 @@
 import { messageOf } from '@ambit/core/errors';
 import type { Model } from '@ambit/translation/model';
 import type { ManifestObject } from '@ambit/translation/objects';
+import { closesSomething } from './closing-object.ts';
 
 /** An object whose newest state is left out, because a model with it cannot be translated. */
 export interface Indigestible {
@@ -21,13 +22,6 @@ export interface DigestibleModel<Result> {
   readonly left: readonly Indigestible[];
 }
 
-/** What opens something when it is left out: whoever meets an indigestible one of these leaves everything as it was. */
-const CLOSING: ReadonlySet<keyof Model> = new Set([
-  'authorizationPolicies',
-  'peerAuthentications',
-  'requestAuthentications',
-]);
-
 interface Change {
   readonly kind: keyof Model;
   readonly name: string;
@@ -36,7 +30,7 @@ interface Change {
 /**
  * As much of `wanted` as can be translated: the objects at which `translate` throws are found by halving what has changed
  * since `base`, which could be translated, and keep the state that they have there. Those of `known`, found before, are left
- * out at once as long as they are the same. Undefined when a policy would be left out.
+ * out at once as long as they are the same. Undefined when something could stand open because of what is left out.
  */
 export function digestible<Result>(
   base: Model,
@@ -75,8 +69,12 @@ export function digestible<Result>(
     else untried.push(change);
   }
   take(untried);
-  if (left.some(({ kind }) => CLOSING.has(kind))) return undefined;
+  if (left.some((one) => opensSomething(one, wanted))) return undefined;
   return { ...(taken ?? { model: base, result: translate(base) }), left };
+}
+
+function opensSomething({ newest, former }: Indigestible, wanted: Model): boolean {
+  return [newest, former].some((object) => object !== undefined && closesSomething(object, wanted));
 }
 
 function objectOf(model: Model, kind: keyof Model, name: string): ManifestObject | undefined {

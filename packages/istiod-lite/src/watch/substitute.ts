@@ -1,6 +1,7 @@
 import { decodeApiObject } from '@ambit/translation/decode';
 import type { DecodedObject } from '@ambit/translation/decode';
 import { fieldUnder, listUnder, type RawObject, readableObject, textUnder } from './api-object.ts';
+import { asksForTls } from './asks-for-tls.ts';
 import { WATCHED, type WatchedKind } from './watched-kinds.ts';
 
 /**
@@ -54,19 +55,6 @@ function substitutes(kind: WatchedKind, { spec, status }: RawObject): Record<str
 }
 
 const NOBODY = 'the-policy-is-wrong';
-
-/** Whether a DestinationRule has TLS put around connections, anywhere in it, in a mode that is known or not. */
-function asksForTls(spec: unknown): boolean {
-  const policies = [spec, ...listUnder(spec, 'subsets')].map((part) => fieldUnder(part, 'trafficPolicy'));
-  const places = policies.flatMap((policy) => [policy, ...listUnder(policy, 'portLevelSettings')]);
-  return places.some((place) => {
-    const tls = fieldUnder(place, 'tls');
-    return tls !== undefined && !IN_THE_CLEAR.has(fieldUnder(tls, 'mode'));
-  });
-}
-
-/** Modes that put no TLS around connections, beside the mesh's own; the default is the first. */
-const IN_THE_CLEAR: ReadonlySet<unknown> = new Set(['DISABLE', 'ISTIO_MUTUAL', undefined]);
 
 /** As much of a target as tells what it is. */
 function readableTarget(target: unknown): Record<string, string>[] {
