@@ -87,18 +87,9 @@ describe('an upgrade in HTTP/2 (RFC 8441)', () => {
     expect(client.connection.peer.connectProtocol).toBe(true);
     const stream = client.connection.request(connectRequest(ASK, 'websocket'), false, undefined, 'CONNECT');
     exchange(client, server);
-    expect(server.heads.get(1)?.slice(0, 10)).toEqual([
-      ':method',
-      'CONNECT',
-      ':protocol',
-      'websocket',
-      ':scheme',
-      'http',
-      ':authority',
-      'a',
-      ':path',
-      '/chat',
-    ]);
+    expect(server.heads.get(1)?.slice(0, 10).join(' ')).toBe(
+      ':method CONNECT :protocol websocket :scheme http :authority a :path /chat',
+    );
     expect(server.heads.get(1)).not.toContain('upgrade');
     expect(stream?.closed).toBe(false);
   });

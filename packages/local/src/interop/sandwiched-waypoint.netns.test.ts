@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, script } from '../bed/test-bed.ts';
-import { gate, GATE_PORT } from './test-gate.ts';
+import { GATE_PORT, openGates } from './test-gate.ts';
 import { DIRECTIONS, Mesh, spiffe } from './test-mesh.ts';
 
 /** Stands for somebody else's proxy: dials what the PROXY header names as its destination, and passes on what is behind it. */
@@ -25,12 +25,7 @@ describe('a sandwiched waypoint between node proxies of ours', () => {
 
   beforeAll(async () => {
     mesh = await Mesh.open(undefined);
-    for (const node of ['a', 'b'] as const) {
-      const labels = { 'gateway.networking.k8s.io/gateway-name': `gate-${node}` };
-      await mesh.bed.node(node).pod({ name: `gate-${node}`, namespace: 'shop', labels, command: GATE });
-    }
-    mesh.bed.apply('gates', ['a', 'b'].map(gate).join('---'));
-    await mesh.bed.settled();
+    await openGates(mesh, GATE);
   });
   afterAll(async () => {
     await mesh.close();

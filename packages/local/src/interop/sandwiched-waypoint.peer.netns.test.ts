@@ -3,7 +3,7 @@ import { eventually, script } from '../bed/test-bed.ts';
 import { SERVER_PORTS } from '../check/clients/options.ts';
 import { DIRECTIONS, Mesh, spiffe } from './test-mesh.ts';
 import { STOCK_ZTUNNEL } from './test-peer.ts';
-import { gate, GATE_PORT } from './test-gate.ts';
+import { GATE_PORT, openGates } from './test-gate.ts';
 
 /** Stands for somebody else's gateway: says what it is told first, and answers by itself. */
 const GATE = script(`
@@ -22,12 +22,7 @@ describe('a sandwiched waypoint, ours on node a, the stock ztunnel on node b', (
 
   beforeAll(async () => {
     mesh = await Mesh.open(STOCK_ZTUNNEL);
-    for (const node of ['a', 'b'] as const) {
-      const labels = { 'gateway.networking.k8s.io/gateway-name': `gate-${node}` };
-      await mesh.bed.node(node).pod({ name: `gate-${node}`, namespace: 'shop', labels, command: GATE });
-    }
-    mesh.bed.apply('gates', ['a', 'b'].map(gate).join('---'));
-    await mesh.bed.settled();
+    await openGates(mesh, GATE);
   });
   afterAll(async () => {
     await mesh.close();
