@@ -3,6 +3,7 @@ import type { PolicyCondition, RequestAttribute, ValuePattern } from '../model/a
 import { isIdentityField } from '../request/identity-fields.ts';
 import { portAt, withoutFinalDot } from '../request/authority.ts';
 import type { RequestFacts } from '../request/request-facts.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { ValueMatcher } from './value-matcher.ts';
 
 /** Whether a request has an attribute with one of the values. */
@@ -31,13 +32,24 @@ export function requestTest(
     }
     case 'header':
       return headerTest(name[0] ?? '', new ValueMatcher(values.map(octets)), each);
+    case 'request-principal': {
+      const matcher = new ValueMatcher(values);
+      return ({ token }) => token?.principal !== undefined && matcher.matches(token.principal);
+    }
+    case 'presenter': {
+      const matcher = new ValueMatcher(values);
+      return ({ token }) => token?.presenter !== undefined && matcher.matches(token.presenter);
+    }
     case 'audience':
+      return anyText(values, (token) => token.audiences);
     case 'claim':
-    case 'presenter':
-    case 'request-principal':
-      // Nobody verifies tokens, so a request has none.
-      return () => false;
+      return anyText(values, (token) => token.claimTexts(name));
   }
+}
+
+function anyText(values: readonly ValuePattern[], textsOf: (token: VerifiedToken) => readonly string[]): RequestTest {
+  const matcher = new ValueMatcher(values);
+  return ({ token }) => token !== undefined && textsOf(token).some((text) => matcher.matches(text));
 }
 
 function headerTest(name: string, matcher: ValueMatcher, each: boolean): RequestTest {

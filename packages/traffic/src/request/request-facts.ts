@@ -2,6 +2,7 @@ import { MAX_MATCH_STEPS } from '../limits.ts';
 import { portAt, withoutFinalDot } from './authority.ts';
 import { type FieldList, fieldValue } from './field-list.ts';
 import { isPlainFor, normalizePath, type PathNormalization, type PathRefusal } from './path.ts';
+import type { VerifiedToken } from '../token/verified-token.ts';
 import { parseQuery } from './query.ts';
 
 /**
@@ -20,6 +21,8 @@ export class RequestFacts {
   readonly query: string | undefined;
   /** The `:path` to send on: the normalised path with the query; a fragment is left out. */
   readonly forwardedPath: string;
+  /** What the request was sent with and was found good; undefined: no token, or nobody has looked. */
+  token: VerifiedToken | undefined;
   #lowerPath: string | undefined;
   #lowerAuthority: string | undefined;
   #judgedHost: string | undefined;
@@ -43,6 +46,7 @@ export class RequestFacts {
     this.path = path;
     this.query = query;
     this.forwardedPath = forwardedPath;
+    this.token = undefined;
     this.#lowerPath = undefined;
     this.#lowerAuthority = undefined;
     this.#judgedHost = undefined;
