@@ -1,5 +1,5 @@
 import { TestAuthority } from '@ambit/identity/test-authority';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   askWebhooks,
   chartsConfiguration,
@@ -7,28 +7,19 @@ import {
   removeConfiguration,
   webhooksOf,
 } from './admission/test-admit.ts';
-import { TestControlPlane } from './test-control-plane.ts';
-import { eventually, type TestController } from './test-controller.ts';
-import type { TestKubernetes } from './test-kubernetes.ts';
+import { controlPlaneOfEachTest } from './test-control-plane.ts';
+import { eventually } from './test-controller.ts';
 
 const NAME = 'istio-validator-istio-system';
 
-let plane: TestControlPlane;
-let kubernetes: TestKubernetes;
-let controller: TestController;
-
-beforeEach(async () => {
-  plane = await TestControlPlane.create();
-  ({ kubernetes, controller } = plane);
-});
-afterEach(() => plane.destroy());
+const plane = controlPlaneOfEachTest();
 
 async function start(): Promise<void> {
-  await controller.start('--validation-webhook-config-name', NAME, '--webhook-listen', '127.0.0.1:0');
+  await plane.controller.start('--validation-webhook-config-name', NAME, '--webhook-listen', '127.0.0.1:0');
 }
 
 function policies(): string[] {
-  return webhooksOf(kubernetes, NAME).map(({ failurePolicy, rules = [] }) =>
+  return webhooksOf(plane.kubernetes, NAME).map(({ failurePolicy, rules = [] }) =>
     rules.length === 0 ? 'off' : failurePolicy,
   );
 }
@@ -38,14 +29,14 @@ async function policiesBecome(policy: 'Fail' | 'Ignore'): Promise<void> {
 }
 
 function trusted(): string[] {
-  return webhooksOf(kubernetes, NAME).map(({ clientConfig }) =>
+  return webhooksOf(plane.kubernetes, NAME).map(({ clientConfig }) =>
     Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8'),
   );
 }
 
 /** The policies of every write of the leader to the configuration. */
 function written(): string[] {
-  return kubernetes.server.received
+  return plane.kubernetes.server.received
     .filter(({ method, path }) => method === 'PATCH' && path.endsWith(NAME))
     .map(({ body }) => (JSON.parse(body) as { webhooks: { failurePolicy: string }[] }).webhooks)
     .map((webhooks) => webhooks.map(({ failurePolicy }) => failurePolicy).join(' '));
@@ -53,7 +44,7 @@ function written(): string[] {
 
 /** What the API server answers to whom creates an object. */
 async function create(path: string, object: object): Promise<{ status: number; message: string }> {
-  const response = await fetch(new URL(path, kubernetes.server.apiServer.url), {
+  const response = await fetch(new URL(path, plane.kubernetes.server.apiServer.url), {
     method: 'POST',
     body: JSON.stringify(object),
   });
@@ -69,7 +60,7 @@ async function createPolicy(spec: object): Promise<{ status: number; message: st
 }
 
 async function enforced(): Promise<string | undefined> {
-  const { text } = await controller.page('/metrics');
+  const { text } = await plane.controller.page('/metrics');
   return /^ambit_validation_webhook_enforced (\d)$/m.exec(text)?.[1];
 }
 
@@ -77,24 +68,26 @@ describe('the admission webhook', () => {
   it('is switched on by the leader when the API server is seen to ask, and refuses from then on', async () => {
     await start();
     expect(await createPolicy({ ruls: [] })).toMatchObject({ status: 200 });
-    kubernetes.remove('/apis/security.istio.io/v1/authorizationpolicies', 'shop/a');
-    putConfiguration(kubernetes, chartsConfiguration(NAME, controller.webhook));
+    plane.kubernetes.remove('/apis/security.istio.io/v1/authorizationpolicies', 'shop/a');
+    putConfiguration(plane.kubernetes, chartsConfiguration(NAME, plane.controller.webhook));
     // Nobody asks yet: objects are taken without an answer.
     await policiesBecome('Ignore');
     expect(trusted().every((pem) => pem.startsWith('-----BEGIN CERTIFICATE-----'))).toBe(true);
-    await controller.logged('AMBIT_WEBHOOK_UNPROVEN');
+    await plane.controller.logged('AMBIT_WEBHOOK_UNPROVEN');
     expect(policies()).toEqual(['Ignore', 'Ignore']);
     expect(await enforced()).toBe('0');
 
-    askWebhooks(kubernetes, NAME);
+    askWebhooks(plane.kubernetes, NAME);
     await policiesBecome('Fail');
     await expect.poll(enforced).toBe('1');
-    expect(kubernetes.get('/apis/networking.istio.io/v1/gateways', 'istio-system/ambit-webhook-probe')).toBeUndefined();
-    const [webhook] = webhooksOf(kubernetes, NAME);
+    expect(
+      plane.kubernetes.get('/apis/networking.istio.io/v1/gateways', 'istio-system/ambit-webhook-probe'),
+    ).toBeUndefined();
+    const [webhook] = webhooksOf(plane.kubernetes, NAME);
     expect(webhook).toMatchObject({
       rules: [{ operations: ['CREATE', 'UPDATE'], resources: ['*'], scope: '*' }],
       sideEffects: 'None',
-      clientConfig: { url: `${controller.webhook}/validate` },
+      clientConfig: { url: `${plane.controller.webhook}/validate` },
     });
     expect(await createPolicy({ ruls: [] })).toEqual({
       status: 422,
@@ -102,25 +95,25 @@ describe('the admission webhook', () => {
         'admission webhook "rev.validation.istio.io" denied the request: AuthorizationPolicy shop/a: spec.ruls: unknown field "ruls" (did you mean rules?)',
     });
     expect(await createPolicy({ rules: [] })).toMatchObject({ status: 200 });
-    expect((await controller.page('/ready')).status).toBe(200);
+    expect((await plane.controller.page('/ready')).status).toBe(200);
   }, 40_000);
 
   it('believes nobody else, and gets back what somebody took away', async () => {
     await start();
-    askWebhooks(kubernetes, NAME);
-    putConfiguration(kubernetes, chartsConfiguration(NAME, controller.webhook));
+    askWebhooks(plane.kubernetes, NAME);
+    putConfiguration(plane.kubernetes, chartsConfiguration(NAME, plane.controller.webhook));
     await policiesBecome('Fail');
     const [right] = trusted();
-    const other = chartsConfiguration(NAME, controller.webhook);
-    putConfiguration(kubernetes, other);
+    const other = chartsConfiguration(NAME, plane.controller.webhook);
+    putConfiguration(plane.kubernetes, other);
     await policiesBecome('Fail');
     expect(trusted()).toEqual([right, right]);
   }, 40_000);
 
   it('trusts both roots while one follows the other, and refuses all the time', async () => {
     await start();
-    askWebhooks(kubernetes, NAME);
-    putConfiguration(kubernetes, chartsConfiguration(NAME, controller.webhook));
+    askWebhooks(plane.kubernetes, NAME);
+    putConfiguration(plane.kubernetes, chartsConfiguration(NAME, plane.controller.webhook));
     await policiesBecome('Fail');
     const [before = ''] = trusted();
     const earlier = written().length;
@@ -130,7 +123,7 @@ describe('the admission webhook', () => {
       ...{ 'root-cert.pem': next.rootPem, 'cert-chain.pem': '' },
     };
     const data = Object.entries(material).map(([file, text]) => [file, Buffer.from(text).toString('base64')]);
-    kubernetes.put('/api/v1/secrets', {
+    plane.kubernetes.put('/api/v1/secrets', {
       metadata: { name: 'cacerts', namespace: 'istio-system' },
       data: Object.fromEntries(data) as object,
     });
@@ -143,15 +136,15 @@ describe('the admission webhook', () => {
 
   it('is left in force by the next leader as the one before has left it', async () => {
     await start();
-    askWebhooks(kubernetes, NAME);
-    putConfiguration(kubernetes, chartsConfiguration(NAME, controller.webhook));
+    askWebhooks(plane.kubernetes, NAME);
+    putConfiguration(plane.kubernetes, chartsConfiguration(NAME, plane.controller.webhook));
     await policiesBecome('Fail');
-    await controller.stop();
+    await plane.controller.stop();
     await start();
-    await controller.logged('leads');
-    kubernetes.put('/api/v1/namespaces', { metadata: { name: 'later' } });
+    await plane.controller.logged('leads');
+    plane.kubernetes.put('/api/v1/namespaces', { metadata: { name: 'later' } });
     await eventually(
-      () => kubernetes.get('/api/v1/configmaps', 'later/istio-ca-root-cert'),
+      () => plane.kubernetes.get('/api/v1/configmaps', 'later/istio-ca-root-cert'),
       'another write of the leader',
     );
     await expect.poll(enforced).toBe('1');
@@ -162,18 +155,18 @@ describe('the admission webhook', () => {
 
   it('is made by nobody here: what is gone stays gone, and nothing is refused', async () => {
     await start();
-    askWebhooks(kubernetes, NAME);
-    expect(webhooksOf(kubernetes, NAME)).toEqual([]);
-    putConfiguration(kubernetes, chartsConfiguration(NAME, controller.webhook));
+    askWebhooks(plane.kubernetes, NAME);
+    expect(webhooksOf(plane.kubernetes, NAME)).toEqual([]);
+    putConfiguration(plane.kubernetes, chartsConfiguration(NAME, plane.controller.webhook));
     await policiesBecome('Fail');
-    removeConfiguration(kubernetes, NAME);
+    removeConfiguration(plane.kubernetes, NAME);
     await expect.poll(enforced).toBe('0');
-    kubernetes.put('/api/v1/namespaces', { metadata: { name: 'later' } });
+    plane.kubernetes.put('/api/v1/namespaces', { metadata: { name: 'later' } });
     await eventually(
-      () => kubernetes.get('/api/v1/configmaps', 'later/istio-ca-root-cert'),
+      () => plane.kubernetes.get('/api/v1/configmaps', 'later/istio-ca-root-cert'),
       'another write of the leader',
     );
-    expect(webhooksOf(kubernetes, NAME)).toEqual([]);
+    expect(webhooksOf(plane.kubernetes, NAME)).toEqual([]);
     expect(await createPolicy({ ruls: [] })).toMatchObject({ status: 200 });
   }, 40_000);
 });

@@ -1,30 +1,26 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestControlPlane } from './test-control-plane.ts';
-import { eventually, type TestController } from './test-controller.ts';
-import type { TestKubernetes } from './test-kubernetes.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { controlPlaneOfEachTest } from './test-control-plane.ts';
+import { eventually } from './test-controller.ts';
 
 const POLICIES = '/apis/gateway.networking.k8s.io/v1/backendtlspolicies';
 const CONFIG_MAPS = '/api/v1/configmaps';
 const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 
-let plane: TestControlPlane;
-let kubernetes: TestKubernetes;
-let controller: TestController;
+const plane = controlPlaneOfEachTest();
 
-beforeEach(async () => {
-  plane = await TestControlPlane.create();
-  ({ kubernetes, controller } = plane);
-  kubernetes.put('/api/v1/namespaces', { metadata: { name: 'shop', labels: { 'istio.io/use-waypoint': 'door' } } });
-  kubernetes.put('/apis/gateway.networking.k8s.io/v1/gateways', {
+beforeEach(() => {
+  plane.kubernetes.put('/api/v1/namespaces', {
+    metadata: { name: 'shop', labels: { 'istio.io/use-waypoint': 'door' } },
+  });
+  plane.kubernetes.put('/apis/gateway.networking.k8s.io/v1/gateways', {
     metadata: { name: 'door', namespace: 'shop' },
     spec: { gatewayClassName: 'istio-waypoint', listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }] },
   });
-  kubernetes.put('/api/v1/services', {
+  plane.kubernetes.put('/api/v1/services', {
     metadata: { name: 'web', namespace: 'shop' },
     spec: { clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 80 }] },
   });
 });
-afterEach(() => plane.destroy());
 
 interface Ancestor {
   readonly ancestorRef: unknown;
@@ -33,7 +29,9 @@ interface Ancestor {
 
 /** What stands in the status of the policy, `Type=Status Reason`, sorted. */
 function said(): string[] {
-  const status = kubernetes.get(POLICIES, 'shop/web')?.['status'] as { ancestors?: readonly Ancestor[] } | undefined;
+  const status = plane.kubernetes.get(POLICIES, 'shop/web')?.['status'] as
+    | { ancestors?: readonly Ancestor[] }
+    | undefined;
   return (status?.ancestors?.[0]?.conditions ?? [])
     .map(({ type, status, reason }) => `${type}=${status} ${reason}`)
     .sort();
@@ -41,18 +39,21 @@ function said(): string[] {
 
 describe('a BackendTLSPolicy on a cluster', () => {
   it('has a condition at the waypoint that acts by it, which follows the ConfigMap that it names', async () => {
-    kubernetes.put(CONFIG_MAPS, { metadata: { name: 'other', namespace: 'shop' }, data: { 'ca.crt': CERTIFICATE } });
-    kubernetes.put(POLICIES, {
+    plane.kubernetes.put(CONFIG_MAPS, {
+      metadata: { name: 'other', namespace: 'shop' },
+      data: { 'ca.crt': CERTIFICATE },
+    });
+    plane.kubernetes.put(POLICIES, {
       metadata: { name: 'web', namespace: 'shop', generation: 4 },
       spec: {
         targetRefs: [{ group: '', kind: 'Service', name: 'web' }],
         validation: { hostname: 'web.example.com', caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'ca' }] },
       },
     });
-    await controller.start();
+    await plane.controller.start();
     const refused = ['Accepted=False NoValidCACertificate', 'ResolvedRefs=False InvalidCACertificateRef'];
     await expect.poll(said, { timeout: 15_000 }).toEqual(refused);
-    expect(kubernetes.get(POLICIES, 'shop/web')?.['status']).toMatchObject({
+    expect(plane.kubernetes.get(POLICIES, 'shop/web')?.['status']).toMatchObject({
       ancestors: [
         {
           ancestorRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: 'shop', name: 'door' },
@@ -62,9 +63,9 @@ describe('a BackendTLSPolicy on a cluster', () => {
       ],
     });
     const ca = await authority();
-    kubernetes.put(CONFIG_MAPS, { metadata: { name: 'ca', namespace: 'shop' }, data: { 'ca.crt': ca } });
+    plane.kubernetes.put(CONFIG_MAPS, { metadata: { name: 'ca', namespace: 'shop' }, data: { 'ca.crt': ca } });
     await expect.poll(said, { timeout: 15_000 }).toEqual(['Accepted=True Accepted', 'ResolvedRefs=True ResolvedRefs']);
-    kubernetes.remove(CONFIG_MAPS, 'shop/ca');
+    plane.kubernetes.remove(CONFIG_MAPS, 'shop/ca');
     await expect.poll(said, { timeout: 15_000 }).toEqual(refused);
   });
 });
@@ -74,25 +75,25 @@ describe('a DestinationRule that names a Secret', () => {
   const SECRETS = '/api/v1/secrets';
 
   function message(): string {
-    const status = kubernetes.get(RULES, 'shop/web')?.['status'] as
+    const status = plane.kubernetes.get(RULES, 'shop/web')?.['status'] as
       | { conditions?: readonly { type: string; message: string }[] }
       | undefined;
     return status?.conditions?.find(({ type }) => type === 'WaypointAccepted')?.message ?? '';
   }
 
   it('says what is missing until the Secret is there, which is asked for by its name alone', async () => {
-    kubernetes.put(RULES, {
+    plane.kubernetes.put(RULES, {
       metadata: { name: 'web', namespace: 'shop', generation: 1 },
       spec: { host: 'web', trafficPolicy: { tls: { mode: 'SIMPLE', credentialName: 'partner' } } },
     });
-    await controller.start();
+    await plane.controller.start();
     await expect
       .poll(message, { timeout: 15_000 })
       .toMatch(/^connections are refused.*Secret shop\/partner is not there/);
     const ca = Buffer.from(await authority()).toString('base64');
-    kubernetes.put(SECRETS, { metadata: { name: 'partner-cacert', namespace: 'shop' }, data: { cacert: ca } });
+    plane.kubernetes.put(SECRETS, { metadata: { name: 'partner-cacert', namespace: 'shop' }, data: { cacert: ca } });
     await expect.poll(message, { timeout: 15_000 }).toBe('enforced by waypoints');
-    const asked = kubernetes.server.received.filter(
+    const asked = plane.kubernetes.server.received.filter(
       ({ path, query }) => path.endsWith('/namespaces/shop/secrets') && query.size > 0,
     );
     const names = asked.map(({ query }) => query.get('fieldSelector') ?? 'all');
@@ -103,7 +104,7 @@ describe('a DestinationRule that names a Secret', () => {
 /** The certificate of an authority: the controller's own. */
 function authority(): Promise<string> {
   return eventually(() => {
-    const roots = kubernetes.get(CONFIG_MAPS, 'shop/istio-ca-root-cert')?.['data'];
+    const roots = plane.kubernetes.get(CONFIG_MAPS, 'shop/istio-ca-root-cert')?.['data'];
     const pem = (roots as Readonly<Record<string, string>> | undefined)?.['root-cert.pem'];
     return pem;
   }, 'the roots of the mesh');

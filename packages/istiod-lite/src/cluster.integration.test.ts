@@ -8,8 +8,8 @@ import { AUTHORIZATION_TYPE_URL } from '@ambit/proto/authorization';
 import { ADDRESS_TYPE_URL } from '@ambit/proto/workload';
 import { DeltaClient } from '@ambit/xds/delta-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestControlPlane } from './test-control-plane.ts';
-import { eventually, podManifest, SERVER_NAME, type TestController } from './test-controller.ts';
+import { controlPlaneOfEachTest } from './test-control-plane.ts';
+import { eventually, podManifest, SERVER_NAME } from './test-controller.ts';
 import type { TestKubernetes } from './test-kubernetes.ts';
 
 const CART: SpiffeId = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'cart' };
@@ -19,22 +19,21 @@ const GOOD: string = [{}, { exp: Date.now() / 1_000 + 36_000 }, 'signature']
   .join('.');
 const POLICIES = '/apis/security.istio.io/v1/authorizationpolicies';
 
-let plane: TestControlPlane;
-let kubernetes: TestKubernetes;
-let controller: TestController;
+const plane = controlPlaneOfEachTest();
 let clients: DeltaClient[];
 
 function pod(...facts: Parameters<typeof podManifest>): { metadata: { name: string } } {
   return JSON.parse(podManifest(...facts).split('\n---')[0] ?? '') as { metadata: { name: string } };
 }
 
-beforeEach(async () => {
+beforeEach(() => {
   clients = [];
-  plane = await TestControlPlane.create();
-  ({ kubernetes, controller } = plane);
-  kubernetes.put('/api/v1/pods', pod('ztunnel-a', { namespace: 'istio-system', account: 'ztunnel', ip: '10.0.0.2' }));
-  kubernetes.put('/api/v1/pods', pod('cart-1'));
-  kubernetes.review = (token) => {
+  plane.kubernetes.put(
+    '/api/v1/pods',
+    pod('ztunnel-a', { namespace: 'istio-system', account: 'ztunnel', ip: '10.0.0.2' }),
+  );
+  plane.kubernetes.put('/api/v1/pods', pod('cart-1'));
+  plane.kubernetes.review = (token) => {
     if (token !== GOOD) return { authenticated: false, error: 'unknown' };
     const said = (name: string, value: string): object => ({ [`authentication.kubernetes.io/${name}`]: [value] });
     const extra = { ...said('pod-name', 'ztunnel-a'), ...said('pod-uid', 'uid-ztunnel-a'), ...said('node-name', 'a') };
@@ -42,28 +41,27 @@ beforeEach(async () => {
     return { authenticated: true, audiences: ['istio-ca'], user };
   };
 });
-afterEach(async () => {
+afterEach(() => {
   for (const client of clients) client.destroy();
-  await plane.destroy();
 });
 
 async function roots(): Promise<string> {
   const configMap = await eventually(
-    () => kubernetes.get('/api/v1/configmaps', 'shop/istio-ca-root-cert'),
+    () => plane.kubernetes.get('/api/v1/configmaps', 'shop/istio-ca-root-cert'),
     'the roots of a namespace',
   );
   return (configMap['data'] as Record<string, string>)['root-cert.pem'] ?? '';
 }
 
 async function tokenFile(token: string): Promise<string> {
-  const path = join(controller.root, 'token');
+  const path = join(plane.controller.root, 'token');
   await writeFile(path, token);
   return path;
 }
 
 async function certificate(token: string): Promise<string> {
   const client = new CaClient({
-    ...{ address: controller.address, roots: { pem: await roots() }, serverName: SERVER_NAME },
+    ...{ address: plane.controller.address, roots: { pem: await roots() }, serverName: SERVER_NAME },
     ...{ tokenFile: await tokenFile(token), ttlSeconds: 60 },
   });
   try {
@@ -81,7 +79,7 @@ async function subscribe(): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
   const client = new DeltaClient({
     controlPlane: {
-      ...{ address: controller.address, roots: { pem: await roots() }, serverName: SERVER_NAME },
+      ...{ address: plane.controller.address, roots: { pem: await roots() }, serverName: SERVER_NAME },
       tokenFile: await tokenFile(GOOD),
     },
     node: { id: 'ztunnel', metadata: {} },
@@ -107,47 +105,52 @@ async function toldOf(names: ReadonlySet<string>, name: string): Promise<void> {
 
 describe('on Kubernetes', () => {
   it('serves nobody before every kind was read', async () => {
-    kubernetes.held.set('services', []);
-    const serving = controller.launch();
-    await controller.logged('leads');
-    await eventually(() => (kubernetes.held.get('services')?.length === 1 ? true : undefined), 'the list of Services');
-    expect(controller.lines.some(({ msg }) => msg === 'serving')).toBe(false);
-    kubernetes.release('services');
+    plane.kubernetes.held.set('services', []);
+    const serving = plane.controller.launch();
+    await plane.controller.logged('leads');
+    await eventually(
+      () => (plane.kubernetes.held.get('services')?.length === 1 ? true : undefined),
+      'the list of Services',
+    );
+    expect(plane.controller.lines.some(({ msg }) => msg === 'serving')).toBe(false);
+    plane.kubernetes.release('services');
     await serving;
-    expect((await controller.page('/ready')).status).toBe(200);
+    expect((await plane.controller.page('/ready')).status).toBe(200);
   });
 
   it('takes kinds that are not installed for empty, and names them', async () => {
-    for (const plural of ['httproutes', 'gateways']) kubernetes.absent.add(plural);
-    await controller.start();
-    expect(await controller.logged('nothing of them has an effect')).toMatchObject({ kinds: ['Gateway', 'HTTPRoute'] });
-    const { kinds } = JSON.parse((await controller.page('/debug/sync')).text) as { kinds: unknown[] };
+    for (const plural of ['httproutes', 'gateways']) plane.kubernetes.absent.add(plural);
+    await plane.controller.start();
+    expect(await plane.controller.logged('nothing of them has an effect')).toMatchObject({
+      kinds: ['Gateway', 'HTTPRoute'],
+    });
+    const { kinds } = JSON.parse((await plane.controller.page('/debug/sync')).text) as { kinds: unknown[] };
     expect(kinds).toContainEqual({ kind: 'Gateway', state: 'absent', objects: 0 });
     expect(kinds).toContainEqual({ kind: 'Pod', state: 'live', objects: 2 });
   });
 
   it('issues to whom the API server knows, and to nobody else', async () => {
-    await controller.start();
+    await plane.controller.start();
     expect(await certificate(GOOD)).toBe('issued');
     expect(await certificate('bad')).toMatch(/AMBIT_|not authenticated/);
-    expect(await controller.logged('the bearer token is refused: unknown')).toMatchObject({
+    expect(await plane.controller.logged('the bearer token is refused: unknown')).toMatchObject({
       code: 'AMBIT_TOKEN_REFUSED',
     });
   });
 
   it('goes on with those it knows while the API server is away, and tells others to come again', async () => {
-    await controller.start();
+    await plane.controller.start();
     expect(await certificate(GOOD)).toBe('issued');
     const told = await subscribe();
     expect([...told]).toContain('Kubernetes//Pod/shop/cart-1');
-    await kubernetes.server.kill();
+    await plane.kubernetes.server.kill();
     expect(await certificate(GOOD)).toBe('issued');
     expect(await certificate('never-seen')).toMatch(/UNAVAILABLE|callers cannot be told now/);
-    await controller.logged('AMBIT_TOKEN_UNCHECKED');
-    expect((await controller.page('/ready')).status).toBe(200);
+    await plane.controller.logged('AMBIT_TOKEN_UNCHECKED');
+    expect((await plane.controller.page('/ready')).status).toBe(200);
     // What changes meanwhile is made up for.
-    await kubernetes.server.listen();
-    kubernetes.put('/api/v1/pods', pod('cart-2', { ip: '10.0.0.3' }));
+    await plane.kubernetes.server.listen();
+    plane.kubernetes.put('/api/v1/pods', pod('cart-2', { ip: '10.0.0.3' }));
     await toldOf(told, 'Kubernetes//Pod/shop/cart-2');
   });
 
@@ -156,22 +159,24 @@ describe('on Kubernetes', () => {
       metadata: { name: 'only-web', namespace: 'shop', generation },
       spec,
     });
-    kubernetes.put(POLICIES, policy({ rules: [{ from: [{ source: { namespaces: ['web'] } }] }] }, 1));
-    await controller.start();
+    plane.kubernetes.put(POLICIES, policy({ rules: [{ from: [{ source: { namespaces: ['web'] } }] }] }, 1));
+    await plane.controller.start();
     const told = await subscribe();
     const newer = pod('newer-1', { ip: '10.0.0.4' }) as unknown as { metadata: { name: string }; spec: object };
-    kubernetes.put('/api/v1/pods', { ...newer, spec: { ...newer.spec, brandNew: true } });
+    plane.kubernetes.put('/api/v1/pods', { ...newer, spec: { ...newer.spec, brandNew: true } });
     await toldOf(told, 'Kubernetes//Pod/shop/newer-1');
-    kubernetes.put(POLICIES, policy({ ruls: [] }, 2));
-    expect(await controller.logged('object refused')).toMatchObject({
+    plane.kubernetes.put(POLICIES, policy({ ruls: [] }, 2));
+    expect(await plane.controller.logged('object refused')).toMatchObject({
       kind: 'AuthorizationPolicy',
       name: 'shop/only-web',
     });
-    kubernetes.put('/api/v1/pods', pod('later-1', { ip: '10.0.0.5' }));
+    plane.kubernetes.put('/api/v1/pods', pod('later-1', { ip: '10.0.0.5' }));
     await toldOf(told, 'Kubernetes//Pod/shop/later-1');
     expect([...told]).toContain('shop/only-web');
     await eventually(() => {
-      const status = kubernetes.get(POLICIES, 'shop/only-web')?.['status'] as { conditions?: object[] } | undefined;
+      const status = plane.kubernetes.get(POLICIES, 'shop/only-web')?.['status'] as
+        | { conditions?: object[] }
+        | undefined;
       return JSON.stringify(status?.conditions ?? []).includes('spec.ruls: unknown field') ? true : undefined;
     }, 'its condition');
   });
@@ -179,7 +184,7 @@ describe('on Kubernetes', () => {
   it('puts another authority in force without a restart, and refuses one that cannot be used', async () => {
     const base64 = (text: string): string => Buffer.from(text).toString('base64');
     const plugIn = (authority: TestAuthority, key: string): void => {
-      kubernetes.put('/api/v1/secrets', {
+      plane.kubernetes.put('/api/v1/secrets', {
         metadata: { name: 'cacerts', namespace: 'istio-system' },
         data: {
           'ca-cert.pem': base64(authority.certificatePem),
@@ -195,44 +200,47 @@ describe('on Kubernetes', () => {
     const two = await root.intermediate({ name: 'two', notAfter });
     const other = await TestAuthority.create({ name: 'second root', notAfter });
     plugIn(one, await one.keyPem());
-    await controller.start();
+    await plane.controller.start();
     const before = await roots();
     expect(before).toBe(root.rootPem);
 
     plugIn(other, await one.keyPem());
-    expect(await controller.logged('is not taken')).toMatchObject({ code: 'AMBIT_CA_FILES', level: 'error' });
-    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_refused 1$/m);
+    expect(await plane.controller.logged('is not taken')).toMatchObject({ code: 'AMBIT_CA_FILES', level: 'error' });
+    expect((await plane.controller.page('/metrics')).text).toMatch(/^ambit_ca_refused 1$/m);
     expect(await certificate(GOOD)).toBe('issued');
 
     plugIn(two, await two.keyPem());
-    await controller.logged('another authority signs from now on');
+    await plane.controller.logged('another authority signs from now on');
     expect(await roots()).toBe(before);
-    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_refused 0$/m);
+    expect((await plane.controller.page('/metrics')).text).toMatch(/^ambit_ca_refused 0$/m);
 
     plugIn(other, await other.keyPem());
-    await controller.logged('a new root is trusted from now on');
+    await plane.controller.logged('a new root is trusted from now on');
     const both = await eventually(() => {
-      const text = kubernetes.get('/api/v1/configmaps', 'shop/istio-ca-root-cert')?.['data'] as Record<string, string>;
+      const text = plane.kubernetes.get('/api/v1/configmaps', 'shop/istio-ca-root-cert')?.['data'] as Record<
+        string,
+        string
+      >;
       return text['root-cert.pem'] === before ? undefined : text['root-cert.pem'];
     }, 'both roots');
     expect(both).toBe(other.rootPem + root.rootPem);
     expect(await certificate(GOOD)).toBe('issued');
     const handover = '/api/v1/secrets';
-    await eventually(() => kubernetes.get(handover, 'istio-system/ambit-ca-handover'), 'the handover');
+    await eventually(() => plane.kubernetes.get(handover, 'istio-system/ambit-ca-handover'), 'the handover');
 
     // The next controller goes on where this one was.
-    await controller.stop();
-    await controller.start();
-    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_roots 2$/m);
-    expect((await controller.page('/metrics')).text).toMatch(/^ambit_ca_handover_timestamp [1-9]/m);
+    await plane.controller.stop();
+    await plane.controller.start();
+    expect((await plane.controller.page('/metrics')).text).toMatch(/^ambit_ca_roots 2$/m);
+    expect((await plane.controller.page('/metrics')).text).toMatch(/^ambit_ca_handover_timestamp [1-9]/m);
     expect(await certificate(GOOD)).toBe('issued');
   }, 90_000);
 
   it('gives up its Lease when it stops', async () => {
-    await controller.start();
-    await controller.logged('leads');
-    expect(await controller.stop()).toBe(0);
-    const lease = kubernetes.get('/apis/coordination.k8s.io/v1/leases', 'istio-system/ambit-leader');
+    await plane.controller.start();
+    await plane.controller.logged('leads');
+    expect(await plane.controller.stop()).toBe(0);
+    const lease = plane.kubernetes.get('/apis/coordination.k8s.io/v1/leases', 'istio-system/ambit-leader');
     expect((lease?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity ?? '').toBe('');
   });
 });

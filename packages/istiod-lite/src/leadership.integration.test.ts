@@ -1,16 +1,11 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { TestControlPlane } from './test-control-plane.ts';
+import { expect, it } from 'vitest';
+import { controlPlaneOfEachTest } from './test-control-plane.ts';
 import { eventually } from './test-controller.ts';
 
 const LEASES = '/apis/coordination.k8s.io/v1/leases';
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/gateways';
 
-let plane: TestControlPlane;
-
-beforeEach(async () => {
-  plane = await TestControlPlane.create();
-});
-afterEach(() => plane.destroy());
+const plane = controlPlaneOfEachTest();
 
 it('a replica that loses its Lease within the objects of a waypoint leaves the rest to the one that leads', async () => {
   const { kubernetes, controller } = plane;

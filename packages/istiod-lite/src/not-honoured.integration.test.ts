@@ -1,7 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestControlPlane } from './test-control-plane.ts';
-import { eventually, type TestController } from './test-controller.ts';
-import type { TestKubernetes } from './test-kubernetes.ts';
+import { describe, expect, it } from 'vitest';
+import { controlPlaneOfEachTest } from './test-control-plane.ts';
+import { eventually } from './test-controller.ts';
 import { NOT_HONOURED_KINDS } from './watch/not-honoured-kinds.ts';
 
 /** The Gateways of the other group are waited for. */
@@ -9,15 +8,7 @@ const HELD: readonly string[] = NOT_HONOURED_KINDS.map(({ resources }) => resour
   (plural) => plural !== 'gateways',
 );
 
-let plane: TestControlPlane;
-let kubernetes: TestKubernetes;
-let controller: TestController;
-
-beforeEach(async () => {
-  plane = await TestControlPlane.create();
-  ({ kubernetes, controller } = plane);
-});
-afterEach(() => plane.destroy());
+const plane = controlPlaneOfEachTest();
 
 function collectionOf(kind: string, version = 0): string {
   const {
@@ -29,7 +20,7 @@ function collectionOf(kind: string, version = 0): string {
 }
 
 async function problems(): Promise<string[]> {
-  const { text } = await controller.page('/debug/problems');
+  const { text } = await plane.controller.page('/debug/problems');
   return (JSON.parse(text) as { notHonoured: string[] }).notHonoured;
 }
 
@@ -43,44 +34,47 @@ async function named(line: RegExp): Promise<void> {
 
 describe('objects on which nobody acts', () => {
   it('hold nothing up, and are named in the log, to who asks and in their status', async () => {
-    kubernetes.put(collectionOf('WorkloadGroup'), {
+    plane.kubernetes.put(collectionOf('WorkloadGroup'), {
       metadata: { name: 'machines', namespace: 'shop', generation: 3, annotations: { large: 'x' } },
       spec: { template: { serviceAccount: 'vm' } },
     });
-    for (const plural of HELD) kubernetes.held.set(plural, []);
-    await controller.start();
-    expect((await controller.page('/ready')).status).toBe(200);
-    await eventually(() => ((kubernetes.held.get('workloadgroups')?.length ?? 0) > 0 ? true : undefined), 'a list');
+    for (const plural of HELD) plane.kubernetes.held.set(plural, []);
+    await plane.controller.start();
+    expect((await plane.controller.page('/ready')).status).toBe(200);
+    await eventually(
+      () => ((plane.kubernetes.held.get('workloadgroups')?.length ?? 0) > 0 ? true : undefined),
+      'a list',
+    );
     expect(await problems()).toEqual([]);
-    for (const plural of HELD) kubernetes.release(plural);
+    for (const plural of HELD) plane.kubernetes.release(plural);
     await named(/^WorkloadGroup shop\/machines: no machine registers itself here/);
-    await controller.logged('not honoured as written: WorkloadGroup shop/machines');
+    await plane.controller.logged('not honoured as written: WorkloadGroup shop/machines');
     const status = await eventually(
-      () => kubernetes.get(collectionOf('WorkloadGroup'), 'shop/machines')?.['status'],
+      () => plane.kubernetes.get(collectionOf('WorkloadGroup'), 'shop/machines')?.['status'],
       'its condition',
     );
     expect(status).toMatchObject({
       conditions: [{ type: 'Accepted', status: 'False', reason: 'NotHonoured', observedGeneration: 3 }],
     });
-    kubernetes.remove(collectionOf('WorkloadGroup'), 'shop/machines');
+    plane.kubernetes.remove(collectionOf('WorkloadGroup'), 'shop/machines');
     await expect.poll(problems, { timeout: 10_000 }).toEqual([]);
   });
 
   it('are found in the version that an older cluster serves', async () => {
     const spec = { parentRefs: [{ group: '', kind: 'Service', name: 'web' }] };
-    kubernetes.absent.add('udproutes');
-    await controller.start();
-    const { notHonoured } = JSON.parse((await controller.page('/debug/sync')).text) as {
+    plane.kubernetes.absent.add('udproutes');
+    await plane.controller.start();
+    const { notHonoured } = JSON.parse((await plane.controller.page('/debug/sync')).text) as {
       notHonoured: { kind: string }[];
     };
     expect(notHonoured.map(({ kind }) => kind)).toContain('udproutes.gateway.networking.k8s.io');
     // Absent in every version, then there in the older one alone.
-    kubernetes.absentIn.add(collectionOf('UDPRoute'));
-    kubernetes.absent.delete('udproutes');
-    kubernetes.put(collectionOf('UDPRoute', 1), { metadata: { name: 'r', namespace: 'shop' }, spec });
+    plane.kubernetes.absentIn.add(collectionOf('UDPRoute'));
+    plane.kubernetes.absent.delete('udproutes');
+    plane.kubernetes.put(collectionOf('UDPRoute', 1), { metadata: { name: 'r', namespace: 'shop' }, spec });
     await named(/^UDPRoute shop\/r on Service web: /);
     const status = await eventually(
-      () => kubernetes.get(collectionOf('UDPRoute', 1), 'shop/r')?.['status'],
+      () => plane.kubernetes.get(collectionOf('UDPRoute', 1), 'shop/r')?.['status'],
       'its status',
     );
     expect(status).toMatchObject({ parents: [{ conditions: [{ type: 'Accepted', status: 'False' }] }] });

@@ -1,7 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestControlPlane } from './test-control-plane.ts';
-import { eventually, type TestController } from './test-controller.ts';
-import type { TestKubernetes } from './test-kubernetes.ts';
+import { describe, expect, it } from 'vitest';
+import { controlPlaneOfEachTest } from './test-control-plane.ts';
+import { eventually } from './test-controller.ts';
 
 const ENTRIES = '/apis/networking.istio.io/v1/serviceentries';
 const PORTS = [{ number: 443, name: 'https', protocol: 'HTTPS' }];
@@ -12,28 +11,20 @@ interface Status {
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
 }
 
-let plane: TestControlPlane;
-let kubernetes: TestKubernetes;
-let controller: TestController;
-
-beforeEach(async () => {
-  plane = await TestControlPlane.create();
-  ({ kubernetes, controller } = plane);
-});
-afterEach(() => plane.destroy());
+const plane = controlPlaneOfEachTest();
 
 function putEntry(name: string, spec: object, further: object = {}): void {
-  kubernetes.put(ENTRIES, { metadata: { name, namespace: 'shop' }, spec: { ports: PORTS, ...spec }, ...further });
+  plane.kubernetes.put(ENTRIES, { metadata: { name, namespace: 'shop' }, spec: { ports: PORTS, ...spec }, ...further });
 }
 
 function statusOf(name: string): Status | undefined {
-  return kubernetes.get(ENTRIES, `shop/${name}`)?.['status'] as Status | undefined;
+  return plane.kubernetes.get(ENTRIES, `shop/${name}`)?.['status'] as Status | undefined;
 }
 
 describe('a ServiceEntry without address', () => {
   it('gets a pair that its status keeps, and that stands still', async () => {
     putEntry('api', { hosts: ['api.example.com'], resolution: 'DNS' });
-    await controller.start();
+    await plane.controller.start();
     const { addresses = [] } = await eventually(() => {
       const status = statusOf('api');
       return status?.addresses === undefined ? undefined : status;
@@ -44,11 +35,11 @@ describe('a ServiceEntry without address', () => {
     // Others come, and what was written is read back: nothing moves, and nothing is written again.
     putEntry('another', { hosts: ['another.example.com'], resolution: 'DNS' });
     await expect.poll(() => statusOf('another')?.addresses?.length, WAIT).toBe(2);
-    const version = kubernetes.get(ENTRIES, 'shop/api')?.metadata['resourceVersion'];
+    const version = plane.kubernetes.get(ENTRIES, 'shop/api')?.metadata['resourceVersion'];
     putEntry('third', { hosts: ['third.example.com'], resolution: 'DNS' });
     await expect.poll(() => statusOf('third')?.addresses?.length, WAIT).toBe(2);
     expect(statusOf('api')?.addresses).toEqual(addresses);
-    expect(kubernetes.get(ENTRIES, 'shop/api')?.metadata['resourceVersion']).toBe(version);
+    expect(plane.kubernetes.get(ENTRIES, 'shop/api')?.metadata['resourceVersion']).toBe(version);
   }, 40_000);
 
   it('keeps the pair that a controller before has given it', async () => {
@@ -58,19 +49,19 @@ describe('a ServiceEntry without address', () => {
     ];
     const status = { addresses: ['nonsense', ...addresses, { host: 7 }] };
     putEntry('api', { hosts: ['api.example.com'], resolution: 'DNS' }, { status });
-    await controller.start();
+    await plane.controller.start();
     await eventually(() => statusOf('api')?.conditions, 'its condition');
     expect(statusOf('api')).toMatchObject({
       addresses,
       conditions: [{ type: 'ZtunnelAccepted', status: 'True', reason: 'Accepted' }],
     });
-    const { text } = await controller.page('/debug/resources');
+    const { text } = await plane.controller.page('/debug/resources');
     expect(text).toContain('api.example.com');
   }, 40_000);
 
   it('loses it when it has one of its own, or cannot be honoured any more', async () => {
     putEntry('api', { hosts: ['api.example.com'], resolution: 'DNS' });
-    await controller.start();
+    await plane.controller.start();
     await expect.poll(() => statusOf('api')?.addresses?.length, WAIT).toBe(2);
     putEntry('api', { hosts: ['api.example.com'], resolution: 'DNS', addresses: ['203.0.113.1'] });
     await expect.poll(() => statusOf('api')?.addresses, WAIT).toEqual([]);

@@ -1,6 +1,7 @@
 /** A controller of a cluster that is an API server in memory, for tests of what the whole program does there. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
 import { TestController } from './test-controller.ts';
 import { TestKubernetes } from './test-kubernetes.ts';
 
@@ -27,4 +28,21 @@ export class TestControlPlane {
     await this.controller.destroy();
     await this.kubernetes.server.kill();
   }
+}
+
+/** A control plane of its own for each test of the file that calls this, gone after the test. */
+export function controlPlaneOfEachTest(): Pick<TestControlPlane, 'controller' | 'kubernetes'> {
+  let plane: TestControlPlane;
+  beforeEach(async () => {
+    plane = await TestControlPlane.create();
+  });
+  afterEach(() => plane.destroy());
+  return {
+    get controller() {
+      return plane.controller;
+    },
+    get kubernetes() {
+      return plane.kubernetes;
+    },
+  };
 }
