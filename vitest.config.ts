@@ -10,6 +10,8 @@ const files = (ending: string): string[] => everywhere.map((folder) => `${folder
 const has = (variable: string): boolean => (process.env[variable] ?? '') !== '';
 /** What needs the stock ztunnel; the runner says that it did not run. */
 const withoutPeer = has('AMBIT_PEER_ZTUNNEL') ? [] : files('.peer.{netns,cluster}.test.ts');
+/** What needs the OpenTelemetry collector, likewise. */
+const withoutCollector = has('AMBIT_PEER_COLLECTOR') ? [] : files('.collector.netns.test.ts');
 
 export default defineConfig({
   resolve: { conditions: [CONDITION, 'module', 'node'] },
@@ -43,7 +45,7 @@ export default defineConfig({
         test: {
           name: 'netns',
           include: files('.netns.test.ts'),
-          exclude: withoutPeer,
+          exclude: [...withoutPeer, ...withoutCollector],
           // Each file builds its own topology and measures time: two of them on the same cores would disturb each other.
           fileParallelism: false,
           testTimeout: 180_000,

@@ -7,11 +7,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
+import { otelCollector } from './otel-collector.mjs';
 import { missingPrerequisites } from './prerequisites.mjs';
 import { conclude, sum } from './report.mjs';
 import { runTiers, strict } from './vitest-run.mjs';
 
 const TIERS = ['unit', 'integration', 'netns'];
+
+/** Names the collector to those tests that send traces to it; without one they do not run, which the runner says. */
+function provideCollector() {
+  try {
+    process.env.AMBIT_PEER_COLLECTOR ||= otelCollector();
+  } catch (error) {
+    console.log(String(error));
+  }
+}
+
 async function test() {
   const { values, positionals } = parseArgs({
     options: { tier: { type: 'string', multiple: true, default: TIERS } },
@@ -30,6 +41,7 @@ async function test() {
     if (values.tier.includes('netns')) {
       const missing = missingPrerequisites();
       if (missing.length === 0) {
+        provideCollector();
         counts.push(await runTiers(['netns'], positionals, { folder, tree: true }));
       } else {
         console.log(`\nTHE TIER netns DID NOT RUN${strict ? ' (counts as failed)' : ''}:\n${missing.join('\n')}`);

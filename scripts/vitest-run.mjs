@@ -15,13 +15,24 @@ export const strict = process.env.CI === 'true';
  */
 const TRIED_AGAIN = { tiers: ['netns', 'cluster'], files: 5 };
 
-/** Interoperability is part of these tiers, and needs a peer. */
-function withoutPeer(tiers, filters, count) {
-  const concerned = filters.length === 0 && tiers.some((tier) => tier === 'netns' || tier === 'cluster');
-  if (!concerned || (process.env.AMBIT_PEER_ZTUNNEL ?? '') !== '') return count;
-  const notRun = 'the tests with the stock ztunnel: were not run, because AMBIT_PEER_ZTUNNEL does not name one';
-  if (strict) return { ...count, failed: count.failed + 1, failures: [...(count.failures ?? []), notRun] };
-  console.log(`NOT RUN: ${notRun}`);
+/** Interoperability is part of these tiers, and needs peers. */
+const PEERS = [
+  { tiers: ['netns', 'cluster'], variable: 'AMBIT_PEER_ZTUNNEL', peer: 'the stock ztunnel' },
+  { tiers: ['netns'], variable: 'AMBIT_PEER_COLLECTOR', peer: 'the OpenTelemetry collector' },
+];
+
+function withoutPeers(tiers, filters, count) {
+  const missing = PEERS.filter(
+    (one) => one.tiers.some((tier) => tiers.includes(tier)) && (process.env[one.variable] ?? '') === '',
+  );
+  if (filters.length > 0 || missing.length === 0) return count;
+  const notRun = missing.map(
+    ({ variable, peer }) => `the tests with ${peer}: were not run, because ${variable} does not name one`,
+  );
+  if (strict) {
+    return { ...count, failed: count.failed + notRun.length, failures: [...(count.failures ?? []), ...notRun] };
+  }
+  for (const line of notRun) console.log(`NOT RUN: ${line}`);
   return count;
 }
 
@@ -65,7 +76,7 @@ async function triedAgain(first, tiers, options) {
 export async function runTiers(tiers, filters, { folder, tree = false }) {
   const options = { folder, tree };
   const { files, rest } = await triedAgain(await runOnce(tiers, filters, options, tiers.join('-')), tiers, options);
-  const count = withoutPeer(tiers, filters, sum([...files, rest]));
+  const count = withoutPeers(tiers, filters, sum([...files, rest]));
   if (count.passed + count.failed === 0 && filters.length === 0) {
     return { passed: 0, failed: 1, failures: [`no test in ${tiers.join(', ')}`] };
   }

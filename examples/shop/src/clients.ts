@@ -5,6 +5,7 @@ import { ChargeRequestSchema } from './gen/payments_pb.ts';
 import { CALL_TIMEOUT, get } from './get.ts';
 import { charge } from './payments-contract.ts';
 import { MARKER, MARKER_HEADER, address } from './settings.ts';
+import type { TraceFields } from './trace-fields.ts';
 
 export interface Item {
   readonly name: string;
@@ -12,8 +13,8 @@ export interface Item {
 }
 
 /** The catalog's items, over HTTP. */
-export async function fetchItems(): Promise<readonly Item[]> {
-  const answer = await get(`${address('CATALOG_URL', 'http://catalog:8080')}/items`);
+export async function fetchItems(trace: TraceFields): Promise<readonly Item[]> {
+  const answer = await get(`${address('CATALOG_URL', 'http://catalog:8080')}/items`, trace);
   if (answer.status !== 200) throw new Error(`catalog answered ${answer.status}`);
   return JSON.parse(answer.body) as Item[];
 }
@@ -25,8 +26,8 @@ export interface Fee {
 }
 
 /** What a payment costs, over HTTP. */
-export async function fetchFee(): Promise<Fee> {
-  const answer = await get(`${address('FEES_URL', 'http://payments:8080')}/fee`);
+export async function fetchFee(trace: TraceFields): Promise<Fee> {
+  const answer = await get(`${address('FEES_URL', 'http://payments:8080')}/fee`, trace);
   if (answer.status !== 200) throw new Error(`payments answered ${answer.status}`);
   return JSON.parse(answer.body) as Fee;
 }
@@ -34,8 +35,9 @@ export async function fetchFee(): Promise<Fee> {
 const payments = new Client(address('PAYMENTS_ADDRESS', 'payments:9090'), credentials.createInsecure());
 
 /** Charges an order over gRPC; all charges share one connection. */
-export function chargeOrder(order: string, cents: number): Promise<string> {
+export function chargeOrder(order: string, cents: number, trace: TraceFields): Promise<string> {
   const metadata = new Metadata();
+  for (const [name, value] of Object.entries(trace)) metadata.set(name, value);
   metadata.set(MARKER_HEADER, MARKER);
   const message = create(ChargeRequestSchema, { order, cents, marker: MARKER });
   return new Promise((resolve, reject) => {

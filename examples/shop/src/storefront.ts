@@ -2,14 +2,15 @@ import { createServer } from 'node:http';
 import { chargeOrder, closeClients, fetchFee, fetchItems, greeting } from './clients.ts';
 import { closed, listen, run } from './lifecycle.ts';
 import { MARKER, MARKER_HEADER, log, port } from './settings.ts';
+import { type TraceFields, traceFieldsOf } from './trace-fields.ts';
 
 let orders = 0;
 
 /** One visit: what there is, a line from the greeter, what paying costs, and a charge for the first item. */
-async function visit(): Promise<object> {
+async function visit(trace: TraceFields): Promise<object> {
   orders += 1;
-  const [items, line, fee] = await Promise.all([fetchItems(), greeting(), fetchFee()]);
-  const receipt = await chargeOrder(`order ${orders}`, (items[0]?.cents ?? 0) + fee.cents);
+  const [items, line, fee] = await Promise.all([fetchItems(trace), greeting(), fetchFee(trace)]);
+  const receipt = await chargeOrder(`order ${orders}`, (items[0]?.cents ?? 0) + fee.cents, trace);
   return { items, greeting: line, fee, receipt };
 }
 
@@ -23,7 +24,7 @@ const server = createServer((request, response) => {
     answer(404, { error: 'no such page' });
     return;
   }
-  visit().then(
+  visit(traceFieldsOf(request.headers)).then(
     (page) => {
       answer(200, page);
     },
