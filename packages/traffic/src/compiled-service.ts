@@ -6,6 +6,7 @@ import { CompiledHeaderChanges } from './filters/header-changes.ts';
 import { CompiledRedirect } from './filters/redirect.ts';
 import { type CompiledRewrite, compileRewrite } from './filters/rewrite.ts';
 import { directAnswer, type LocalAnswer } from './local-answer.ts';
+import { LocalityRanks } from './load-balancing/locality-ranks.ts';
 import { RequestMatcher } from './match/request-matcher.ts';
 import type { HeaderChanges, Rewrite } from './model/route-filters.ts';
 import type {
@@ -103,6 +104,8 @@ export interface CompiledCluster {
   readonly model: Cluster;
   /** Undefined: every endpoint of the service. */
   readonly subsetUids: ReadonlySet<string> | undefined;
+  /** Undefined: endpoints are ranked as the mesh model has them. */
+  readonly locality: LocalityRanks | undefined;
 }
 
 /**
@@ -125,6 +128,7 @@ function compileCluster(cluster: Cluster): CompiledCluster {
     name: cluster.name,
     model: cluster,
     subsetUids: cluster.subset.length === 0 ? undefined : new Set(cluster.subsetWorkloadUids),
+    locality: cluster.localityPreference === null ? undefined : new LocalityRanks(cluster.localityPreference),
   };
 }
 

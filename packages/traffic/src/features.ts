@@ -13,6 +13,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'faults',
   'header-changes',
   'http-routes',
+  'locality-preference',
   'metric-overrides',
   'mirrors',
   'path-normalization',

@@ -56,6 +56,15 @@ export const MAX_PLACE_RACES = 8;
 /** Endpoints of one cluster with outlier detection that are watched; further ones are never ejected. Endpoints. */
 export const WATCHED_ENDPOINTS = 1_024;
 
+/** Distributions, shares of one, criteria and regions of the locality preference of one cluster, each. */
+export const MAX_LOCALITY_ENTRIES = 256;
+
+/**
+ * A rank of endpoints is enough for all requests as long as the share of its endpoints that are in, times this, is no less than one
+ * (Envoy's overprovisioning factor).
+ */
+export const OVERPROVISIONING = 1.4;
+
 /** No ejection is longer, unless the first one is, milliseconds: as Envoy's default. */
 export const MAX_EJECTION_MS = 300_000;
 

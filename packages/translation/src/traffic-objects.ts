@@ -1,3 +1,4 @@
+import type { LocalityLb } from './locality-objects.ts';
 import type { Metadata, Texts } from './objects.ts';
 
 // The objects of Istio's networking API that are read; see objects.ts for what is typed and what is not. Fields of type
@@ -232,7 +233,7 @@ export interface TrafficPolicy extends PortPolicy {
 }
 
 export interface PortPolicy {
-  readonly loadBalancer?: { readonly simple?: string };
+  readonly loadBalancer?: { readonly simple?: string; readonly localityLbSetting?: LocalityLb };
   readonly connectionPool?: PoolPolicy;
   readonly outlierDetection?: OutlierPolicy;
   readonly tls?: ClientTls;

@@ -6,6 +6,7 @@ import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-pol
 import type {
   CircuitBreaker,
   ConnectionPool,
+  LocalityPreference,
   OutlierDetection,
   Protocol,
   ProxyProtocol,
@@ -57,6 +58,8 @@ export interface TestServiceModel {
   readonly proxyProtocol?: ProxyProtocol;
   /** Of all clusters; what is left out is not limited. Default: none. */
   readonly connectionPool?: Partial<ConnectionPool> | null;
+  /** Default: what the service prefers, which is nothing. */
+  readonly localityPreference?: LocalityPreference | null;
   /** What is left out is as in Istio. Default: none. */
   readonly outlierDetection?: Partial<OutlierDetection> | null;
   readonly circuitBreaker?: CircuitBreaker | null;
@@ -98,6 +101,7 @@ export function serviceModel({
   policies = [],
   pathNormalization = 'base',
   subsets = {},
+  localityPreference = null,
   connectTimeoutMs = 2_000,
   upstreamTls = null,
   proxyProtocol = 'none',
@@ -138,6 +142,7 @@ export function serviceModel({
       subset,
       subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
       loadBalancing: 'least-request',
+      localityPreference,
       connectTimeoutMs,
       upstreamTls,
       proxyProtocol,
@@ -194,6 +199,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
       subset: '',
       subsetWorkloadUids: [],
       loadBalancing: 'least-request',
+      localityPreference: null,
       connectTimeoutMs: 2_000,
       upstreamTls: null,
       proxyProtocol: 'none',

@@ -8,7 +8,7 @@ import type { TunnelHandler } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { change, endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
 import type { AppProtocol, Service } from '@ambit/mesh/service';
-import type { Workload } from '@ambit/mesh/workload';
+import type { Locality, Workload } from '@ambit/mesh/workload';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
 import type { TlsContext } from '@ambit/native/tls-context';
@@ -46,6 +46,18 @@ const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
 const WAYPOINT_ID = 'spiffe://cluster.local/ns/shop/sa/waypoint';
 export const VIP = '10.96.0.1';
 
+/** The waypoint's pod. */
+const OWN_POD = 'waypoint-1';
+
+function ownWorkload(place: string | undefined): Workload {
+  return workload(OWN_POD, { identity: requireSpiffeId(WAYPOINT_ID), locality: localityOf(place) });
+}
+
+function localityOf(place = ''): Locality {
+  const [region = '', zone = '', subzone = ''] = place.split('/');
+  return { region, zone, subzone };
+}
+
 /** Addresses of the loopback network that no other test of this machine uses at the same time, as far as chance goes. */
 function freshNetwork(): string {
   const bytes = randomFillSync(Buffer.alloc(2));
@@ -60,6 +72,8 @@ export interface TestServiceOptions extends TestServiceModel {
   /** Of these endpoints only. */
   readonly endpointPrincipals?: Readonly<Record<string, string>>;
   readonly headTimeoutMs?: number;
+  /** Where endpoints are, and `waypoint` itself: region/zone/subzone. Default: nobody knows. */
+  readonly localities?: Readonly<Record<string, string>>;
   /** The waypoint is not told of the service. */
   readonly unserved?: boolean;
 }
@@ -104,11 +118,16 @@ export class TestWaypoint {
         addresses: [`${network}.${index + 10}`],
         identity: requireSpiffeId('spiffe://cluster.local/ns/shop/sa/cart'),
         services: endpointOf(this.#service),
+        locality: localityOf(options.localities?.[name]),
       });
     });
     const store = storeOf({
       services: [this.#service],
-      workloads: [...workloads, workload('web-1', { addresses: ['127.0.0.1'] })],
+      workloads: [
+        ...workloads,
+        workload('web-1', { addresses: ['127.0.0.1'] }),
+        ...(options.localities === undefined ? [] : [ownWorkload(options.localities['waypoint'])]),
+      ],
     });
     this.endpoints = new Map(
       workloads.map((one) => {
@@ -122,6 +141,7 @@ export class TestWaypoint {
 
     const config = readConfig({
       POD_NAMESPACE: 'shop',
+      POD_NAME: OWN_POD,
       SERVICE_ACCOUNT: 'waypoint',
       INSTANCE_IP: '127.0.0.1',
       HBONE_ADDR: '127.0.0.1:0',

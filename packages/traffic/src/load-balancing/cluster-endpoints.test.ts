@@ -1,3 +1,4 @@
+import { createClient } from '@ambit/mesh/client';
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import { EndpointTier } from '@ambit/mesh/endpoint/endpoint-table';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
@@ -11,6 +12,13 @@ import { OutlierDetection } from '../outlier/outlier-detection.ts';
 import { cartService, read, seededRandom, V1 } from '../test-service.ts';
 import { ClusterEndpoints } from './cluster-endpoints.ts';
 
+const HERE = createClient(
+  workload('waypoint').identity,
+  [],
+  workload('waypoint', { locality: { region: 'r1', zone: 'z1', subzone: '' }, node: 'n1' }),
+  { network: '', cluster: 'c', node: 'n1' },
+);
+
 const uid = (name: string): string => `cluster//Pod/shop/${name}`;
 
 /** Candidates as the mesh model gives them: lists of names, best rank first; `name*3` has capacity 3. */
@@ -20,7 +28,11 @@ function candidates(...ranks: string[][]): EndpointTier[] {
       new EndpointTier(
         names.map((text) => {
           const [name = '', capacity = '1'] = text.split('*');
-          return { workload: workload(name, { capacity: Number(capacity) }), port: 8_080, identities: [] };
+          return {
+            workload: workload(name, { capacity: Number(capacity), addresses: ['10.0.0.1'] }),
+            port: 8_080,
+            identities: [],
+          };
         }),
       ),
   );
@@ -54,7 +66,7 @@ function chosen(endpoints: ClusterEndpoints, tried: string[] = [], choice = choi
 
 function endpointsOf(...ranks: string[][]): ClusterEndpoints {
   const endpoints = cluster('');
-  endpoints.refresh(candidates(...ranks), seededRandom(1));
+  endpoints.refresh(candidates(...ranks), seededRandom(1), HERE);
   return endpoints;
 }
 
@@ -84,14 +96,14 @@ describe('with outlier detection, an endpoint', () => {
     if (memory === undefined) throw new Error('no memory');
     const outliers = new OutlierDetection(memory, 0, { ...POLICY, ...policy }, () => 1_000_000);
     const endpoints = new ClusterEndpoints(compiledCluster(''), outliers);
-    endpoints.refresh(candidates(['a', 'b'], ['c']), seededRandom(1));
+    endpoints.refresh(candidates(['a', 'b'], ['c']), seededRandom(1), HERE);
     for (const name of out) outliers.answered(uid(name), 500);
     return endpoints;
   }
 
   it.each<[string, string[], string[], Partial<OutlierPolicy>, string[]]>([
     ['of the best rank, while none is out', [], [], {}, ['a', 'b']],
-    ['that is in', ['a'], [], {}, ['b']],
+    ['that is in, and what the rank cannot take goes to the next', ['a'], [], {}, ['b', 'c']],
     ['that is in, of a lower rank', ['a', 'b'], [], {}, ['c']],
     ['that is in rather than untried', ['a', 'b'], ['c'], {}, ['c']],
     ['none, when all are out', ['a', 'b', 'c'], [], {}, ['none']],
@@ -165,10 +177,65 @@ describe('an endpoint', () => {
   });
 });
 
+describe('with a preference for localities, an endpoint', () => {
+  const near = { locality: { region: 'r1', zone: 'z1', subzone: '' } };
+  const far = { locality: { region: 'r2', zone: 'z1', subzone: '' } };
+  const list = [
+    new EndpointTier(
+      [
+        workload('far', { ...far, addresses: ['10.0.0.2'] }),
+        workload('near', { ...near, addresses: ['10.0.0.1'] }),
+      ].map((one) => ({ workload: one, port: 80, identities: [] })),
+    ),
+  ];
+  const preferring = (localityPreference: object): ClusterEndpoints => {
+    const [first] = cartService().clusters ?? [];
+    const fields: object = { subset: '', subsetWorkloadUids: [], localityPreference };
+    const service = read(cartService({ clusters: [{ ...first, ...fields }] }));
+    const compiled = compileService(service).clusters.get(V1);
+    if (compiled === undefined) throw new Error('the cluster is missing');
+    const endpoints = new ClusterEndpoints(compiled);
+    endpoints.refresh(list, seededRandom(1), HERE);
+    return endpoints;
+  };
+
+  it('is of the best rank, and of the next when that was tried', () => {
+    const endpoints = preferring({ failover: true });
+    expect(chosen(endpoints)).toEqual(['near']);
+    expect(chosen(endpoints, ['near'])).toEqual(['far']);
+    expect(endpoints.choose([], choiceAt(), 1)?.endpoint.workload.name).toBe('far');
+  });
+
+  it('is of the rank that it has where the waypoint is now', () => {
+    const endpoints = preferring({ failover: true });
+    const scopes = { ...HERE.scopes, region: 'r2' };
+    endpoints.refresh(list, seededRandom(1), { ...HERE, scopes, scopesKey: JSON.stringify(Object.values(scopes)) });
+    expect(chosen(endpoints)).toEqual(['far']);
+  });
+
+  it('is drawn by shares, and of another share when that was tried', () => {
+    const distributions = [
+      {
+        from: 'r1',
+        to: [
+          { locality: 'r1', weight: 75 },
+          { locality: 'r2', weight: 25 },
+        ],
+      },
+    ];
+    const endpoints = preferring({ distributions });
+    const choice = choiceAt();
+    const draws = Array.from({ length: 1_000 }, () => endpoints.choose([], choice)?.endpoint.workload.name);
+    expect(draws.filter((name) => name === 'near').length).toBeGreaterThan(700);
+    expect(draws.filter((name) => name === 'far').length).toBeGreaterThan(200);
+    expect(chosen(endpoints, ['near'])).toEqual(['far']);
+  });
+});
+
 describe('a subset', () => {
   it('has its workloads only, a rank without any is left out', () => {
     const endpoints = cluster('v1');
-    endpoints.refresh(candidates(['v2-a'], ['v1-a', 'v2-b'], ['v1-b']), seededRandom(1));
+    endpoints.refresh(candidates(['v2-a'], ['v1-a', 'v2-b'], ['v1-b']), seededRandom(1), HERE);
     expect(chosen(endpoints)).toEqual(['v1-a']);
     expect(chosen(endpoints, ['v1-a'])).toEqual(['v1-b']);
     expect(chosen(endpoints, ['v1-a', 'v1-b'])).toEqual(['v1-a']);
@@ -176,7 +243,7 @@ describe('a subset', () => {
 
   it('whose workloads are gone has no endpoint', () => {
     const endpoints = cluster('v1');
-    endpoints.refresh(candidates(['v2-a']), seededRandom(1));
+    endpoints.refresh(candidates(['v2-a']), seededRandom(1), HERE);
     expect(chosen(endpoints)).toEqual(['none']);
   });
 });
@@ -187,7 +254,7 @@ describe('refreshing', () => {
     const before = endpoints.choose([uid('b')], choiceAt());
     if (before === undefined) throw new Error('no endpoint');
     before.active = 7;
-    endpoints.refresh(candidates(['a*4', 'c']), seededRandom(1));
+    endpoints.refresh(candidates(['a*4', 'c']), seededRandom(1), HERE);
     const after = endpoints.choose([uid('c')], choiceAt());
     expect(after).toBe(before);
     expect(after).toMatchObject({ active: 7, weight: 4, endpoint: { workload: { capacity: 4 } } });
@@ -197,9 +264,9 @@ describe('refreshing', () => {
   it('with the same list goes on with the round', () => {
     const endpoints = cluster('');
     const list = candidates(['a', 'b']);
-    endpoints.refresh(list, seededRandom(1));
+    endpoints.refresh(list, seededRandom(1), HERE);
     const { tiers } = endpoints;
-    endpoints.refresh(list, seededRandom(1));
+    endpoints.refresh(list, seededRandom(1), HERE);
     expect(endpoints.tiers).toBe(tiers);
   });
 
@@ -207,7 +274,7 @@ describe('refreshing', () => {
     const old = endpointsOf(['a']);
     const before = old.choose([], choiceAt());
     const next = cluster('', old);
-    next.refresh(candidates(['a']), seededRandom(1));
+    next.refresh(candidates(['a']), seededRandom(1), HERE);
     expect(next.choose([], choiceAt())).toBe(before);
   });
 });

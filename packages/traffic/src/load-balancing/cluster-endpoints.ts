@@ -1,3 +1,4 @@
+import type { Client } from '@ambit/mesh/client';
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import type { EndpointTier } from '@ambit/mesh/endpoint/endpoint-table';
 import type { CompiledCluster } from '../compiled-service.ts';
@@ -6,6 +7,8 @@ import type { LoadBalancing } from '../model/served-service.ts';
 import type { OutlierDetection } from '../outlier/outlier-detection.ts';
 import { BalancedTier } from './balanced-tier.ts';
 import { EndpointSlot } from './endpoint-slot.ts';
+import type { LocalityRanks, RankedEndpoints } from './locality-ranks.ts';
+import { drawRank, drawShare, type IsOut } from './rank-draw.ts';
 
 /**
  * The endpoints of a cluster on one data thread, what is under way to them, and the state of their balancing. Endpoints come
@@ -16,9 +19,14 @@ export class ClusterEndpoints {
   readonly #kind: LoadBalancing;
   readonly #subsetUids: ReadonlySet<string> | undefined;
   readonly #outliers: OutlierDetection | undefined;
+  readonly #locality: LocalityRanks | undefined;
   #slots: Map<string, EndpointSlot>;
   #source: readonly EndpointTier[] | undefined;
+  /** The waypoint's place that they are ranked for. */
+  #place: string | undefined;
   #tiers: readonly BalancedTier[] = [];
+  /** Of each rank; undefined: the first gets what it can take. */
+  #shares: readonly number[] | undefined;
   /** The rank that comes first in the choice that is being made. */
   #first = 0;
 
@@ -26,10 +34,15 @@ export class ClusterEndpoints {
    * `outliers`: who judges endpoints in place of the mesh's quarantine. `previous`: of the cluster's last version, whose counts of
    * requests under way go on.
    */
-  constructor({ model, subsetUids }: CompiledCluster, outliers?: OutlierDetection, previous?: ClusterEndpoints) {
+  constructor(
+    { model, subsetUids, locality }: CompiledCluster,
+    outliers?: OutlierDetection,
+    previous?: ClusterEndpoints,
+  ) {
     this.#outliers = outliers;
     this.#kind = model.loadBalancing;
     this.#subsetUids = subsetUids;
+    this.#locality = locality;
     this.#slots = previous === undefined ? new Map<string, EndpointSlot>() : new Map(previous.#slots);
   }
 
@@ -38,13 +51,16 @@ export class ClusterEndpoints {
     return this.#tiers;
   }
 
-  /** Takes the candidates of the moment, best rank first; those outside the subset are left out. */
-  refresh(candidates: readonly EndpointTier[], random: () => number): void {
-    if (candidates === this.#source) return;
+  /** Takes the candidates of the moment, best rank first, as `from` sees them; those outside the subset are left out. */
+  refresh(candidates: readonly EndpointTier[], random: () => number, from: Client): void {
+    if (candidates === this.#source && (this.#locality === undefined || from.scopesKey === this.#place)) return;
     this.#source = candidates;
+    this.#place = from.scopesKey;
+    const { ranks, shares } = this.#locality?.rank(candidates, from.scopes) ?? asTheyAre(candidates);
     const slots = new Map<string, EndpointSlot>();
     const tiers: BalancedTier[] = [];
-    for (const { endpoints } of candidates) {
+    const kept: number[] = [];
+    for (const [rank, endpoints] of ranks.entries()) {
       const members: EndpointSlot[] = [];
       for (const endpoint of endpoints) {
         const { uid, partOf = uid } = endpoint.workload;
@@ -56,25 +72,29 @@ export class ClusterEndpoints {
         this.#outliers?.watch(uid);
         members.push(member);
       }
-      if (members.length > 0) tiers.push(new BalancedTier(members, this.#kind, random));
+      if (members.length === 0) continue;
+      tiers.push(new BalancedTier(members, this.#kind, random));
+      kept.push(shares?.[rank] ?? 0);
     }
     this.#slots = slots;
     this.#tiers = tiers;
+    this.#shares = shares === undefined ? undefined : kept;
   }
 
   /**
    * Chooses an endpoint of the best rank that has one which neither is passed over nor was `tried` by this request (uids).
    * Without outlier detection those in quarantine are passed over: when only they are untried, one of them; when all were tried, any.
-   * With it those that are out are never chosen, unless fewer than `minHealthPercent` are in. Undefined when there is none.
-   * `passedRanks`: how many of the best ranks come last.
+   * With it those that are out are never chosen, unless fewer than `minHealthPercent` are in, and a rank of which too many are out
+   * shares its requests with the next (`OVERPROVISIONING`). Undefined when there is none.
+   * `passedRanks`: how many of the best ranks come last; not of shares.
    */
   choose(tried: readonly string[], choice: Choice, passedRanks = 0): EndpointSlot | undefined {
-    // The last rank is never passed over.
-    this.#first = Math.max(0, Math.min(passedRanks, this.#tiers.length - 1));
     const outliers = this.#outliers;
+    const isJudged = outliers?.anyOut === true && !this.#panics(outliers);
+    const isOut = isJudged ? (uid: string): boolean => outliers.isOut(uid) : undefined;
+    this.#first = this.#firstRank(passedRanks, choice.random, isOut);
     if (outliers !== undefined) {
-      if (!outliers.anyOut || this.#panics(outliers)) return this.#any(tried, choice.random);
-      const isOut = (uid: string): boolean => outliers.isOut(uid);
+      if (isOut === undefined) return this.#any(tried, choice.random);
       return this.#among(tried, choice.random, isOut) ?? this.#among(NONE_TRIED, choice.random, isOut);
     }
     const { quarantine } = choice;
@@ -84,6 +104,14 @@ export class ClusterEndpoints {
       if (slot !== undefined) return slot;
     }
     return this.#any(tried, choice.random);
+  }
+
+  #firstRank(passedRanks: number, random: () => number, isOut: IsOut | undefined): number {
+    const shares = this.#shares;
+    if (shares !== undefined) return shares.length > 1 ? drawShare(this.#tiers, shares, random, isOut) : 0;
+    // The last rank is never passed over.
+    if (passedRanks > 0) return Math.max(0, Math.min(passedRanks, this.#tiers.length - 1));
+    return isOut !== undefined && this.#tiers.length > 1 ? drawRank(this.#tiers, random, isOut) : 0;
   }
 
   /** Whether there are endpoints, and all of them are out. */
@@ -117,9 +145,11 @@ export class ClusterEndpoints {
   }
 }
 
-type IsOut = (uid: string) => boolean;
-
 const NONE_TRIED: readonly string[] = [];
+
+function asTheyAre(candidates: readonly EndpointTier[]): RankedEndpoints {
+  return { ranks: candidates.map(({ endpoints }) => endpoints), shares: undefined };
+}
 
 /** Draws again when the drawn one is out, a few times; then takes the least busy of those left. */
 function chooseFrom(

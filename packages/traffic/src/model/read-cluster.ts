@@ -6,6 +6,7 @@ import {
   readOutlierDetection,
   readRetryBudget,
 } from './read-cluster-limits.ts';
+import { readLocalityPreference } from './read-locality-preference.ts';
 import { PROXY_PROTOCOLS, readUpstreamTls } from './read-upstream-tls.ts';
 import type { Cluster, LoadBalancing, Protocol } from './served-service.ts';
 
@@ -56,6 +57,7 @@ function readCluster(message: Message, field: string, workloadUid: string, probl
     subsetWorkloadUids: [...message.subsetWorkloadUids],
     loadBalancing:
       problems.enumName(LOAD_BALANCINGS, message.loadBalancer, `${field}.load_balancer`) ?? 'least-request',
+    localityPreference: readLocalityPreference(message.localityPreference, `${field}.locality_preference`, problems),
     connectTimeoutMs: message.connectTimeoutMs,
     upstreamTls: readUpstreamTls(message.upstreamTls, `${field}.upstream_tls`, problems),
     proxyProtocol: problems.enumName(PROXY_PROTOCOLS, message.proxyProtocol, `${field}.proxy_protocol`) ?? 'none',

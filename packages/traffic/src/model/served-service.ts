@@ -196,6 +196,8 @@ export interface Cluster {
   /** Workloads of the subset; empty without one. */
   readonly subsetWorkloadUids: readonly string[];
   readonly loadBalancing: LoadBalancing;
+  /** Null: by the routing preferences of the service. */
+  readonly localityPreference: LocalityPreference | null;
   readonly connectTimeoutMs: number;
   /** As endpoints themselves ask for it, inside the mesh's tunnel where they have one. Null: none. */
   readonly upstreamTls: UpstreamTls | null;
@@ -208,6 +210,37 @@ export interface Cluster {
   readonly circuitBreaker: CircuitBreaker | null;
   /** Null: `connectionPool.maxRetries`, or without that the default. */
   readonly retryBudget: RetryBudget | null;
+}
+
+/** Which endpoints come first, by where they and the waypoint are. */
+export type LocalityPreference =
+  | { readonly kind: 'any' }
+  /** The first distribution that is for the waypoint's place; none is: any. */
+  | { readonly kind: 'distribute'; readonly distributions: readonly LocalityDistribution[] }
+  | {
+      readonly kind: 'failover';
+      /** The more an endpoint meets without a gap from the first on, the better; none: region, zone, subzone. */
+      readonly criteria: readonly FailoverCriterion[];
+      readonly regions: readonly RegionFailover[];
+    };
+
+/** Places are written region/zone/subzone; `*` and what is left out at the end is any. */
+export interface LocalityDistribution {
+  readonly from: string;
+  readonly to: readonly { readonly locality: string; readonly weight: number }[];
+}
+
+export type LocalityScope = 'cluster' | 'network' | 'node' | 'region' | 'subzone' | 'zone';
+
+export type FailoverCriterion =
+  /** Null: that of the waypoint. */
+  | { readonly scope: LocalityScope; readonly value: string | null }
+  | { readonly scope: null; readonly workloadUids: readonly string[] };
+
+/** Endpoints of region `to` stand in for those of region `from` before any others. */
+export interface RegionFailover {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** What connections and requests to a cluster may be, on all data threads together. 0: no limit. */

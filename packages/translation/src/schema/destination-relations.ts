@@ -4,7 +4,10 @@ import { istioDurationMs } from './durations.ts';
 import { checkExportTo } from './export-relations.ts';
 import { isSubsetName } from './formats.ts';
 import { isHostOrAddress } from './hosts.ts';
+import { checkLocality } from './locality-relations.ts';
 import type { ReportAt } from './relations.ts';
+
+const LOCALITY = ['loadBalancer', 'localityLbSetting'];
 
 /** What Istio's webhook asks of a DestinationRule. */
 export function checkDestinationRule({ spec }: DestinationRule, report: ReportAt): void {
@@ -24,14 +27,16 @@ export function checkDestinationRule({ spec }: DestinationRule, report: ReportAt
     ),
   ]) {
     checkOutliers(policy?.outlierDetection, [...place, 'outlierDetection'], report);
+    checkLocality(policy?.loadBalancer?.localityLbSetting, [...place, ...LOCALITY], report);
     const percent = policy?.retryBudget?.percent;
     if (percent !== undefined && !isPercent(percent)) {
       report([...place, 'retryBudget', 'percent'], `${percent} is no share of 100`);
     }
-    (policy?.portLevelSettings ?? []).forEach(({ port, outlierDetection }, index) => {
+    (policy?.portLevelSettings ?? []).forEach(({ port, outlierDetection, loadBalancer }, index) => {
       const at = [...place, 'portLevelSettings', index];
       if (port?.number === undefined) report([...at, 'port'], 'needs a number');
       checkOutliers(outlierDetection, [...at, 'outlierDetection'], report);
+      checkLocality(loadBalancer?.localityLbSetting, [...at, ...LOCALITY], report);
     });
   }
 }

@@ -83,10 +83,9 @@ export class UpstreamCluster {
     const { service } = this;
     if (service === undefined) return 'unknown';
     if (service.loadBalancing.mode === 'passthrough') return this.#passedThrough(tried, client, head);
-    const candidates = store
-      .endpoints(service.key)
-      ?.candidates(service, this.compiled.model.port, 'service', this.#upstreams.client());
-    this.endpoints.refresh(candidates ?? NONE, choice.random);
+    const own = this.#upstreams.client();
+    const candidates = store.endpoints(service.key)?.candidates(service, this.compiled.model.port, 'service', own);
+    this.endpoints.refresh(candidates ?? NONE, choice.random, own);
     const slot = this.endpoints.choose(tried, choice, passedRanks);
     if (slot === undefined) return undefined;
     const ip = chooseAddress(slot.endpoint.workload, service.addresses[0]?.ip ?? '', service);

@@ -1,8 +1,10 @@
 import { messageOf } from '@ambit/core/errors';
 import { parse } from 'yaml';
+import type { LocalityLb } from '../../locality-objects.ts';
 import type { Model } from '../../model.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { readMeshLocality } from '../waypoint/mesh-locality.ts';
 
 /** Where spans go. */
 export interface TraceProvider {
@@ -13,13 +15,14 @@ export interface TraceProvider {
   readonly path: string;
 }
 
-/** What is read of Istio's MeshConfig: who Telemetry may name as providers. */
+/** What is read of Istio's MeshConfig: who Telemetry may name as providers, and which endpoints come first. */
 export interface MeshConfig {
   /** By name; a text says why one cannot be used. */
   readonly traceProviders: ReadonlyMap<string, TraceProvider | string>;
   /** Names of providers of logs that are the waypoint's own. */
   readonly logProviders: ReadonlySet<string>;
   readonly defaultTraceProviders: readonly string[];
+  readonly localityLb: LocalityLb;
   readonly conditions: readonly Condition[];
 }
 
@@ -33,6 +36,7 @@ const NOTHING: MeshConfig = {
   traceProviders: new Map(),
   logProviders: new Set([ENVOY]),
   defaultTraceProviders: [],
+  localityLb: {},
   conditions: [],
 };
 
@@ -77,14 +81,17 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
       traceProviders.set(name, readOpenTelemetry(name, otlp));
     }
   }
+  const locality = readMeshLocality(parsed);
+  if ('problem' in locality) remarks.push(locality.problem);
   for (const provider of traceProviders.values()) if (typeof provider === 'string') remarks.push(provider);
   const defaults = itemsOf(fieldOf(parsed, 'defaultProviders'), 'tracing');
   return {
     ...{ traceProviders, logProviders },
     defaultTraceProviders: defaults.filter((name) => typeof name === 'string'),
+    localityLb: 'problem' in locality ? {} : locality,
     conditions: [
       remarks.length === 0
-        ? say('True', 'Accepted', 'in force: the providers of logs and traces')
+        ? say('True', 'Accepted', 'in force: the providers of logs and traces, localityLbSetting')
         : say('False', 'PartiallyInvalid', remarks.join('; ')),
     ],
   };

@@ -10,7 +10,7 @@ import type { TranslationSettings } from '../settings.ts';
 import { sortedByAge } from '../waypoint/precedence.ts';
 import { requiredFeaturesOf } from '../waypoint/required-features.ts';
 import type { ServiceCatalog } from '../waypoint/service-catalog.ts';
-import { readMeshConfig } from './mesh-config.ts';
+import type { MeshConfig } from './mesh-config.ts';
 import { overlay, type ReadTelemetry, readTelemetry, type TelemetryLayer } from './telemetry-layer.ts';
 import { objectionsToTelemetry, telemetryMessage } from './telemetry-message.ts';
 
@@ -28,10 +28,9 @@ export class Telemetries {
   readonly #settings: TranslationSettings;
   readonly #gateways: Model['gateways'];
 
-  constructor(model: Model, settings: TranslationSettings, catalog: ServiceCatalog) {
+  constructor(model: Model, settings: TranslationSettings, catalog: ServiceCatalog, config: MeshConfig) {
     this.#settings = settings;
     this.#gateways = model.gateways;
-    const config = readMeshConfig(model, settings);
     this.#mesh = config.conditions;
     const byDefault = config.defaultTraceProviders.map((name) => config.traceProviders.get(name));
     const provider = byDefault.find((one) => typeof one === 'object');

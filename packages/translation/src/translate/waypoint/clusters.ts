@@ -9,6 +9,7 @@ import type { ServiceWorkloads } from '../service-workloads.ts';
 import type { TranslationSettings } from '../settings.ts';
 import type { BackendTlsPolicies } from './backend-tls-policies.ts';
 import type { DestinationPolicy, DestinationRules } from './destination-rules.ts';
+import { localityPreference } from './locality-preference.ts';
 import { protocolOf } from './protocol.ts';
 
 export interface ClusterSetParts {
@@ -45,9 +46,12 @@ export class ClusterSet {
     if (this.#clusters.has(name)) return name;
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
-    const { loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol, limits } = policy;
+    const { locality, loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol, limits } = policy;
     const subsetWorkloadUids = subsetLabels === undefined ? [] : this.#workloadsOf(service, subsetLabels);
     if (subsetWorkloadUids === undefined) return undefined;
+    const preference =
+      locality === undefined ? undefined : localityPreference(locality, (labels) => this.#workloadsOf(service, labels));
+    if (locality !== undefined && preference === undefined) return undefined;
     const upstreamTls = backendTls.at(service, port) ?? policy.tls;
     const cluster = create(ClusterSchema, {
       name,
@@ -61,6 +65,7 @@ export class ClusterSet {
       connectTimeoutMs,
       proxyProtocol,
       ...limits,
+      ...(preference === undefined ? {} : { localityPreference: preference }),
       ...(upstreamTls === undefined ? {} : { upstreamTls }),
     });
     this.#clusters.set(name, cluster);

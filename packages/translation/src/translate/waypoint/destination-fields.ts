@@ -1,5 +1,6 @@
-import type { ClientTls, DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
+import type { ClientTls, DestinationRule, OutlierPolicy, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { circuitBreakerOf } from './circuit-breaker.ts';
+import { localityNotHonoured } from './locality-preference.ts';
 import { notHonoured } from './not-honoured.ts';
 import { tlsProblems } from './upstream-tls.ts';
 
@@ -28,10 +29,14 @@ export function destinationFieldsNotHonoured(rule: DestinationRule): Destination
   const breaker = circuitBreakerOf(rule);
   const paths = [
     ...notHonoured(spec, ['host', 'trafficPolicy', 'subsets', 'exportTo'], 'spec'),
-    ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy'),
+    ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy', undefined),
     ...(spec.subsets ?? []).flatMap((subset, index) => [
       ...notHonoured(subset, ['name', 'labels', 'trafficPolicy'], `spec.subsets[${index}]`),
-      ...policyFields(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`),
+      ...policyFields(
+        subset.trafficPolicy,
+        `spec.subsets[${index}].trafficPolicy`,
+        spec.trafficPolicy?.outlierDetection,
+      ),
     ]),
   ];
   return {
@@ -77,20 +82,31 @@ function isDecisive(path: string): boolean {
   return path.endsWith(' PASSTHROUGH') || DECISIVE.includes(names.at(-1) ?? '');
 }
 
-function policyFields(policy: TrafficPolicy | undefined, path: string): string[] {
+/** `inherited`: of the Service, where a subset has none of its own. */
+function policyFields(policy: TrafficPolicy | undefined, path: string, inherited: OutlierPolicy | undefined): string[] {
   return [
-    ...portPolicyFields(policy, ['portLevelSettings', 'proxyProtocol', 'retryBudget'], path),
+    ...portPolicyFields(policy, ['portLevelSettings', 'proxyProtocol', 'retryBudget'], path, inherited),
     ...(policy?.portLevelSettings ?? []).flatMap((settings, index) =>
-      portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`),
+      portPolicyFields(settings, ['port'], `${path}.portLevelSettings[${index}]`, inherited),
     ),
   ];
 }
 
-function portPolicyFields(policy: PortPolicy | undefined, more: readonly string[], path: string): string[] {
+function portPolicyFields(
+  policy: PortPolicy | undefined,
+  more: readonly string[],
+  path: string,
+  inherited: OutlierPolicy | undefined,
+): string[] {
   const { loadBalancer, connectionPool, outlierDetection } = policy ?? {};
   return [
     ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'outlierDetection', 'tls'], path),
-    ...notHonoured(loadBalancer, ['simple'], `${path}.loadBalancer`),
+    ...notHonoured(loadBalancer, ['simple', 'localityLbSetting'], `${path}.loadBalancer`),
+    ...localityNotHonoured(
+      loadBalancer?.localityLbSetting,
+      (outlierDetection ?? inherited) !== undefined,
+      `${path}.loadBalancer.localityLbSetting`,
+    ),
     ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
     ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
     ...notHonoured(connectionPool?.http, HTTP_POOL, `${path}.connectionPool.http`),

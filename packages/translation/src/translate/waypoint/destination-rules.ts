@@ -1,15 +1,18 @@
 import { LoadBalancer, type ProxyProtocol } from '@ambit/proto/waypoint';
+import type { LocalityLb } from '../../locality-objects.ts';
 import type { Model } from '../../model.ts';
 import { objectName, type Texts } from '../../objects.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { istioDurationMs } from '../../schema/durations.ts';
 import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
+import { loadBalancingOf } from '../service.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { isExported } from './exported.ts';
 import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
 import { destinationFieldsNotHonoured, tlsSettings, unusableTls } from './destination-fields.ts';
+import { type LocalitySources, localityOf } from './locality-preference.ts';
 import { notHonouredMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 import { type Credential, foreignCredential, type SecretCertificates } from './secret-certificates.ts';
@@ -31,6 +34,8 @@ export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** How connections to one port of a Service, or a subset of it, are made. */
 export interface DestinationPolicy {
   readonly loadBalancer: LoadBalancer;
+  /** Undefined: what the Service itself prefers, or nothing. */
+  readonly locality: LocalityLb | undefined;
   readonly connectTimeoutMs: number;
   /** What the port declares (undefined), HTTP/2 in any case, or what the client speaks. Of ports that may speak HTTP. */
   readonly http: 'http2' | 'as-client' | undefined;
@@ -44,7 +49,9 @@ export interface DestinationPolicy {
 
 /** The DestinationRules of a model. */
 export class DestinationRules {
+  readonly #model: Model;
   readonly #settings: TranslationSettings;
+  readonly #meshLocality: LocalityLb;
   readonly #hosts: ServiceHosts;
   readonly #secrets: SecretCertificates;
   readonly #rules: readonly DestinationRule[];
@@ -60,7 +67,16 @@ export class DestinationRules {
   /** Rules that have no effect and ask for TLS. */
   readonly #closing = new HostIndex<DestinationRule>();
 
-  constructor(model: Model, settings: TranslationSettings, hosts: ServiceHosts, secrets: SecretCertificates) {
+  /** `meshLocality`: what the mesh says of localities where no rule does. */
+  constructor(
+    model: Model,
+    settings: TranslationSettings,
+    hosts: ServiceHosts,
+    secrets: SecretCertificates,
+    meshLocality: LocalityLb,
+  ) {
+    this.#model = model;
+    this.#meshLocality = meshLocality;
     this.#settings = settings;
     this.#secrets = secrets;
     this.#hosts = hosts;
@@ -113,12 +129,16 @@ export class DestinationRules {
     if (rules.length > 1) this.#noteHidden(rules);
     const credentialOf = (name: string): Credential => this.#credentialOf(rules, waypointNamespace, name);
     const whole = rules.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
-    const breaker = firstBreaker(rules);
-    if (subset === '') return { ...policyAt(whole, undefined, port, credentialOf, breaker), subsetLabels: undefined };
+    const preferences = loadBalancingOf(service, this.#model.namespaces.get(service.metadata.namespace));
+    const around: Surroundings = {
+      ...{ credentialOf, breaker: firstBreaker(rules), mesh: this.#meshLocality },
+      servicePrefers: (preferences?.routingPreference ?? []).length > 0,
+    };
+    if (subset === '') return { ...policyAt(whole, undefined, port, around), subsetLabels: undefined };
     const found = rules.flatMap(({ spec }) => spec.subsets ?? []).find(({ name }) => name === subset);
     return found === undefined
       ? undefined
-      : { ...policyAt(whole, found.trafficPolicy, port, credentialOf, breaker), subsetLabels: found.labels ?? {} };
+      : { ...policyAt(whole, found.trafficPolicy, port, around), subsetLabels: found.labels ?? {} };
   }
 
   /** Call after every policy was asked for. */
@@ -238,18 +258,27 @@ function asksForTls({ spec }: DestinationRule, port: number, subset: string): bo
   return tls !== undefined && isOfEndpoint(tls);
 }
 
+/** What is said elsewhere than in the policy. */
+interface Surroundings extends Pick<LocalitySources, 'mesh' | 'servicePrefers'> {
+  readonly credentialOf: (name: string) => Credential;
+  readonly breaker: CircuitBreakerInit | undefined;
+}
+
 /** The settings of a port replace those of the whole; a subset's replace those of the Service one by one. */
 function policyAt(
   whole: TrafficPolicy | undefined,
   subset: TrafficPolicy | undefined,
   port: number,
-  credentialOf: (name: string) => Credential,
-  breaker: CircuitBreakerInit | undefined,
+  { credentialOf, breaker, mesh, servicePrefers }: Surroundings,
 ): Omit<DestinationPolicy, 'subsetLabels'> {
   const policy: PortPolicy = { ...atPort(whole, port), ...atPort(subset, port) };
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   return {
     loadBalancer: loadBalancerOf(policy.loadBalancer?.simple),
+    locality: localityOf({
+      ...{ mesh, servicePrefers, own: policy.loadBalancer?.localityLbSetting },
+      detectsOutliers: policy.outlierDetection !== undefined,
+    }),
     connectTimeoutMs:
       timeout === undefined
         ? DEFAULT_CONNECT_TIMEOUT_MS

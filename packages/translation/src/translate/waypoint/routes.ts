@@ -4,7 +4,7 @@ import type { MeshService } from '../mesh-service.ts';
 import type { Condition } from '../condition.ts';
 import type { MeshTranslation } from '../mesh.ts';
 import type { TranslationSettings } from '../settings.ts';
-import { meshConfigName } from '../telemetry/mesh-config.ts';
+import { meshConfigName, readMeshConfig } from '../telemetry/mesh-config.ts';
 import { Telemetries } from '../telemetry/telemetries.ts';
 import { sortedByName } from '../sorted-by-name.ts';
 import { BackendTlsPolicies } from './backend-tls-policies.ts';
@@ -54,9 +54,10 @@ export function translateRoutes(
   const sources = new SourceWorkloads(clients);
   const virtualServices = new VirtualServices(model, hosts, sources, new VirtualPermissions(model, isReachedAnyway));
   const secrets = new SecretCertificates(model);
-  const destinationRules = new DestinationRules(model, settings, hosts, secrets);
+  const meshConfig = readMeshConfig(model, settings);
+  const destinationRules = new DestinationRules(model, settings, hosts, secrets, meshConfig.localityLb);
   const backendTls = new BackendTlsPolicies(model, catalog);
-  const telemetries = new Telemetries(model, settings, catalog);
+  const telemetries = new Telemetries(model, settings, catalog, meshConfig);
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
   });
