@@ -200,6 +200,24 @@ describe('too many series', () => {
   });
 });
 
+// Cardinality: whatever many clients and backends do.
+describe('a scrape of as many series as there may be', () => {
+  it('takes less than a second', () => {
+    const threads = Array.from({ length: 2 }, () => {
+      const metrics = new RequestMetrics();
+      for (let index = 0; index < 2 * REQUEST_OUTCOMES; index += 1) {
+        const party = traffic.party(workload('w', { workloadName: `w${index}` }), spiffe(`w${index}`));
+        metrics.series(party, cart, CART, 'http').record(index % 1_000, index % 17, NO_FLAGS, index, index, index);
+      }
+      return metrics;
+    });
+    const began = performance.now();
+    const lines = scrape(...threads);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(lines.filter((line) => line.startsWith('istio_requests_total')).length).toBeLessThan(1.5 * REQUEST_OUTCOMES);
+  });
+});
+
 describe('series of workloads that are gone', () => {
   function setUp() {
     const own = new TrafficMetrics();
