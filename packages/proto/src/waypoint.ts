@@ -83,6 +83,8 @@ export {
   SourceMatchSchema,
   type StringMatch,
   StringMatchSchema,
+  type Http2Keepalive,
+  Http2KeepaliveSchema,
   type TcpKeepalive,
   TcpKeepaliveSchema,
   type Telemetry,

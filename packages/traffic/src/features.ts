@@ -12,6 +12,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'cors',
   'faults',
   'header-changes',
+  'http2-keepalive',
   'http-routes',
   'locality-preference',
   'metric-overrides',

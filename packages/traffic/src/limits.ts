@@ -41,6 +41,15 @@ export const MAX_REDRAWS = 5;
  */
 export const RETRY_BUDGET_PERCENT = 20;
 
+/**
+ * Retries that were in vain in the newest two tenths of the window, in percent of the requests there: when all endpoints fail,
+ * this ends retries within the second, and the share above only over the whole of the window.
+ */
+export const RETRIES_IN_VAIN_PERCENT = 12;
+
+/** When so many of a window's requests were retried in vain, in percent, those under way are taken to be in vain too. */
+export const RETRIES_DOUBTED_PERCENT = 2;
+
 /** As many of those are allowed however few requests there are: ten a second. */
 export const RETRY_BUDGET_FLOOR = 100;
 
@@ -116,3 +125,6 @@ export const MAX_METRIC_LABELS = 16;
 
 /** Tags of spans that Telemetry may set for a service. */
 export const MAX_TRACE_TAGS = 64;
+
+/** PINGs to endpoints of HTTP/2 are not sent more often, milliseconds; who asks for more gets this. */
+export const MIN_HTTP2_PING_INTERVAL_MS = 1_000;

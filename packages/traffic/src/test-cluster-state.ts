@@ -14,6 +14,7 @@ export const NO_LIMITS: ConnectionPool = {
   httpIdleTimeoutMs: null,
   tcpIdleTimeoutMs: 0,
   tcpKeepalive: null,
+  http2Keepalive: null,
 };
 
 /** Time that a test turns. */

@@ -19,6 +19,9 @@ export const UPSTREAM_TLS_CONTEXTS = 256;
 /** HTTP/1 connections without a request that are kept per endpoint and data thread; further ones are closed. Connections. */
 export const IDLE_CONNECTIONS_PER_ENDPOINT = 64;
 
+/** A connection that is not there after so long is not waited for by those who come later: another is made beside it, milliseconds. */
+export const LATE_DIAL_MS = 1_000;
+
 /** Requests that wait for a connection to one endpoint, per data thread; further ones are answered 503. Requests. */
 export const WAITING_REQUESTS_PER_ENDPOINT = 4096;
 

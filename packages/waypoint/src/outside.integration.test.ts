@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { change, endpointOf, service, workload } from '@ambit/mesh/test-model';
 import type { Workload } from '@ambit/mesh/workload';
 import { openTcpListener } from '@ambit/native/listening-socket';
@@ -32,6 +33,19 @@ class Outside {
       },
     });
   }
+}
+
+/** When the kernel asks next on the connections to an address, as `/proc/net/tcp` (proc_pid_net(5)) tells it; those that it asks. */
+function secondsToKeepalive(ip: string, port: number): number[] {
+  const octets = Buffer.from(ip.split('.').map(Number)).reverse().toString('hex').toUpperCase();
+  const remote = `${octets}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n');
+  return lines.flatMap((line) => {
+    const [, , to, , , timer = ''] = line.trim().split(/\s+/);
+    const [kind, ticks = ''] = timer.split(':');
+    // Hundredths of a second; the timer of keepalive is the second kind.
+    return to === remote && kind === '02' ? [Math.round(Number.parseInt(ticks, 16) / 100)] : [];
+  });
 }
 
 const CART = service('cart', []);
@@ -75,6 +89,22 @@ describe('an endpoint outside of the mesh that is known by a name', () => {
     bed.tellWorkloads(named(['127.8.2.2'], first.port));
     expect([ask(), second.connections]).toEqual(['200 127.8.2.2', 1]);
   });
+
+  it.each(['http1', 'tcp'] as const)(
+    'is asked for a sign of life by the kernel as tcpKeepalive says (%s)',
+    (protocol) => {
+      const tcpKeepalive = { timeS: 45, intervalS: 7, probes: 3 };
+      const bed = start({ protocol, endpoints: {}, connectionPool: { tcpKeepalive } });
+      const { port } = new Outside(bed, '127.8.7.1', 0, protocol === 'tcp' ? 'hello' : '');
+      bed.tellWorkloads(named(['127.8.7.1'], port));
+      if (protocol === 'tcp') raw(bed);
+      else {
+        const answer = new Client(bed, 'HTTP/1.1').send({});
+        bed.loop.until(() => answer.settled);
+      }
+      expect(secondsToKeepalive('127.8.7.1', port)).toEqual([45]);
+    },
+  );
 
   it('is named with the reason while nobody knows an address', () => {
     const bed = start({ protocol: 'tcp', endpoints: {} });

@@ -78,6 +78,7 @@ const NO_LIMITS: ConnectionPool = {
   httpIdleTimeoutMs: null,
   tcpIdleTimeoutMs: 0,
   tcpKeepalive: null,
+  http2Keepalive: null,
 };
 
 const OUTLIERS: OutlierDetection = {

@@ -107,6 +107,7 @@ function benchPod(bed: Bed, name: BenchPodName, clock: Clock): BenchPod {
     requesting: (options) => startProgram(pod, 'requests', options, clock),
     upload: (options) => runProgram(pod, 'upload', options),
     serveTls: (options) => startProgram(pod, 'tls-server', options, clock),
+    serveFailing: (options) => startProgram(pod, 'failing-server', options, clock),
     readSlowly: (options) => startProgram(pod, 'slow-reader', options, clock),
     tell: (address, charges, rounds = 0) => runShopProgram(pod, 'teller', [address, String(charges), String(rounds)]),
     uploads: (since) => serverEvents(pod, since),

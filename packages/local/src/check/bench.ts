@@ -13,6 +13,7 @@ import type {
   UploadOptions,
   UploadReport,
 } from './clients/requests-options.ts';
+import type { FailingServerOptions, FailingServerReport } from './clients/failing-server-options.ts';
 import type { TlsServerOptions, TlsServerReport } from './clients/tls-server-options.ts';
 import type { PeerCertificate, TunnelVisit, VisitResult } from './clients/tunnel-options.ts';
 
@@ -85,6 +86,8 @@ export interface BenchPod {
   readSlowly(options: SlowReaderOptions): Promise<Running<void>>;
   /** Begins to serve HTTP/1.1 over TLS from inside the pod. */
   serveTls(options: TlsServerOptions): Promise<Running<TlsServerReport>>;
+  /** Begins to serve HTTP/1.1 from inside the pod, with an outage in between. */
+  serveFailing(options: FailingServerOptions): Promise<Running<FailingServerReport>>;
   /** Runs the shop's teller against `host:port` from inside the pod; `rounds` of calls beside streams that it does not read. */
   tell(address: string, charges: number, rounds?: number): Promise<TellerReport>;
   /** Uploads that the HTTP server inside the pod has seen since `since` (milliseconds since the epoch). */

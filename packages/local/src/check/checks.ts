@@ -26,6 +26,7 @@ import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
 import { aborted, delayed, mirroring } from './waypoint/patterns/trial.ts';
 import { rawGreeting } from './waypoint/raw.ts';
 import { tlsOrigination } from './waypoint/tls-origination.ts';
+import { outages } from './waypoint/outage.ts';
 import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
 import { secondWaypoint } from './waypoint/second-waypoint.ts';
@@ -70,6 +71,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   seenByWaypoint,
   brokenBackend,
   partOfABody,
+  ...outages,
   slowReader,
   strict,
   modeByPort,

@@ -128,6 +128,7 @@ ${ports.join('\n')}
 export type ClientProgram =
   | 'backend'
   | 'dial'
+  | 'failing-server'
   | 'load'
   | 'requests'
   | 'server'

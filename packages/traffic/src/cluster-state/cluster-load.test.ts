@@ -45,7 +45,7 @@ describe('the places of a cluster', () => {
     const taken = await Promise.all(
       [0, 1, 2, 3].map(async (thread) => {
         const worker = new Worker(new URL('./test-load-worker.ts', import.meta.url), {
-          workerData: { memory, thread, limit: 3, shared, rounds: 20_000 },
+          workerData: { memory, thread, limit: 3, shared, rounds: 5_000 },
         });
         const [count] = (await once(worker, 'message')) as [number];
         await worker.terminate();
@@ -56,7 +56,7 @@ describe('the places of a cluster', () => {
     expect(inside).toBe(0);
     expect(most).toBeGreaterThan(1);
     expect(most).toBeLessThanOrEqual(3);
-    for (const count of taken) expect(count).toBeGreaterThan(0);
+    expect(taken).toEqual([5_000, 5_000, 5_000, 5_000]);
     expect(new ClusterLoad(memory, 0).sum(Gauge.requests)).toBe(0);
   });
 });

@@ -45,8 +45,11 @@ export class RollingCounts {
     words[at + 2] = (words[at + 2] ?? 0) + second;
   }
 
-  /** Of the window that ends now; the same object every time. What other threads count at this moment may be missing. */
-  sum(now: number): Readonly<RollingSums> {
+  /**
+   * Of the window that ends now, or of its newest steps alone; the same object every time. What other threads count at this
+   * moment may be missing.
+   */
+  sum(now: number, steps: number = ROLLING_BUCKETS): Readonly<RollingSums> {
     const words = this.#words;
     const sums = this.#sums;
     sums.first = 0;
@@ -57,7 +60,7 @@ export class RollingCounts {
         const at = part + bucket * BUCKET_WORDS;
         const age = newest - (words[at] ?? 0);
         // A thread that turns a little later may be one span ahead.
-        if (age < -1 || age >= ROLLING_BUCKETS) continue;
+        if (age < -1 || age >= steps) continue;
         sums.first += words[at + 1] ?? 0;
         sums.second += words[at + 2] ?? 0;
       }

@@ -18,7 +18,7 @@ const load = new ClusterLoad(memory, thread);
 Atomics.add(words, 2, 1);
 while (Atomics.load(words, 2) < memory.threads);
 let taken = 0;
-for (let round = 0; round < rounds; round++) {
+while (taken < rounds) {
   if (!load.take(Gauge.requests, limit)) continue;
   taken++;
   const inside = Atomics.add(words, 0, 1) + 1;

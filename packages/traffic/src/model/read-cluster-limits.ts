@@ -1,17 +1,28 @@
 import type {
   CircuitBreaker as BreakerMessage,
   ConnectionPool as PoolMessage,
+  Http2Keepalive as KeepaliveMessage,
   OutlierDetection as OutlierMessage,
   RetryBudget as BudgetMessage,
 } from '@ambit/proto/waypoint';
-import { MAX_DEADLINE_MS } from '../limits.ts';
+import { MAX_DEADLINE_MS, MIN_HTTP2_PING_INTERVAL_MS } from '../limits.ts';
 import type { Problems } from './problems.ts';
-import type { CircuitBreaker, ConnectionPool, OutlierDetection, RetryBudget } from './served-service.ts';
+import type {
+  CircuitBreaker,
+  ConnectionPool,
+  Http2Keepalive,
+  OutlierDetection,
+  RetryBudget,
+} from './served-service.ts';
 
 /** Largest number that is told apart from none: the counts of all threads are 32 bits. */
 const MAX_COUNT = 2_147_483_647;
 
-export function readConnectionPool(message: PoolMessage | undefined): ConnectionPool | null {
+export function readConnectionPool(
+  message: PoolMessage | undefined,
+  field: string,
+  problems: Problems,
+): ConnectionPool | null {
   if (message === undefined) return null;
   const { httpIdleTimeoutMs, tcpKeepalive } = message;
   return {
@@ -28,6 +39,20 @@ export function readConnectionPool(message: PoolMessage | undefined): Connection
       tcpKeepalive === undefined
         ? null
         : { probes: tcpKeepalive.probes, timeS: tcpKeepalive.timeS, intervalS: tcpKeepalive.intervalS },
+    http2Keepalive: readHttp2Keepalive(message.http2Keepalive, `${field}.http2_keepalive`, problems),
+  };
+}
+
+/** PINGs that come too often are taken for an attack by those who get them. */
+function readHttp2Keepalive(
+  message: KeepaliveMessage | undefined,
+  field: string,
+  problems: Problems,
+): Http2Keepalive | null {
+  if (message === undefined) return null;
+  return {
+    intervalMs: Math.max(readSetTime(message.intervalMs, `${field}.interval_ms`, problems), MIN_HTTP2_PING_INTERVAL_MS),
+    timeoutMs: readSetTime(message.timeoutMs, `${field}.timeout_ms`, problems),
   };
 }
 

@@ -61,7 +61,7 @@ function readCluster(message: Message, field: string, workloadUid: string, probl
     connectTimeoutMs: message.connectTimeoutMs,
     upstreamTls: readUpstreamTls(message.upstreamTls, `${field}.upstream_tls`, problems),
     proxyProtocol: problems.enumName(PROXY_PROTOCOLS, message.proxyProtocol, `${field}.proxy_protocol`) ?? 'none',
-    connectionPool: readConnectionPool(message.connectionPool),
+    connectionPool: readConnectionPool(message.connectionPool, `${field}.connection_pool`, problems),
     outlierDetection: readOutlierDetection(message.outlierDetection, `${field}.outlier_detection`, problems),
     circuitBreaker: readCircuitBreaker(message.circuitBreaker, `${field}.circuit_breaker`, problems),
     retryBudget: readRetryBudget(message.retryBudget, `${field}.retry_budget`, problems),

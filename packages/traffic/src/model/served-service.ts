@@ -263,6 +263,14 @@ export interface ConnectionPool {
   readonly tcpIdleTimeoutMs: number;
   /** Of connections outside of tunnels; null: as of all. */
   readonly tcpKeepalive: TcpKeepalive | null;
+  /** Of connections of HTTP/2; null: they are not asked for a sign of life. */
+  readonly http2Keepalive: Http2Keepalive | null;
+}
+
+/** PINGs at an interval; without any octet for the timeout after one the connection is cut. */
+export interface Http2Keepalive {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
 }
 
 /** Seconds; 0: as the operating system has it. */

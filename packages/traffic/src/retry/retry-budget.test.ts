@@ -21,14 +21,45 @@ describe('without a word of the cluster', () => {
     expect(taken(budget)).toBe(1_000);
   });
 
-  it('retries that were in vain count as long as those under way', () => {
-    const budget = budgetOf();
-    requests(budget, 5_000);
-    for (let at = 0; at < 1_000; at++) {
-      expect(budget.take()).toBe(true);
-      budget.giveBack(true);
+  it.each([
+    ['at once', 1],
+    ['late', 400],
+    ['very late', 2_000],
+  ])('when all endpoints fail %s they get at most a fifth more tries, and no burst of them', (_, takesMs) => {
+    const time: TestTime = { now: 1_000_000 };
+    const budget = budgetOf({}, time);
+    const outage = time.now + 10_000;
+    /** When retries that are under way fail. */
+    const failing: number[] = [];
+    const retries: number[] = [];
+    for (; time.now < outage + 10_000; time.now += 2) {
+      budget.requestBegan();
+      while ((failing[0] ?? Number.POSITIVE_INFINITY) <= time.now) {
+        failing.shift();
+        budget.giveBack(true);
+        if (retries.length % 2 === 1) retry();
+      }
+      // What began so long ago fails now, for the first time.
+      if (time.now >= outage + takesMs) retry();
     }
-    expect(budget.take()).toBe(false);
+    function retry(): void {
+      if (!budget.take()) return;
+      retries.push(time.now);
+      failing.push(time.now + takesMs);
+    }
+    expect(retries.length).toBeGreaterThan(200);
+    expect(retries.length).toBeLessThanOrEqual(0.2 * 5_000);
+    const inSecond = retries.map((begin) => retries.filter((at) => at >= begin && at < begin + 1_000).length);
+    expect(Math.max(...inSecond)).toBeLessThan(takesMs > 100 ? 550 : 200);
+  });
+
+  it('what is retried at once and in time costs nothing, however much it is', () => {
+    const budget = budgetOf();
+    requests(budget, 500);
+    for (let burst = 0; burst < 20; burst++) {
+      expect(taken(budget)).toBe(100);
+      for (let at = 0; at < 100; at++) budget.giveBack(false);
+    }
   });
 
   it('retries that helped cost nothing, so that one endpoint of three may fail', () => {

@@ -1,8 +1,19 @@
 import { type ClusterMemory, Gauge, windowsOf } from '../cluster-state/cluster-memory.ts';
 import type { ClusterLoad } from '../cluster-state/cluster-load.ts';
 import { RollingCounts } from '../cluster-state/rolling-counts.ts';
-import { RETRY_BUDGET_FLOOR, RETRY_BUDGET_PERCENT, RETRY_BUDGET_WINDOW_MS } from '../limits.ts';
+import {
+  RETRIES_DOUBTED_PERCENT,
+  RETRIES_IN_VAIN_PERCENT,
+  RETRY_BUDGET_FLOOR,
+  RETRY_BUDGET_PERCENT,
+  RETRY_BUDGET_WINDOW_MS,
+  ROLLING_BUCKETS,
+} from '../limits.ts';
 import type { Cluster } from '../model/served-service.ts';
+
+/** Of the window, what counts as now. */
+const NEWEST_STEPS = 2;
+const FLOOR_NOW: number = (RETRY_BUDGET_FLOOR * NEWEST_STEPS) / ROLLING_BUCKETS;
 
 /**
  * Keeps retries from multiplying the load of a cluster that fails, over all data threads. Those that are under way or were in vain
@@ -82,7 +93,19 @@ export class RetryBudget {
     if (retryBudget !== null) return this.#takeOfWindow(retryBudget.percent, retryBudget.minConcurrency, 0);
     const maxRetries = connectionPool?.maxRetries ?? 0;
     if (maxRetries > 0) return this.#load.take(Gauge.retries, maxRetries);
-    return this.#takeOfWindow(RETRY_BUDGET_PERCENT, RETRY_BUDGET_FLOOR, this.retries);
+    return this.#mayHelp() && this.#takeOfWindow(RETRY_BUDGET_PERCENT, RETRY_BUDGET_FLOOR, this.retries);
+  }
+
+  /** Whether retries of this moment were not all in vain. What is under way is given credit until too many before it were. */
+  #mayHelp(): boolean {
+    const now = this.#now();
+    const { first: requests, second: inVain } = this.#window.sum(now);
+    const doubted = inVain >= Math.max((requests * RETRIES_DOUBTED_PERCENT) / 100, RETRY_BUDGET_FLOOR);
+    const { first: newest, second: inVainNow } = this.#window.sum(now, NEWEST_STEPS);
+    return (
+      inVainNow + (doubted ? this.retries : 0) <
+      Math.max(Math.floor((newest * RETRIES_IN_VAIN_PERCENT) / 100), FLOOR_NOW)
+    );
   }
 
   #takeOfWindow(percent: number, floor: number, underWay: number): boolean {

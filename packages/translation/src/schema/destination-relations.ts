@@ -1,5 +1,5 @@
 import { quoted } from '../manifest/problem.ts';
-import type { DestinationRule, OutlierPolicy } from '../traffic-objects.ts';
+import type { DestinationRule, OutlierPolicy, PoolPolicy } from '../traffic-objects.ts';
 import { istioDurationMs } from './durations.ts';
 import { checkExportTo } from './export-relations.ts';
 import { isSubsetName } from './formats.ts';
@@ -28,15 +28,17 @@ export function checkDestinationRule({ spec }: DestinationRule, report: ReportAt
   ]) {
     checkOutliers(policy?.outlierDetection, [...place, 'outlierDetection'], report);
     checkLocality(policy?.loadBalancer?.localityLbSetting, [...place, ...LOCALITY], report);
+    checkPool(policy?.connectionPool, [...place, 'connectionPool'], report);
     const percent = policy?.retryBudget?.percent;
     if (percent !== undefined && !isPercent(percent)) {
       report([...place, 'retryBudget', 'percent'], `${percent} is no share of 100`);
     }
-    (policy?.portLevelSettings ?? []).forEach(({ port, outlierDetection, loadBalancer }, index) => {
+    (policy?.portLevelSettings ?? []).forEach(({ port, connectionPool, outlierDetection, loadBalancer }, index) => {
       const at = [...place, 'portLevelSettings', index];
       if (port?.number === undefined) report([...at, 'port'], 'needs a number');
       checkOutliers(outlierDetection, [...at, 'outlierDetection'], report);
       checkLocality(loadBalancer?.localityLbSetting, [...at, ...LOCALITY], report);
+      checkPool(connectionPool, [...at, 'connectionPool'], report);
     });
   }
 }
@@ -46,13 +48,26 @@ function checkOutliers(
   place: readonly (number | string)[],
   report: ReportAt,
 ): void {
-  for (const name of ['interval', 'baseEjectionTime'] as const) {
-    const text = outliers?.[name];
-    if (text !== undefined && istioDurationMs(text) === 0) report([...place, name], 'must be at least 1ms');
-  }
+  checkTimes(outliers, ['interval', 'baseEjectionTime'], place, report);
   for (const name of ['maxEjectionPercent', 'minHealthPercent'] as const) {
     const percent = outliers?.[name];
     if (percent !== undefined && !isPercent(percent)) report([...place, name], `${percent} is no share of 100`);
+  }
+}
+
+function checkPool(pool: PoolPolicy | undefined, place: readonly (number | string)[], report: ReportAt): void {
+  checkTimes(pool?.http?.http2KeepAlive, ['interval', 'timeout'], [...place, 'http', 'http2KeepAlive'], report);
+}
+
+function checkTimes<Name extends string>(
+  times: Readonly<Partial<Record<Name, string>>> | undefined,
+  names: readonly Name[],
+  place: readonly (number | string)[],
+  report: ReportAt,
+): void {
+  for (const name of names) {
+    const text = times?.[name];
+    if (text !== undefined && istioDurationMs(text) === 0) report([...place, name], 'must be at least 1ms');
   }
 }
 

@@ -234,10 +234,12 @@ function isShort(fields: FieldList): boolean {
   return length !== undefined && Number(length) <= DISCARDED_RESPONSE_BYTES;
 }
 
+const TIMEOUTS: ReadonlySet<string> = new Set(['AMBIT_HBONE_NO_ANSWER', 'AMBIT_TLS_TIMEOUT', 'AMBIT_UPSTREAM_LATE']);
+
 function timedOut(error: AmbitError): boolean {
   for (let link: unknown = error; link instanceof AmbitError; link = link.cause) {
     if (link instanceof SystemCallError && link.errno === ETIMEDOUT) return true;
-    if (link.code === 'AMBIT_HBONE_NO_ANSWER' || link.code === 'AMBIT_TLS_TIMEOUT') return true;
+    if (TIMEOUTS.has(link.code)) return true;
   }
   return false;
 }

@@ -12,7 +12,7 @@ import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
 import type { TcpKeepalive } from '@ambit/traffic/model/served-service';
-import { endpointRefused } from './failures.ts';
+import { endpointLate, endpointRefused } from './failures.ts';
 import { secure } from './secured-dial.ts';
 import type { EndpointTransport } from './transport-choice.ts';
 import type { UpstreamTlsContexts } from './upstream-tls.ts';
@@ -70,7 +70,7 @@ export class Dialler {
   ): void {
     const dialled = transport === undefined ? done : this.#securing(address, timeoutMs, transport, protocols, done);
     if (endpoint.workload.protocol === 'tcp') this.#dialPlain(address, timeoutMs, keepalive, dialled);
-    else this.#dialTunnel(endpoint, address, dialled);
+    else this.#dialTunnel(endpoint, address, timeoutMs, dialled);
   }
 
   #securing(
@@ -94,6 +94,7 @@ export class Dialler {
   #dialTunnel(
     { workload, identities }: Endpoint,
     address: SocketAddress,
+    timeoutMs: number,
     done: (dialled: AmbitError | DuplexEndpoint) => void,
   ): void {
     const { principal, sourceIp, credential, fields } = this.#identity;
@@ -105,14 +106,27 @@ export class Dialler {
       expected: identities,
       workloadUid: workload.uid,
     };
-    this.#pool.open(target, formatSocketAddress(address), fields, {
+    // The application is connected behind the tunnel: without an answer nobody knows which of the two is late.
+    const timer =
+      timeoutMs === 0
+        ? undefined
+        : this.reactor.after(timeoutMs, () => {
+            pending.cancel();
+            done(endpointLate(address, timeoutMs));
+          });
+    const pending = this.#pool.open(target, formatSocketAddress(address), fields, {
       onAccepted: (tunnel) => {
+        timer?.cancel();
         done(tunnel.endpoint(WAITING));
       },
       onRefused: (status, answered) => {
+        timer?.cancel();
         done(endpointRefused(address, status, reasonOf(answered)));
       },
-      onFailed: done,
+      onFailed: (error) => {
+        timer?.cancel();
+        done(error);
+      },
     });
   }
 

@@ -12,3 +12,12 @@ export function endpointRefused(address: SocketAddress, status: number, reason: 
     retryable: status === 503,
   });
 }
+
+/** The proxy of an endpoint did not answer a CONNECT within the time that the cluster has for connecting. */
+export function endpointLate(address: SocketAddress, timeoutMs: number): AmbitError {
+  return new AmbitError(
+    'AMBIT_UPSTREAM_LATE',
+    `no connection to ${formatSocketAddress(address)} within ${timeoutMs} ms (connectionPool.tcp.connectTimeout)`,
+    { source: 'peer', retryable: true },
+  );
+}

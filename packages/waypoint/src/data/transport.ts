@@ -5,6 +5,8 @@ import type { ByteEndpoint, ByteEndpointHandler } from '@ambit/reactor/endpoint'
 /** Joins a byte connection and the HTTP codec that speaks on it. Whoever made both is told when the connection is gone. */
 export class HttpTransport implements ByteEndpointHandler {
   readonly endpoint: ByteEndpoint;
+  /** Octets that came. */
+  received = 0;
   readonly #http: HttpConnection;
   readonly #onGone: (error: AmbitError | undefined) => void;
 
@@ -26,6 +28,7 @@ export class HttpTransport implements ByteEndpointHandler {
   }
 
   onBytes(bytes: Buffer, _address: number, start: number, end: number): void {
+    this.received += end - start;
     this.#http.receive(bytes, start, end);
   }
 

@@ -1,11 +1,11 @@
-import type { AmbitError } from '@ambit/core/errors';
+import { AmbitError } from '@ambit/core/errors';
 import type { ClientConnection, ClientConnectionHandler } from '@ambit/http/exchange';
 import { Http1ClientConnection } from '@ambit/http/h1/client-connection';
 import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { ConnectionPool } from '@ambit/traffic/model/served-service';
+import type { ConnectionPool, Http2Keepalive } from '@ambit/traffic/model/served-service';
 import { HttpTransport } from './transport.ts';
 
 /** Who keeps connections to an endpoint. */
@@ -32,6 +32,7 @@ export class UpstreamConnection implements ClientConnectionHandler {
   readonly #transport: HttpTransport;
   readonly #bounds: ConnectionBounds;
   #idleTimer: ReactorTimer | undefined;
+  #pingTimer: ReactorTimer | undefined;
   #ageTimer: ReactorTimer | undefined;
 
   /** `endpoint` is open or about to be. */
@@ -52,6 +53,7 @@ export class UpstreamConnection implements ClientConnectionHandler {
         : new Http1ClientConnection(endpoint.output, this);
     this.#transport = new HttpTransport(endpoint, this.http, () => {
       this.#idleTimer?.cancel();
+      this.#pingTimer?.cancel();
       this.#ageTimer?.cancel();
       keeper.onGone(this);
     });
@@ -61,6 +63,9 @@ export class UpstreamConnection implements ClientConnectionHandler {
   begin(): void {
     this.http.start();
     if (this.#bounds.idleMs > 0) this.#watchIdle();
+    const keepalive = this.#bounds.limits?.http2Keepalive ?? null;
+    if (keepalive !== null && this.http instanceof Http2ClientConnection)
+      this.#pingLater(this.http, keepalive, keepalive.intervalMs);
     const ageMs = this.#bounds.limits?.maxConnectionDurationMs ?? 0;
     if (ageMs > 0) {
       this.#ageTimer = this.#reactor.after(ageMs, () => {
@@ -124,4 +129,32 @@ export class UpstreamConnection implements ClientConnectionHandler {
       else this.#watchIdle();
     });
   }
+
+  #pingLater(http: Http2ClientConnection, keepalive: Http2Keepalive, ms: number): void {
+    this.#pingTimer = this.#reactor.after(ms, () => {
+      const before = this.#transport.received;
+      http.http.ping();
+      this.#awaitLife(http, keepalive, before, 0);
+    });
+  }
+
+  /** An octet of whatever kind is a sign of life: an answer may stand behind much else. `waited`: since the PING. */
+  #awaitLife(http: Http2ClientConnection, keepalive: Http2Keepalive, before: number, waited: number): void {
+    const { intervalMs, timeoutMs } = keepalive;
+    const wait = waited === 0 ? Math.min(intervalMs, timeoutMs) : timeoutMs - waited;
+    this.#pingTimer = this.#reactor.after(wait, () => {
+      const since = waited + wait;
+      if (this.#transport.received !== before) this.#pingLater(http, keepalive, Math.max(0, intervalMs - since));
+      else if (since >= timeoutMs) this.destroy(withoutLife(timeoutMs));
+      else this.#awaitLife(http, keepalive, before, since);
+    });
+  }
+}
+
+function withoutLife(timeoutMs: number): AmbitError {
+  return new AmbitError(
+    'AMBIT_UPSTREAM_SILENT',
+    `the endpoint did not answer a PING within ${timeoutMs} ms (connectionPool.http.http2KeepAlive)`,
+    { source: 'peer' },
+  );
 }

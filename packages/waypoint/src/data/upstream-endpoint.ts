@@ -8,6 +8,7 @@ import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { LayeredTlsEndpoint } from '@ambit/reactor/layered-tls-endpoint';
 import {
   IDLE_CONNECTIONS_PER_ENDPOINT,
+  LATE_DIAL_MS,
   PROXIED_IDLE_MS,
   UPSTREAM_IDLE_MS,
   WAITING_REQUESTS_PER_ENDPOINT,
@@ -115,6 +116,10 @@ export class UpstreamEndpoint {
     return new UpstreamConnection(this.#dialler.reactor, spoken, endpoint, { idleMs, limits: settings }, pool);
   }
 
+  get now(): number {
+    return this.#dialler.reactor.now;
+  }
+
   /** For tries. */
   after(ms: number, run: () => void): ReactorTimer {
     return this.#dialler.reactor.after(ms, run);
@@ -133,7 +138,8 @@ class VersionPool implements LimitedPool {
   readonly #version: UpstreamVersion;
   readonly #connections = new Set<UpstreamConnection>();
   readonly #waiting: ConnectionSeeker[] = [];
-  #dialling = 0;
+  /** Connections that are being made, and since when. */
+  readonly #dialling = new Set<{ readonly since: number }>();
   #connectTimeoutMs = 0;
   #retired = false;
 
@@ -143,7 +149,7 @@ class VersionPool implements LimitedPool {
   }
 
   get size(): number {
-    return this.#connections.size + this.#dialling;
+    return this.#connections.size + this.#dialling.size;
   }
 
   seek(seeker: ConnectionSeeker, fresh: boolean, connectTimeoutMs: number): void {
@@ -172,7 +178,7 @@ class VersionPool implements LimitedPool {
     else this.#waiting.push(seeker);
     this.#connectTimeoutMs = connectTimeoutMs;
     // On one fresh HTTP/2 connection all can go that lost theirs.
-    if (this.#dialling < this.#wanted() || (fresh && this.#version === 'HTTP/1.1')) this.#dial();
+    if (this.#expected() < this.#wanted() || (fresh && this.#version === 'HTTP/1.1')) this.#dial();
   }
 
   withdraw(seeker: ConnectionSeeker): void {
@@ -190,7 +196,7 @@ class VersionPool implements LimitedPool {
 
   /** Who waits gets a connection, or hears that there will be none; called whenever one is lost to new requests. */
   serveWaiting(): void {
-    if (this.#waiting.length === 0 || this.#dialling > 0) return;
+    if (this.#waiting.length === 0 || this.#expected() > 0) return;
     if (this.#retired) this.#failWaiting(gone());
     else this.#dial();
   }
@@ -244,6 +250,17 @@ class VersionPool implements LimitedPool {
     return this.#version === 'HTTP/2' ? 1 : this.#waiting.length;
   }
 
+  /**
+   * Connections that may open soon. What takes long has lost packets, and the next ones go out later and later (RFC 6298): who
+   * comes after the loss is over must not wait for them.
+   */
+  #expected(): number {
+    const since = this.#endpoint.now - LATE_DIAL_MS;
+    let expected = 0;
+    for (const dial of this.#dialling) if (dial.since > since) expected += 1;
+    return expected;
+  }
+
   #tooManyIdle(): boolean {
     if (this.#connections.size <= IDLE_CONNECTIONS_PER_ENDPOINT) return false;
     let idle = 0;
@@ -258,9 +275,10 @@ class VersionPool implements LimitedPool {
       limits.starves(this);
       return;
     }
-    this.#dialling += 1;
+    const dial = { since: this.#endpoint.now };
+    this.#dialling.add(dial);
     this.#endpoint.dial(this.#connectTimeoutMs, this.#version, (dialled) => {
-      this.#dialling -= 1;
+      this.#dialling.delete(dial);
       if (dialled instanceof AmbitError) {
         limits?.connectionEnded();
         this.#failed(dialled);
@@ -280,12 +298,12 @@ class VersionPool implements LimitedPool {
   /** HTTP/1: each connection that fails fails one request. HTTP/2: whoever waited for it. */
   #failed(error: AmbitError): void {
     if (this.#version === 'HTTP/2') {
-      if (this.#dialling === 0) this.#failWaiting(error);
+      if (this.#expected() === 0) this.#failWaiting(error);
       return;
     }
     this.#next()?.onConnectFailed(error);
     if (this.#retired) this.serveWaiting();
-    else if (this.#dialling < this.#waiting.length) this.#dial();
+    else if (this.#expected() < this.#waiting.length) this.#dial();
   }
 
   #failWaiting(error: AmbitError): void {

@@ -1,4 +1,4 @@
-/** HTTP requests in closed loops; see `requests`. Times in milliseconds. */
+/** HTTP requests in closed loops, or so many a second; see `requests`. Times in milliseconds. */
 export interface RequestsOptions {
   readonly host: string;
   readonly port: number;
@@ -6,8 +6,13 @@ export interface RequestsOptions {
   readonly path?: string;
   /** Fields of every request. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Loops side by side, each with one request at a time. */
+  /** Loops side by side, each with one request at a time. With `rate`: requests at once at the most. */
   readonly loops: number;
+  /**
+   * Requests a second, sent when they are due, whatever became of those before. One that is due while `loops` are under way is
+   * left out and counted. Default: loops send as fast as they get answers.
+   */
+  readonly rate?: number;
   /** Whether a loop keeps its connection; otherwise each request has one of its own. Default true. */
   readonly keepAlive?: boolean;
   /** Ends by itself after so many requests. Default: when told to. */
@@ -36,6 +41,8 @@ export interface RequestsReport {
   readonly failures: readonly { readonly startedAt: number; readonly failure: string }[];
   /** Requests that were repeated because their connection broke. */
   readonly repeated: number;
+  /** Requests of a `rate` that were due and not sent. */
+  readonly leftOut: number;
 }
 
 /** A request whose body comes in parts; see `upload`. */
@@ -74,6 +81,9 @@ export const BACKEND_PORTS = {
   /** Where those that refuse do not listen. */
   partly: 8090,
 } as const;
+
+/** Where `failing-server` listens, beside the HTTP server. */
+export const OUTAGE_PORT = 8092;
 
 /** One HTTP server of the checks. */
 export interface BackendOptions {

@@ -7,13 +7,17 @@ import type { AnswerRow, RequestsOptions, RequestsReport } from './requests-opti
 /** How long requests wait to be told to end, in milliseconds. */
 const LONGEST = 600_000;
 
-/** Sends requests in closed loops until their number is reached or `stop`. */
+/** How often what is due of a rate is sent, in milliseconds. */
+const TICK = 4;
+
+/** Sends requests in closed loops, or so many a second, until their number is reached or `stop`. */
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #agent: Agent;
   readonly #answers: AnswerRow[] = [];
   readonly #failures: { startedAt: number; failure: string }[] = [];
   #repeated = 0;
+  #leftOut = 0;
   #begun = 0;
   #stopped = false;
 
@@ -24,9 +28,16 @@ export class Requests {
 
   /** Resolves when the last request is over. */
   async run(): Promise<RequestsReport> {
-    await Promise.all(Array.from({ length: this.#options.loops }, () => this.#loop()));
+    const { loops, rate } = this.#options;
+    if (rate === undefined) await Promise.all(Array.from({ length: loops }, () => this.#loop()));
+    else await this.#atRate(rate);
     this.#agent.destroy();
-    return { answers: this.#answers, failures: this.#failures, repeated: this.#repeated };
+    return {
+      answers: this.#answers,
+      failures: this.#failures,
+      repeated: this.#repeated,
+      leftOut: this.#leftOut,
+    };
   }
 
   stop(): void {
@@ -40,6 +51,25 @@ export class Requests {
       await this.#one(this.#options.repeat === true ? 'first' : 'only');
       if (between > 0) await pause(systemClock, between);
     }
+  }
+
+  async #atRate(rate: number): Promise<void> {
+    const { total = Number.POSITIVE_INFINITY, loops } = this.#options;
+    const begin = systemClock.now();
+    const underWay = new Set<Promise<void>>();
+    while (!this.#stopped && this.#begun < total) {
+      const due = Math.min(total, Math.floor(((systemClock.now() - begin) * rate) / 1_000));
+      for (; this.#begun < due; this.#begun += 1) {
+        if (underWay.size >= loops) {
+          this.#leftOut += 1;
+          continue;
+        }
+        const one = this.#one('only').finally(() => underWay.delete(one));
+        underWay.add(one);
+      }
+      await pause(systemClock, TICK);
+    }
+    await Promise.all(underWay);
   }
 
   /** A repeated request goes on a connection of its own: another kept one may have lost its other end as well. */

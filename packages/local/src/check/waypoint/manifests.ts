@@ -1,5 +1,5 @@
 import { SERVER_PORTS } from '../clients/options.ts';
-import type { BackendOptions } from '../clients/requests-options.ts';
+import { type BackendOptions, OUTAGE_PORT } from '../clients/requests-options.ts';
 import type { PodPlan } from '../pod-plan.ts';
 
 /** Namespace of the waypoint and of what is behind it. */
@@ -98,6 +98,7 @@ metadata:
     l7Service('partly', backend, { http: 8080, 'http-partly': 8090 }, 'waypoint'),
     l7Service('pattern', backend, { http: 8080 }, 'waypoint'),
     l7Service('steady', backend, { http: 8080 }, 'waypoint'),
+    l7Service('outage', { ...backend, version: 'v1' }, { http: OUTAGE_PORT }, 'waypoint'),
     l7Service('till', { app: 'till' }, { grpc: 9090 }, 'waypoint'),
     l7Service('backend-v1', { ...backend, version: 'v1' }, { http: 8080 }),
     l7Service('backend-v2', { ...backend, version: 'v2' }, { http: 8080 }),

@@ -15,7 +15,7 @@ export interface DestinationFields {
 const TCP_POOL = ['maxConnections', 'connectTimeout', 'tcpKeepalive', 'maxConnectionDuration', 'idleTimeout'];
 const HTTP_POOL = [
   ...['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'idleTimeout'],
-  ...['h2UpgradePolicy', 'useClientProtocol', 'maxConcurrentStreams'],
+  ...['h2UpgradePolicy', 'useClientProtocol', 'maxConcurrentStreams', 'http2KeepAlive'],
 ];
 const OUTLIERS = [
   ...['consecutive5xxErrors', 'consecutiveGatewayErrors', 'splitExternalLocalOriginErrors'],

@@ -23,6 +23,8 @@ const CONSECUTIVE_ERRORS = 5;
 const INTERVAL_MS = 10_000;
 const BASE_EJECTION_MS = 30_000;
 const MAX_EJECTION_PERCENT = 10;
+/** As gRPC has it; Envoy has none of its own. */
+const PING_TIMEOUT_MS = 20_000;
 const BUDGET_PERCENT = 20;
 const BUDGET_CONCURRENCY = 3;
 
@@ -55,7 +57,9 @@ function poolOf({ tcp = {}, http = {} }: PoolPolicy = {}): MessageInitShape<type
     maxConnectionDurationMs: BigInt(millisecondsOf(tcp.maxConnectionDuration, 0)),
     tcpIdleTimeoutMs: BigInt(millisecondsOf(tcp.idleTimeout, 0)),
   };
-  const isSaid = Object.values(numbers).some((number) => number > 0);
+  // Without an interval nothing is asked, so that there is nothing to wait for.
+  const pingMs = millisecondsOf(http.http2KeepAlive?.interval, 0);
+  const isSaid = pingMs > 0 || Object.values(numbers).some((number) => number > 0);
   if (!isSaid && httpIdle === undefined && keepalive === undefined) return undefined;
   return {
     ...numbers,
@@ -67,6 +71,14 @@ function poolOf({ tcp = {}, http = {} }: PoolPolicy = {}): MessageInitShape<type
             probes: keepalive.probes ?? 0,
             timeS: secondsOf(keepalive.time),
             intervalS: secondsOf(keepalive.interval),
+          },
+        }),
+    ...(pingMs === 0
+      ? {}
+      : {
+          http2Keepalive: {
+            intervalMs: BigInt(pingMs),
+            timeoutMs: BigInt(millisecondsOf(http.http2KeepAlive?.timeout, PING_TIMEOUT_MS)),
           },
         }),
   };

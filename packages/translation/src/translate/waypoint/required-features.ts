@@ -15,6 +15,7 @@ export function requiredFeaturesOf(served: ServedService): string[] {
         ['circuit-breaker', clusters.some(({ circuitBreaker }) => circuitBreaker !== undefined)],
         ['connection-pool', clusters.some(({ connectionPool }) => connectionPool !== undefined)],
         ['consumer-routes', consumers.length > 0],
+        ['http2-keepalive', clusters.some(({ connectionPool }) => connectionPool?.http2Keepalive !== undefined)],
         ['locality-preference', clusters.some(({ localityPreference }) => localityPreference !== undefined)],
         ['metric-overrides', (telemetry?.metrics ?? []).length > 0],
         ['path-normalization', pathNormalization !== PathNormalization.BASE],
