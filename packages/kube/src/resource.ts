@@ -118,6 +118,14 @@ export const REFERENCE_GRANTS: Resource<'ReferenceGrant'> = namespaced(
   'ReferenceGrant',
 );
 
+/** Of this project. */
+export const LOCAL_RATE_LIMIT_POLICIES: Resource<'LocalRateLimitPolicy'> = namespaced(
+  'policy.ambit.io',
+  'v1alpha1',
+  'localratelimitpolicies',
+  'LocalRateLimitPolicy',
+);
+
 export const VIRTUAL_SERVICES: Resource<'VirtualService'> = namespaced(
   'networking.istio.io',
   'v1',

@@ -61,6 +61,16 @@ export const UPSTREAM_REFUSALS: MetricFamily = counter(
   'Requests, retries and connections that a limit of the cluster or its open circuit breaker kept from being sent; reason says which.',
   ['cluster', 'reason'],
 );
+export const RATE_LIMITED: MetricFamily = counter(
+  'ambit_rate_limit_requests_total',
+  'Requests that a rule of a LocalRateLimitPolicy was asked about; result is admitted, limited, or would_limit in dry run.',
+  ['policy', 'rule', 'result'],
+);
+export const RATE_LIMIT_SHARED: MetricFamily = counter(
+  'ambit_rate_limit_shared_total',
+  'Requests whose key had no bucket of its own any more, so that they took from the one that all such keys share.',
+  ['policy', 'rule'],
+);
 export const OUTLIER_EJECTIONS: MetricFamily = counter(
   'ambit_outlier_ejections_total',
   'Endpoints that were taken out of the cluster because they failed; cause says how, and prevented that too many were out already.',
@@ -105,6 +115,8 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   SPANS_DROPPED,
   DETECTED_PROTOCOLS,
   UPSTREAM_REFUSALS,
+  RATE_LIMITED,
+  RATE_LIMIT_SHARED,
   OUTLIER_EJECTIONS,
   OUTLIERS_OUT,
   BREAKER_OPENED,

@@ -15,6 +15,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'http2-keepalive',
   'http-routes',
   'locality-preference',
+  'local-rate-limits',
   'metric-overrides',
   'mirrors',
   'path-normalization',

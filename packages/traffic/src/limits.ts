@@ -128,3 +128,27 @@ export const MAX_TRACE_TAGS = 64;
 
 /** PINGs to endpoints of HTTP/2 are not sent more often, milliseconds; who asks for more gets this. */
 export const MIN_HTTP2_PING_INTERVAL_MS = 1_000;
+
+/** Rules of local rate limits that hold for one service: each that matches costs its requests a token. */
+export const MAX_RATE_LIMIT_RULES = 32;
+
+/** Values of keys that have a bucket of their own at once, of all rules that hold for one service (32 octets each, in memory that all threads share). */
+export const MAX_RATE_LIMIT_KEYS = 65_536;
+
+/** Parts of the key of one rate limit. */
+export const MAX_RATE_LIMIT_KEY_PARTS = 4;
+
+/** Characters of a part of a key; of a longer value those count. */
+export const MAX_RATE_LIMIT_KEY_LENGTH = 1_024;
+
+/** Requests of one interval of a rate limit. */
+export const MAX_RATE_LIMIT_REQUESTS = 1_000_000;
+
+/** Requests that one bucket of a rate limit admits at once. */
+export const MAX_RATE_LIMIT_BURST = 1_000_000;
+
+/** Longest interval of a rate limit, and longest time in which an empty bucket fills, milliseconds (31 days). */
+export const MAX_RATE_LIMIT_FILL_MS = 2_678_400_000;
+
+/** How long a data thread waits for another one that makes a bucket, milliseconds; then the value uses the shared one. */
+export const BUCKET_LOCK_WAIT_MS = 20;

@@ -1,6 +1,6 @@
 /**
  * Why an answer is not the backend's, or not the first one, as access logs and metrics name it (Envoy's short names).
- * DC: the client went away. DI: it was delayed on purpose. DPE: the request is malformed. FI: it was aborted on purpose. NC: no cluster. NR: no route. UC: the connection to the endpoint
+ * DC: the client went away. DI: it was delayed on purpose. DPE: the request is malformed. FI: it was aborted on purpose. NC: no cluster. NR: no route. RL: more requests than a limit admits. UC: the connection to the endpoint
  * ended. UF: no connection to it. UH: no endpoint. UO: a limit was met. UPE: the response is malformed. UR: it reset the
  * stream. URX: no tries left. UT: it took too long.
  */
@@ -11,6 +11,7 @@ export type ResponseFlag =
   | 'FI'
   | 'NC'
   | 'NR'
+  | 'RL'
   | 'UC'
   | 'UF'
   | 'UH'

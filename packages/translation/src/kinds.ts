@@ -58,6 +58,7 @@ const READ: Readonly<Record<string, readonly { kind: ObjectKind; scope: 'cluster
   'networking.istio.io/v1': TRAFFIC_KINDS,
   'networking.istio.io/v1alpha3': TRAFFIC_KINDS,
   'networking.istio.io/v1beta1': TRAFFIC_KINDS,
+  'policy.ambit.io/v1alpha1': [{ kind: 'LocalRateLimitPolicy', scope: 'namespace' }],
   'security.istio.io/v1': SECURITY_KINDS,
   'security.istio.io/v1beta1': SECURITY_KINDS,
   'telemetry.istio.io/v1': TELEMETRY_KINDS,

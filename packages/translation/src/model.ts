@@ -28,6 +28,7 @@ import {
   type Service,
   type ServiceAccount,
 } from './objects.ts';
+import type { LocalRateLimitPolicy } from './rate-limit-objects.ts';
 import type { Telemetry } from './telemetry-objects.ts';
 import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 
@@ -44,6 +45,7 @@ export interface Model {
   readonly gateways: ReadonlyMap<string, Gateway>;
   readonly grpcRoutes: ReadonlyMap<string, GrpcRoute>;
   readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
+  readonly localRateLimitPolicies: ReadonlyMap<string, LocalRateLimitPolicy>;
   readonly namespaces: ReadonlyMap<string, Namespace>;
   readonly nodes: ReadonlyMap<string, Node>;
   readonly peerAuthentications: ReadonlyMap<string, PeerAuthentication>;
@@ -166,6 +168,7 @@ function emptyMaps(): KindMaps {
     Gateway: new Map(),
     GatewayClass: new Map(),
     HTTPRoute: new Map(),
+    LocalRateLimitPolicy: new Map(),
     Namespace: new Map(),
     Node: new Map(),
     PeerAuthentication: new Map(),
@@ -201,6 +204,7 @@ function modelOf(maps: KindMaps): Model {
     gateways: maps.Gateway,
     grpcRoutes: maps.GRPCRoute,
     httpRoutes: maps.HTTPRoute,
+    localRateLimitPolicies: maps.LocalRateLimitPolicy,
     namespaces: maps.Namespace,
     nodes: maps.Node,
     peerAuthentications: maps.PeerAuthentication,

@@ -9,6 +9,7 @@ import type {
   TcpRoute,
   TlsRoute,
 } from './gateway-objects.ts';
+import type { LocalRateLimitPolicy } from './rate-limit-objects.ts';
 import type { Telemetry } from './telemetry-objects.ts';
 import type { DestinationRule, VirtualService } from './traffic-objects.ts';
 
@@ -27,6 +28,7 @@ export type ManifestObject =
   | GatewayClass
   | GrpcRoute
   | HttpRoute
+  | LocalRateLimitPolicy
   | Namespace
   | Node
   | PeerAuthentication

@@ -72,6 +72,10 @@ export const CONNECTION_WAIT_LOOK_MS = 10;
 
 /** Clusters whose refused requests are counted by name, per data thread; those of further ones are counted as `unknown`. Clusters. */
 export const REFUSAL_SERIES = 1_024;
+
+/** Rules of rate limits whose requests are counted by name, per data thread; those of further ones are counted as `unknown`. Rules. */
+export const RATE_LIMIT_SERIES = 1_024;
+
 /** Spans that wait on a data thread for the main thread; further ones are dropped and counted. Spans. */
 export const SPANS_GATHERED = 256;
 

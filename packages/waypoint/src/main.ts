@@ -30,7 +30,11 @@ const threads = new DataThreads<Command, Report, WaypointStart>({
 const started = threads.start();
 
 const { runControlSide } = await import('./control/control-side.ts');
-await runControlSide({ config, clock: systemClock, random: Math.random, log, threads, descriptors, started });
+await runControlSide({
+  ...{ config, clock: systemClock, random: Math.random, log, threads, descriptors, started },
+  // That of the machine, as the data threads tell it to each other.
+  sharedNow: () => Number(process.hrtime.bigint()) / 1e6,
+});
 
 systemClock.setTimeout(
   () => {

@@ -40,6 +40,10 @@ export type Command =
       readonly memory: ReadonlyMap<string, ClusterMemory>;
       /** Clusters to which nothing leads any more. */
       readonly forgotten: readonly string[];
+      /** What all threads share of the rate limits of `changed`, by `bucketsKey`. */
+      readonly buckets: ReadonlyMap<string, SharedArrayBuffer>;
+      /** Rate limits that nothing has any more. */
+      readonly forgottenBuckets: readonly string[];
       readonly ticket: number;
     }
   /** Certificates for endpoints that ask for one, and the names of those that are gone. Answered when they are known. */

@@ -2,6 +2,8 @@ import { MetricsAggregate } from '@ambit/telemetry/aggregate';
 import { renderMetrics } from '@ambit/telemetry/exposition';
 import { REQUEST_FAMILIES } from '@ambit/telemetry/request-families';
 import { requestSamples } from '@ambit/telemetry/request-snapshot';
+import type { LocalRateLimit } from '@ambit/traffic/model/local-rate-limit';
+import { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlag } from '@ambit/traffic/response-flag';
 import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, type Seen } from './test-application.ts';
@@ -28,6 +30,19 @@ const RETRY: TestForward['retry'] = {
   ...{ retries: 1, conditions: ['5xx'], statusCodes: [], perTryTimeoutMs: 0, backoffBaseMs: 1 },
   ...{ remoteLocalities: false, ignorePreviousEndpoints: true },
 };
+
+const LIMIT: LocalRateLimit = {
+  ...{ namespace: 'shop', name: 'limit', target: 'Service shop/cart', dryRun: false, headers: 'none' },
+  rules: [{ name: 'all', matches: [], key: [], requests: 1, intervalMs: 3_600_000, burst: 1, maxKeys: 0 }],
+};
+
+/** The only one that there is, which no request is counted for. */
+function takeToken({ thread }: TestWaypoint): void {
+  const facts = RequestFacts.read([':method', 'GET', ':path', '/']);
+  if (typeof facts === 'string') throw new Error(facts);
+  const limits = thread.services.find('shop/cart.shop.svc.cluster.local')?.rateLimits;
+  expect(limits?.judge({ identity: undefined, sourceIp: '127.0.0.1' }, facts)?.refusal).toBeUndefined();
+}
 
 const silent = application('HTTP/1.1', {});
 
@@ -71,6 +86,14 @@ const CASES: Readonly<Record<ResponseFlag, Case>> = {
   FI: { status: 418, options: { routes: [{ fault: { delay: null, abort: ABORT }, action: FORWARD }] } },
   NC: { status: 500, options: { action: { destinations: [{ cluster: '', weight: 1 }] } } },
   NR: { status: 404, options: { routes: [] } },
+  RL: {
+    status: 429,
+    options: { rateLimits: [LIMIT] },
+    run: (bed) => {
+      takeToken(bed);
+      ask(bed);
+    },
+  },
   UC: { status: 503, options: single(saying(undefined)) },
   UF: { status: 503, options: { endpointPrincipal: THIEF } },
   UH: { status: 503, options: { subsets: { none: [] }, action: { destinations: [{ cluster: clusterName('none') }] } } },

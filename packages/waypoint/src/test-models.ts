@@ -14,6 +14,7 @@ import type {
   ServedService,
   UpstreamTls,
 } from '@ambit/traffic/model/served-service';
+import type { LocalRateLimit } from '@ambit/traffic/model/local-rate-limit';
 import type { Telemetry } from '@ambit/traffic/model/telemetry';
 import type { TestEndpoint } from './test-endpoint.ts';
 import {
@@ -65,6 +66,8 @@ export interface TestServiceModel {
   readonly circuitBreaker?: CircuitBreaker | null;
   readonly retryBudget?: RetryBudget | null;
   readonly telemetry?: Partial<Telemetry>;
+  /** Default: none. */
+  readonly rateLimits?: readonly LocalRateLimit[];
 }
 
 const NO_LIMITS: ConnectionPool = {
@@ -111,6 +114,7 @@ export function serviceModel({
   circuitBreaker = null,
   retryBudget = null,
   telemetry,
+  rateLimits = [],
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -132,6 +136,7 @@ export function serviceModel({
       },
     ],
     authorizationPolicies: policies,
+    localRateLimits: rateLimits,
     pathNormalization,
     clusters: ['', ...Object.keys(subsets)].map((subset) => ({
       name: clusterName(subset),
@@ -189,6 +194,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
       };
     }),
     authorizationPolicies: [],
+    localRateLimits: [],
     pathNormalization: 'base',
     clusters: entries.map(({ port, protocol }) => ({
       name: clusterOf(port),

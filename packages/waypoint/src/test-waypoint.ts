@@ -24,12 +24,14 @@ import { TraceIds } from '@ambit/telemetry/trace/trace-ids';
 import type { Protocol, ServedService } from '@ambit/traffic/model/served-service';
 import { readConfig } from './config.ts';
 import { SharedClusters } from './control/shared-clusters.ts';
+import { SharedRateLimits } from './control/shared-rate-limits.ts';
 import { clusterObserver } from './data/cluster-observer.ts';
 import { ClusterStates } from './data/cluster-states.ts';
 import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
 import { Dialler } from './data/dialler.ts';
 import { ownClient } from './data/own-client.ts';
+import { RateLimitStates } from './data/rate-limit-states.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { SpanBuffer } from './data/span-buffer.ts';
@@ -99,6 +101,7 @@ export class TestWaypoint {
   /** What the control side was told of clusters. */
   readonly reports: Report[] = [];
   readonly #clusters = new SharedClusters(2);
+  readonly rateLimits: SharedRateLimits = new SharedRateLimits(() => this.reactor.now);
   /** Spans that were posted to the main thread, which never takes them. */
   readonly spans: TracedSpan[] = [];
   readonly #plane: DataPlane;
@@ -188,7 +191,7 @@ export class TestWaypoint {
       reactor,
       store,
       choice,
-      services: new ServedServices(upstreams, metrics.requests),
+      services: new ServedServices(upstreams, metrics.requests, new RateLimitStates(0, () => reactor.now)),
       metrics,
       requestLog: new RequestLog('text', log),
       requestIds: new RequestIds((bytes) => {
@@ -236,7 +239,7 @@ export class TestWaypoint {
 
   /** Puts a version of the service into force. */
   serve(model: ServedService): void {
-    const change = this.#clusters.change([model], []);
+    const change = { ...this.#clusters.change([model], []), ...this.rateLimits.change([model], []) };
     this.#plane.handle({ kind: 'services', changed: [model], removed: [], ...change, ticket: 0 });
   }
 

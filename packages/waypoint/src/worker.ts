@@ -23,6 +23,7 @@ import type { DataThreadContext } from './data/context.ts';
 import { DataPlane } from './data/data-plane.ts';
 import { Dialler } from './data/dialler.ts';
 import { ownClient } from './data/own-client.ts';
+import { RateLimitStates } from './data/rate-limit-states.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { SpanBuffer } from './data/span-buffer.ts';
@@ -81,7 +82,8 @@ const dialler = new Dialler(reactor, pool, {
 const choice = { random: Math.random, now: () => reactor.now, quarantine: new Quarantine() };
 // Each thread counts its milliseconds from its own start: what they tell each other counts from that of the machine.
 const sinceBoot = Number(process.hrtime.bigint()) / 1e6 - systemClock.now();
-const states = new ClusterStates(index, () => reactor.now + sinceBoot, {
+const sharedNow = (): number => reactor.now + sinceBoot;
+const states = new ClusterStates(index, sharedNow, {
   after: (ms, run) => reactor.after(ms, run),
   askOthers: (cluster) => {
     const report: Report = { kind: 'connection-wanted', cluster };
@@ -101,7 +103,7 @@ const thread: DataThreadContext = {
   reactor,
   store,
   choice,
-  services: new ServedServices(upstreams, metrics.requests),
+  services: new ServedServices(upstreams, metrics.requests, new RateLimitStates(index, sharedNow)),
   metrics,
   requestLog: new RequestLog(config.logFormat === 'json' ? 'json' : 'text', new AccessLog(reactor, logWritten)),
   requestIds: new RequestIds((bytes) => {

@@ -12,11 +12,17 @@ import { proveWebhook } from './probe.ts';
 /** Istio's: of objects of this revision, and of those without one. */
 const WEBHOOK_NAMES: readonly string[] = ['rev.validation.istio.io', 'validation.istio.io'];
 
-/** What the API server asks about: Istio's groups, and no subresource, so that writing a status or a scale asks nobody. */
+/** What the API server asks about: Istio's groups and our own, and no subresource, so that writing a status or a scale asks nobody. */
 export const WEBHOOK_RULES: readonly object[] = [
   {
     operations: ['CREATE', 'UPDATE'],
-    apiGroups: ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io', 'extensions.istio.io'],
+    apiGroups: [
+      'security.istio.io',
+      'networking.istio.io',
+      'telemetry.istio.io',
+      'extensions.istio.io',
+      'policy.ambit.io',
+    ],
     apiVersions: ['*'],
     resources: ['*'],
     scope: '*',

@@ -1,13 +1,24 @@
 import type { Model } from '@ambit/translation/model';
+import type { Metadata } from '@ambit/translation/objects';
 import { WAYPOINT_CONTROLLER } from '@ambit/translation/translate/waypoint/deployed-names';
 import { type ConditionFacts, factsOf } from './condition-record.ts';
 import type { DesiredParent, DesiredStatus } from './desired-status.ts';
 import type { FactsByObject } from './facts-by-object.ts';
 
-/** The statuses of BackendTLSPolicies, waypoint by waypoint; one that no waypoint serves has none of ours. */
+/** The statuses of policies that tell them waypoint by waypoint; one that no waypoint serves has none of ours. */
 export function policyStatuses(model: Model, facts: FactsByObject): DesiredStatus[] {
-  const kind = 'BackendTLSPolicy';
-  return Array.from(model.backendTlsPolicies, ([name, { metadata }]): DesiredStatus => {
+  return [
+    ...statusesOf('BackendTLSPolicy', model.backendTlsPolicies, facts),
+    ...statusesOf('LocalRateLimitPolicy', model.localRateLimitPolicies, facts),
+  ];
+}
+
+function statusesOf(
+  kind: 'BackendTLSPolicy' | 'LocalRateLimitPolicy',
+  policies: ReadonlyMap<string, { readonly metadata: Metadata }>,
+  facts: FactsByObject,
+): DesiredStatus[] {
+  return Array.from(policies, ([name, { metadata }]): DesiredStatus => {
     const refused = facts.refusal(kind, name);
     const parents = new Map<string, DesiredParent>();
     for (const condition of facts.conditions(kind, name)) {

@@ -7,6 +7,7 @@ const GROUPS: readonly string[] = [
   'extensions.istio.io',
   'gateway.networking.k8s.io',
   'networking.istio.io',
+  'policy.ambit.io',
   'security.istio.io',
   'telemetry.istio.io',
 ];

@@ -6,6 +6,7 @@ import { MAX_LISTED_PROBLEMS } from '../limits.ts';
 import { Problems } from './problems.ts';
 import { readAuthorizationPolicies } from './read-authorization.ts';
 import { readClusters } from './read-cluster.ts';
+import { readLocalRateLimits } from './read-local-rate-limit.ts';
 import { readPort } from './read-port.ts';
 import type { PathNormalization } from '../request/path.ts';
 import { readTelemetry } from './read-telemetry.ts';
@@ -66,6 +67,7 @@ export function readServedService(bytes: Uint8Array): ServedService {
     pathNormalization:
       problems.enumName(PATH_NORMALIZATIONS, message.pathNormalization, 'path_normalization') ?? 'base',
     telemetry: readTelemetry(message.telemetry, 'telemetry', problems),
+    localRateLimits: readLocalRateLimits(message.localRateLimits, 'local_rate_limits', problems),
   };
   problems.refuseRepeated(
     'ports',

@@ -3,6 +3,7 @@
 
 import type { PathNormalization } from '../request/path.ts';
 import type { AuthorizationPolicy } from './authorization-policy.ts';
+import type { LocalRateLimit } from './local-rate-limit.ts';
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -32,6 +33,8 @@ export interface ServedService {
   readonly pathNormalization: PathNormalization;
   /** Null: as the waypoint does by itself. */
   readonly telemetry: Telemetry | null;
+  /** Limits on its requests, which all hold. */
+  readonly localRateLimits: readonly LocalRateLimit[];
 }
 
 export interface ServedPort {

@@ -3,6 +3,7 @@ import { ENTRY_FIELDS } from './entry-fields.ts';
 import { GATEWAY_FIELDS } from './gateway-fields.ts';
 import { ISTIO_FIELDS } from './istio-fields.ts';
 import { KUBERNETES_FIELDS } from './kubernetes-fields.ts';
+import { RATE_LIMIT_FIELDS } from './rate-limit-fields.ts';
 import { TELEMETRY_FIELDS } from './telemetry-fields.ts';
 import { TRAFFIC_FIELDS } from './traffic-fields.ts';
 
@@ -33,6 +34,7 @@ const TABLES = [
   TRAFFIC_FIELDS,
   ENTRY_FIELDS,
   TELEMETRY_FIELDS,
+  RATE_LIMIT_FIELDS,
 ] as const;
 
 const parsed = new Map<string, ReadonlyMap<string, Field>>();

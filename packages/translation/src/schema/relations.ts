@@ -5,6 +5,7 @@ import { checkBackendTlsPolicy } from './backend-tls-relations.ts';
 import { checkDestinationRule } from './destination-relations.ts';
 import { checkServiceEntry, checkWorkloadEntry } from './entry-relations.ts';
 import { checkGateway } from './gateway-relations.ts';
+import { checkLocalRateLimitPolicy } from './rate-limit-relations.ts';
 import { checkConnectionRoute, checkGrpcRoute, checkHttpRoute } from './route-relations.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './security-relations.ts';
 import { checkTelemetry } from './telemetry-relations.ts';
@@ -54,6 +55,9 @@ export function checkRelations(object: ManifestObject, root: Located, findings: 
       break;
     case 'HTTPRoute':
       checkHttpRoute(object, report);
+      break;
+    case 'LocalRateLimitPolicy':
+      checkLocalRateLimitPolicy(object, report);
       break;
     case 'TCPRoute':
     case 'TLSRoute':

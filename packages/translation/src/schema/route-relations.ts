@@ -122,7 +122,7 @@ function checkRules(
   });
 }
 
-function checkHttpMatch({ path: pathMatch, headers = [] }: HttpRouteMatch, path: Path, report: ReportAt): void {
+export function checkHttpMatch({ path: pathMatch, headers = [] }: HttpRouteMatch, path: Path, report: ReportAt): void {
   checkHeaderNames(headers, [...path, 'headers'], report);
   const { type = 'PathPrefix', value = '/' } = pathMatch ?? {};
   const place = [...path, 'path', 'value'];

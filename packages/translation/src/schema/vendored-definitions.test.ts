@@ -55,6 +55,8 @@ const VERSIONS = ['virtualservices', 'destinationrules', 'serviceentries', 'work
 
 const TELEMETRY_VERSIONS = versionsOf('istio/telemetries.telemetry.istio.io.yaml');
 
+const RATE_LIMIT_VERSIONS = versionsOf('ambit/localratelimitpolicies.policy.ambit.io.yaml');
+
 /** Of the standard channel: the tables know those of the experimental one as well. */
 const GATEWAY_VERSIONS = 'gatewayclasses gateways grpcroutes httproutes referencegrants tcproutes tlsroutes'
   .split(' ')
@@ -90,6 +92,11 @@ describe('the definitions that are installed', () => {
   it.each(TELEMETRY_VERSIONS)('$kind $name has the fields of the tables, and is read', ({ kind, name, schema }) => {
     expect(differences(schema.openAPIV3Schema.properties?.['spec'], `${kind}Spec`, 'spec')).toEqual([]);
     expect(handlingOf(`telemetry.istio.io/${name}`, kind)).toMatchObject({ handling: 'read' });
+  });
+
+  it.each(RATE_LIMIT_VERSIONS)('$kind $name has the fields of the tables, and is read', ({ kind, name, schema }) => {
+    expect(differences(schema.openAPIV3Schema.properties?.['spec'], `${kind}Spec`, 'spec')).toEqual([]);
+    expect(handlingOf(`policy.ambit.io/${name}`, kind)).toMatchObject({ handling: 'read' });
   });
 
   it.each(GATEWAY_VERSIONS)('$kind $name has no field that the tables lack, and is read', ({ kind, name, schema }) => {

@@ -9,6 +9,7 @@ import type { Resources } from '@ambit/proxy/resources';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
 import type { Config } from '../config.ts';
 import type { ClusterWatch } from '../control/cluster-watch.ts';
+import type { SharedRateLimits } from '../control/shared-rate-limits.ts';
 import type { Services } from '../control/services.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { servicePage } from './service-page.ts';
@@ -21,6 +22,7 @@ export interface AdminOptions {
   readonly resources: Resources;
   readonly services: Services;
   readonly clusters: ClusterWatch;
+  readonly rateLimits: SharedRateLimits;
   readonly readiness: Readiness;
   readonly metrics: ProxyMetrics;
   readonly accessLog: LogWriter;
@@ -53,6 +55,10 @@ function adminRoutes(options: AdminOptions): Routes {
     'GET /clusters': () => ({
       status: 200,
       body: `${JSON.stringify(options.clusters.describe(), undefined, 2)}\n`,
+    }),
+    'GET /rate_limits': () => ({
+      status: 200,
+      body: `${JSON.stringify(options.rateLimits.describe(), undefined, 2)}\n`,
     }),
     ...(options.config.faults ? faultRoutes(options) : {}),
   };

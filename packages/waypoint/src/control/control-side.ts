@@ -31,10 +31,13 @@ import { ClusterWatch } from './cluster-watch.ts';
 import { Spans } from './spans.ts';
 import { Services } from './services.ts';
 import { SharedClusters } from './shared-clusters.ts';
+import { SharedRateLimits } from './shared-rate-limits.ts';
 
 export interface ControlSideOptions {
   readonly config: Config;
   readonly clock: Clock;
+  /** Milliseconds of the clock that all threads share. */
+  readonly sharedNow: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
@@ -92,11 +95,12 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
 
   // What it says of the services to serve.
   const clusters = new SharedClusters(config.dataThreads);
+  const rateLimits = new SharedRateLimits(options.sharedNow);
   const clusterWatch = new ClusterWatch({ clusters, clock, log, metrics: metrics.own });
   const services = new Services({
     log,
     distribute: async (changed, removed) => {
-      const change = clusters.change(changed, removed);
+      const change = { ...clusters.change(changed, removed), ...rateLimits.change(changed, removed) };
       for (const report of await threads.ask((ticket) => ({ kind: 'services', changed, removed, ...change, ticket }))) {
         if (report.kind === 'done' && report.error !== undefined)
           log.error({ error: report.error }, 'a data thread could not follow');
@@ -141,7 +145,10 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       if (shown.length > 0) yield { kind: 'client-certificates', changed: shown, removed: [], ticket: 0 };
       const changed = services.models();
       if (changed.length > 0)
-        yield { kind: 'services', changed, removed: [], memory: clusters.memory(), forgotten: [], ticket: 0 };
+        yield {
+          ...{ kind: 'services', changed, removed: [], memory: clusters.memory(), forgotten: [] },
+          ...{ buckets: rateLimits.buckets(), forgottenBuckets: [], ticket: 0 },
+        };
       if (listening.fd !== undefined && !isEnding()) yield { kind: 'listen', fd: listening.fd };
     },
     onReport: (thread, report) => {
@@ -159,6 +166,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       metrics.threadReplaced(thread, reason);
       descriptors.threadEnded(thread);
       clusters.threadEnded(thread);
+      rateLimits.threadEnded(thread);
     },
   };
 
@@ -198,6 +206,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     resources,
     services,
     clusters: clusterWatch,
+    rateLimits,
     readiness,
     metrics,
     accessLog,

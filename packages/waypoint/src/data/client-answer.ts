@@ -11,6 +11,8 @@ import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { MessageBody } from './message-body.ts';
 import type { RequestRecord } from './request-record.ts';
 
+const NO_FIELDS: readonly string[] = [];
+
 /**
  * What the client of one request is told: an answer of our own, or one relayed from an endpoint, at the pace at which the
  * client takes it. Every method that sends content says whether the answer is complete with it.
@@ -24,6 +26,8 @@ export class ClientAnswer {
   readonly #down: ServerExchange;
   readonly #record: RequestRecord;
   readonly #buffers: BufferPool;
+  /** Further fields of every answer: what limits have said. */
+  fields: readonly string[] = NO_FIELDS;
   #cors: CompiledCors | undefined;
   #facts: RequestFacts | undefined;
   #begun = false;
@@ -125,6 +129,7 @@ export class ClientAnswer {
     this.destination?.responseHeaders?.apply(head);
     this.route?.responseHeaders?.apply(head);
     if (this.#facts !== undefined) this.#cors?.permit(this.#facts, head);
+    if (this.fields.length > 0) head.push(...this.fields);
   }
 
   #sendRest(rest: Buffer): boolean {

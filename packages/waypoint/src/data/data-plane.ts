@@ -82,9 +82,11 @@ export class DataPlane {
         this.#whenMeshIsWhole(() => {
           this.#answer(command.ticket, () => {
             this.#parts.upstreams.states.install(command.memory);
+            thread.services.rateLimits.install(command.buckets);
             for (const service of command.changed) thread.services.put(service);
             for (const name of command.removed) thread.services.remove(name);
             this.#parts.upstreams.states.forget(command.forgotten);
+            thread.services.rateLimits.forget(command.forgottenBuckets);
             this.#reconsider();
           });
         });

@@ -125,6 +125,13 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
     this.#observed = observationOf(finding);
   }
 
+  /** A rate limit in dry run would have refused it. */
+  wouldLimit(policy: string): void {
+    if (this.#observed !== undefined) return;
+    this.policy = policy;
+    this.#observed = 'dry-run-limit';
+  }
+
   /** Refused, or cut, by a policy, or because of one. */
   denied(policy: string | undefined, code: string): void {
     this.policy = policy;

@@ -8,6 +8,7 @@ import type { Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import type { RateLimitClient } from '@ambit/traffic/rate-limit/rate-limits';
 import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { DOWNSTREAM_IDLE_MS } from '../limits.ts';
 import type { ClientAuthorization } from './client-authorization.ts';
@@ -22,7 +23,7 @@ import { portOf } from './served-services.ts';
 import { HttpTransport } from './transport.ts';
 
 /** Who is at the other end of a tunnel, and what was dialled. */
-export interface ServedClient {
+export interface ServedClient extends RateLimitClient {
   /** `spiffe://…`, proved by the tunnel. */
   readonly principal: string;
   readonly address: SocketAddress;

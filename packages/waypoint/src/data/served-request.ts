@@ -16,6 +16,8 @@ import {
 } from '@ambit/traffic/local-answer';
 import { findRoute } from '@ambit/traffic/match/find-route';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
+import { rateLimitAnswer, rateLimitFields } from '@ambit/traffic/rate-limit/rate-limit-answer';
+import type { RuleOutcome } from '@ambit/traffic/rate-limit/rate-limits';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { MIRROR_TIMEOUT_MS, REPLAY_BYTES } from '../limits.ts';
 import { ClientAnswer } from './client-answer.ts';
@@ -67,7 +69,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     }
     this.#facts = facts;
     this.#toClient.grpc = isGrpcRequest(facts);
-    if (this.#isRefused(facts, live)) return;
+    if (this.#isRefused(facts, live) || this.#isLimited(facts, live)) return;
     const route = findRoute(routes, facts);
     this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
@@ -164,6 +166,25 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     if (answer === undefined) return false;
     this.#record.routed(facts, this.#toClient.grpc, undefined);
     this.answer(answer);
+    return true;
+  }
+
+  /** Asks the rate limits, behind the policies. */
+  #isLimited(facts: RequestFacts, { rateLimits }: LiveService): boolean {
+    const verdict = rateLimits?.judge(this.#connection.client, facts);
+    if (verdict === undefined) return false;
+    const { metrics } = this.#connection.thread;
+    const { outcomes, refusal, watched } = verdict;
+    for (const outcome of outcomes) metrics.rateLimited(outcome);
+    for (const outcome of watched) {
+      metrics.rateLimited(outcome);
+      if (!outcome.admitted) this.#record.wouldLimit(nameOf(outcome));
+    }
+    this.#toClient.fields = rateLimitFields(outcomes);
+    if (refusal === undefined) return false;
+    this.#record.denied(nameOf(refusal), 'AMBIT_RATE_LIMITED');
+    this.#record.routed(facts, this.#toClient.grpc, undefined);
+    this.answer(rateLimitAnswer(refusal));
     return true;
   }
 
@@ -300,4 +321,9 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     this.#record.end(flags, details);
     this.#connection.onRequestOver();
   }
+}
+
+/** `namespace/name` of the object that a rule stands in. */
+function nameOf({ rule: { limit } }: RuleOutcome): string {
+  return `${limit.namespace}/${limit.name}`;
 }

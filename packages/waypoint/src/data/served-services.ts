@@ -6,7 +6,9 @@ import {
 } from '@ambit/traffic/compiled-service';
 import type { ServedService } from '@ambit/traffic/model/served-service';
 import type { RequestMetrics } from '@ambit/telemetry/request-metrics';
+import type { RateLimits } from '@ambit/traffic/rate-limit/rate-limits';
 import { LiveTelemetry } from './live-telemetry.ts';
+import type { RateLimitStates } from './rate-limit-states.ts';
 import { UpstreamCluster, type Upstreams } from './upstreams.ts';
 
 /** A service or a workload that this waypoint serves, as this thread uses it. */
@@ -15,20 +17,24 @@ export interface LiveService {
   readonly clusters: ReadonlyMap<CompiledCluster, UpstreamCluster>;
   /** Undefined: as the waypoint does by itself. */
   readonly telemetry: LiveTelemetry | undefined;
+  /** Undefined: nothing limits its requests. */
+  readonly rateLimits: RateLimits | undefined;
 }
 
 /** The services and workloads that this waypoint serves. A request keeps the version that it began with. */
 export class ServedServices {
   readonly #upstreams: Upstreams;
   readonly #metrics: RequestMetrics;
+  readonly rateLimits: RateLimitStates;
   /** By the name of the resource. */
   readonly #byName = new Map<string, LiveService>();
   /** By `namespace/hostname` or the uid of a workload, which has more slashes. */
   readonly #byKey = new Map<string, LiveService>();
 
-  constructor(upstreams: Upstreams, metrics: RequestMetrics) {
+  constructor(upstreams: Upstreams, metrics: RequestMetrics, rateLimits: RateLimitStates) {
     this.#upstreams = upstreams;
     this.#metrics = metrics;
+    this.rateLimits = rateLimits;
   }
 
   /** What is served under the key of a service or the uid of a workload. */
@@ -49,7 +55,7 @@ export class ServedServices {
       compiled.telemetry === undefined
         ? undefined
         : new LiveTelemetry(compiled.telemetry, model.resourceName, this.#metrics);
-    const live: LiveService = { compiled, clusters, telemetry };
+    const live: LiveService = { compiled, clusters, telemetry, rateLimits: this.rateLimits.of(model) };
     this.#byName.set(model.resourceName, live);
     this.#byKey.set(keyOf(model), live);
   }

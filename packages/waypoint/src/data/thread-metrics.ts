@@ -9,6 +9,8 @@ import {
   DETECTED_PROTOCOLS,
   MIRRORED_REQUESTS,
   OUTLIER_EJECTIONS,
+  RATE_LIMITED,
+  RATE_LIMIT_SHARED,
   SPANS_DROPPED,
   UPSTREAM_REFUSALS,
 } from '@ambit/telemetry/request-families';
@@ -16,7 +18,8 @@ import { RequestMetrics } from '@ambit/telemetry/request-metrics';
 import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
-import { MIRROR_SERIES, REFUSAL_SERIES } from '../limits.ts';
+import type { RuleOutcome } from '@ambit/traffic/rate-limit/rate-limits';
+import { MIRROR_SERIES, RATE_LIMIT_SERIES, REFUSAL_SERIES } from '../limits.ts';
 import type { MirrorResult } from './mirror-result.ts';
 
 /** `server_first`: nobody looked further, `tcp`: the client's words are no HTTP, `none`: it ended before any told. */
@@ -31,6 +34,8 @@ export class ThreadMetrics {
   readonly #mirrors = new Set<string>();
   /** Clusters whose refusals, ejections and breakers are counted by name. */
   readonly #clusters = new Set<string>();
+  /** Rules of rate limits that are counted by name. */
+  readonly #rules = new Set<string>();
   readonly #now: () => number;
 
   /** `now` in monotonic milliseconds; counters of workloads that are gone expire by it. */
@@ -69,6 +74,18 @@ export class ThreadMetrics {
   /** Something was not sent to a cluster, because of a limit. */
   refusedFor(cluster: string, reason: string): void {
     this.#metrics.number(UPSTREAM_REFUSALS, this.#named(cluster), reason).value += 1;
+  }
+
+  /** What a rule has said of a request. */
+  rateLimited({ rule: { limit, rule }, admitted, shared }: RuleOutcome): void {
+    const policy = `${limit.namespace}/${limit.name}`;
+    const key = `${policy} ${rule.name}`;
+    const counted = this.#rules.has(key) || this.#rules.size < RATE_LIMIT_SERIES;
+    if (counted) this.#rules.add(key);
+    const names = counted ? [policy, rule.name] : ['unknown', 'unknown'];
+    const result = admitted ? 'admitted' : limit.dryRun ? 'would_limit' : 'limited';
+    this.#metrics.number(RATE_LIMITED, ...names, result).value += 1;
+    if (shared) this.#metrics.number(RATE_LIMIT_SHARED, ...names).value += 1;
   }
 
   ejected(cluster: string, cause: string): void {

@@ -55,6 +55,8 @@ export class TunnelDoor {
     }
     const client: ServedClient = {
       principal: peer.principal,
+      identity: peer.identity,
+      sourceIp: peer.address.ip,
       address: peer.address,
       workload: store.findWorkload(store.network, peer.address.ip),
       dialled,

@@ -19,7 +19,7 @@ export function readHttpRoute(route: HttpRoute, context: RuleContext): RouteRead
     const parts = {
       ...{ path, filters, backendRefs },
       name: rule.name ?? String(index),
-      matches: matches.map((match) => readMatch(match)),
+      matches: matches.map((match) => readHttpMatch(match)),
       matchedPrefix: matchedPrefixOf(matches),
       timeoutMs: durationOf(rule.timeouts?.request),
       retry: retryOf(rule),
@@ -30,7 +30,7 @@ export function readHttpRoute(route: HttpRoute, context: RuleContext): RouteRead
   return requestReading(route, rules);
 }
 
-function readMatch({ path, method, headers = [], queryParams = [] }: HttpRouteMatch): RankedMatch {
+export function readHttpMatch({ path, method, headers = [], queryParams = [] }: HttpRouteMatch): RankedMatch {
   const { match, specificity } = readPath(path);
   const [named, parameters] = [
     namedMatches(headers, (name) => name.toLowerCase()),

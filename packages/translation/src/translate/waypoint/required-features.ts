@@ -2,7 +2,7 @@ import { type HttpRoute, PathNormalization, ProxyProtocol, type ServedService } 
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
 export function requiredFeaturesOf(served: ServedService): string[] {
-  const { ports, clusters, workloadUid, authorizationPolicies, pathNormalization, telemetry } = served;
+  const { ports, clusters, workloadUid, authorizationPolicies, pathNormalization, telemetry, localRateLimits } = served;
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
   return [
@@ -17,6 +17,7 @@ export function requiredFeaturesOf(served: ServedService): string[] {
         ['consumer-routes', consumers.length > 0],
         ['http2-keepalive', clusters.some(({ connectionPool }) => connectionPool?.http2Keepalive !== undefined)],
         ['locality-preference', clusters.some(({ localityPreference }) => localityPreference !== undefined)],
+        ['local-rate-limits', localRateLimits.length > 0],
         ['metric-overrides', (telemetry?.metrics ?? []).length > 0],
         ['path-normalization', pathNormalization !== PathNormalization.BASE],
         ['outlier-detection', clusters.some(({ outlierDetection }) => outlierDetection !== undefined)],

@@ -5,6 +5,7 @@ import type { Condition } from '../condition.ts';
 import type { MeshTranslation } from '../mesh.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { meshConfigName, readMeshConfig } from '../telemetry/mesh-config.ts';
+import { RateLimitPolicies } from '../rate-limit/rate-limits.ts';
 import { Telemetries } from '../telemetry/telemetries.ts';
 import { sortedByName } from '../sorted-by-name.ts';
 import { BackendTlsPolicies } from './backend-tls-policies.ts';
@@ -58,19 +59,22 @@ export function translateRoutes(
   const destinationRules = new DestinationRules(model, settings, hosts, secrets, meshConfig.localityLb);
   const backendTls = new BackendTlsPolicies(model, catalog);
   const telemetries = new Telemetries(model, settings, catalog, meshConfig);
+  const rateLimits = new RateLimitPolicies(model, catalog);
+  const completed = (resource: ServedService, service: MeshService | undefined): ServedService =>
+    rateLimits.applyTo(telemetries.applyTo(resource, service), service);
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
   });
   const servedServices = new Map(
     bound.map(({ service, waypoint, judgement }): [string, ServedService] => [
       served.nameOf(waypoint, service),
-      telemetries.applyTo(served.convert(waypoint, service, judgement), service),
+      completed(served.convert(waypoint, service, judgement), service),
     ]),
   );
 
   const workloads = Array.from(servedWorkloads, ([name, workload]): [string, ServedService] => [
     name,
-    telemetries.applyTo(workload, undefined),
+    completed(workload, undefined),
   ]);
 
   return {
@@ -80,6 +84,7 @@ export function translateRoutes(
       ...virtualServices.conditions(),
       ...destinationRules.conditions(),
       ...telemetries.conditions(),
+      ...rateLimits.conditions(),
       ...backendTls.conditions((service) => (bindings.get(service) ?? []).map(({ waypoint }) => waypoint.gateway)),
     ],
     named: { configMaps: new Set([meshConfigName(settings), ...backendTls.configMaps()]), secrets: secrets.named },
