@@ -9,6 +9,7 @@ it('takes the peer of the benchmark that is named, from its option or its variab
     subjects: ['direct', 'ambit', 'envoy'],
   });
   expect(parseBenchArguments(['l7', '--envoy', '/own'], environment)).toMatchObject({ peer: '/own' });
+  expect(parseBenchArguments(['l7', '--features', 'routes'], {})).toMatchObject({ features: 'routes' });
   expect(parseBenchArguments(['l7'], { AMBIT_PEER_ENVOY: '' })).toMatchObject({
     peer: undefined,
     subjects: ['direct', 'ambit'],
@@ -25,6 +26,8 @@ it('refuses what would measure something else than was meant', () => {
   expect(refusal('l4', '--envoy', '/e')).toThrow('--envoy is no option of l4');
   expect(refusal('l7', '--subjects', 'direct,http2-relay')).toThrow('unknown subject http2-relay');
   expect(refusal('l7', '--subjects', 'direct,envoy')).toThrow('the subject envoy needs --envoy PATH');
+  expect(refusal('l4', '--features', 'all')).toThrow('--features is no option of l4');
+  expect(refusal('l7', '--features', 'none')).toThrow('--features none: must be all or routes');
   expect(refusal('l7', '--measure', '0')).toThrow('--measure 0: must be a whole number from 1');
   expect(refusal('l7', '--forever')).toThrow(/--forever/);
 });

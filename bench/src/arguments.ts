@@ -3,6 +3,9 @@ import { AmbitError } from '@ambit/core/errors';
 
 export type BenchmarkName = 'l4' | 'l7';
 
+/** What a waypoint does: routes with retries and an access log, or policies, tokens, limits, outlier detection and traces as well. */
+export type Features = 'all' | 'routes';
+
 export interface BenchArguments {
   readonly benchmark: BenchmarkName;
   readonly rounds: number;
@@ -15,6 +18,8 @@ export interface BenchArguments {
   /** Where the JSON report goes. */
   readonly json: string | undefined;
   readonly subjects: readonly string[];
+  /** Of l7; undefined for l4. */
+  readonly features: Features | undefined;
 }
 
 interface Benchmark {
@@ -56,6 +61,7 @@ export const USAGE: string = [
     ([name, { defaults, peer, subjects }]) =>
       `  --subjects LIST   ${name}: of ${subjects.join(',')} (default ${defaults.join(',')}, and ${peer} when there is one)`,
   ),
+  '  --features WHAT   l7: all or routes (default routes)',
   '  --warm-up MS      load before each window (default 600)',
   '  --measure MS      length of each window (default 2000)',
   '  --patience MS     longest wait for a quiet machine before each window (default 10000)',
@@ -90,6 +96,7 @@ export function parseBenchArguments(
     peer,
     json: values.json,
     subjects,
+    features: featuresOf(benchmark, values.features),
   };
 }
 
@@ -104,6 +111,7 @@ function parse(argv: readonly string[]) {
         json: { type: 'string' },
         rounds: { type: 'string', default: '5' },
         subjects: { type: 'string' },
+        features: { type: 'string' },
         'warm-up': { type: 'string', default: '600' },
         measure: { type: 'string', default: '2000' },
         patience: { type: 'string', default: '10000' },
@@ -112,6 +120,16 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw wrong(error instanceof Error ? error.message : String(error));
   }
+}
+
+function featuresOf(benchmark: BenchmarkName, text: string | undefined): Features | undefined {
+  if (benchmark === 'l4') {
+    if (text !== undefined) throw wrong('--features is no option of l4');
+    return undefined;
+  }
+  if (text !== undefined && text !== 'all' && text !== 'routes')
+    throw wrong(`--features ${text}: must be all or routes`);
+  return text ?? 'routes';
 }
 
 function whole(name: string, text: string): number {

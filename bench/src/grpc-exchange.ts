@@ -1,4 +1,5 @@
 import type { FieldList } from '@ambit/http/h2/message-fields';
+import { AUTHORITY } from './http-exchange.ts';
 
 /** Octets of a message before it is framed: what one small call says, and what it returns. */
 const REQUEST_MESSAGE_BYTES = 100;
@@ -19,16 +20,26 @@ export function answerOf(fill: string): Buffer {
 export const ANSWER_HEAD: FieldList = [':status', '200', 'content-type', 'application/grpc'];
 export const ANSWER_TRAILERS: FieldList = ['grpc-status', '0'];
 
-/** Ten fields as a client of gRPC sends them; two of them differ from call to call. */
-export function callHead(sequence: number): FieldList {
+/** One call of so many says that its trace is sampled. */
+const SAMPLED_EVERY = 100;
+
+/** Ten fields as a client of gRPC sends them, and its token when it has one; two of them differ from call to call. */
+export function callHead(sequence: number, token: FieldList): FieldList {
   const timeout = 900_000 + (sequence & 0xffff);
+  const sampled = sequence % SAMPLED_EVERY === 0 ? '01' : '00';
   const span = sequence.toString(16).padStart(16, '0');
   return [
     ...[':method', 'POST', ':scheme', 'http', ':path', CALL_PATH],
-    ...[':authority', 'echo.bench.svc.cluster.local', 'content-type', 'application/grpc', 'te', 'trailers'],
+    ...[':authority', AUTHORITY, 'content-type', 'application/grpc', 'te', 'trailers'],
     ...['user-agent', 'ambit-bench/1', 'grpc-accept-encoding', 'identity'],
-    ...['grpc-timeout', `${timeout}u`, 'traceparent', `00-0af7651916cd43dd8448eb211c80319c-${span}-01`],
+    ...['grpc-timeout', `${timeout}u`, 'traceparent', `00-0af7651916cd43dd8448eb211c80319c-${span}-${sampled}`],
+    ...token,
   ];
+}
+
+/** The field of a bearer token. */
+export function tokenField(token: string | undefined): FieldList {
+  return token === undefined ? [] : ['authorization', `Bearer ${token}`];
 }
 
 function framed(size: number, fill: string): Buffer {

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import {
   AnswerReader,
   BODY_BYTES,
-  LAST_REQUEST,
-  REQUEST,
   RequestCounter,
   asksToClose,
+  keptRequest,
+  lastRequest,
   responseOf,
 } from './http-exchange.ts';
 
+const KEPT = keptRequest(undefined).bytes;
+const LAST = lastRequest('a.b.c').bytes;
 const body = 'x'.repeat(BODY_BYTES);
 const through = Buffer.from(
   `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${BODY_BYTES}\r\nserver: w\r\n\r\n${body}`,
@@ -45,7 +47,7 @@ describe('an answer', () => {
 
 describe('requests', () => {
   it('are counted once each, wherever their bytes are cut', () => {
-    const two = Buffer.concat([REQUEST.bytes, REQUEST.bytes]);
+    const two = Buffer.concat([KEPT, KEPT]);
     for (let cut = 1; cut < two.length; cut += 1) {
       const counter = new RequestCounter();
       expect(counter.count(two, 0, cut) + counter.count(two, cut, two.length)).toBe(2);
@@ -53,8 +55,8 @@ describe('requests', () => {
   });
 
   it('ask for the end of the connection by their last field alone', () => {
-    expect(asksToClose(LAST_REQUEST.bytes, LAST_REQUEST.bytes.length)).toBe(true);
-    expect(asksToClose(REQUEST.bytes, REQUEST.bytes.length)).toBe(false);
+    expect(asksToClose(LAST, LAST.length)).toBe(true);
+    expect(asksToClose(KEPT, KEPT.length)).toBe(false);
     const proxied = Buffer.from('GET / HTTP/1.1\r\nhost: a\r\nx-request-id: 0-0e\r\n\r\n');
     expect(asksToClose(proxied, proxied.length)).toBe(false);
     const lower = Buffer.from('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');

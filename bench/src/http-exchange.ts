@@ -4,6 +4,7 @@ import { type Memory, allocate } from '@ambit/native/memory';
 export const BODY_BYTES = 1024;
 
 export const PATH = '/bench';
+export const AUTHORITY = 'echo.bench.svc.cluster.local';
 
 const END_OF_HEAD = '\r\n\r\n';
 const CARRIAGE_RETURN = 0x0d;
@@ -16,8 +17,10 @@ export function responseOf(fill: string): Memory {
   return memoryOf(`${head}${END_OF_HEAD}${fill.repeat(BODY_BYTES)}`);
 }
 
-/** The request on a connection that is kept. */
-export const REQUEST: Memory = memoryOf(requestText('Accept: */*'));
+/** The request on a connection that is kept, with a bearer token or without. */
+export function keptRequest(token: string | undefined): Memory {
+  return memoryOf(requestText(token, 'Accept: */*'));
+}
 
 const CLOSE = 'Connection: close';
 const CLOSE_LOWER = Buffer.from(`${CLOSE}${END_OF_HEAD}`.toLowerCase());
@@ -26,7 +29,9 @@ const CLOSE_LOWER = Buffer.from(`${CLOSE}${END_OF_HEAD}`.toLowerCase());
  * The request on a connection that is used once. The server closes first, so that the side that waits out TIME_WAIT is
  * one with a fixed port: thousands of connections per second would use up the ephemeral ones.
  */
-export const LAST_REQUEST: Memory = memoryOf(requestText(CLOSE));
+export function lastRequest(token: string | undefined): Memory {
+  return memoryOf(requestText(token, CLOSE));
+}
 
 /** True when the bytes begin an answer with status 200. */
 export function isSuccess(bytes: Buffer, start: number): boolean {
@@ -34,7 +39,7 @@ export function isSuccess(bytes: Buffer, start: number): boolean {
   return bytes[start + 9] === 0x32 && bytes[start + 10] === 0x30 && bytes[start + 11] === 0x30;
 }
 
-/** True when the head that ends at `end` has `Connection: close` as its last field, as `LAST_REQUEST` has. */
+/** True when the head that ends at `end` has `Connection: close` as its last field, as `lastRequest` gives it. */
 export function asksToClose(bytes: Buffer, end: number): boolean {
   const start = end - CLOSE_LOWER.length;
   if (start < 0) return false;
@@ -118,11 +123,15 @@ export class AnswerReader {
   }
 }
 
-function requestText(last: string): string {
-  return (
-    [`GET ${PATH} HTTP/1.1`, 'Host: echo.bench.svc.cluster.local', 'User-Agent: ambit-bench/1', last].join('\r\n') +
-    END_OF_HEAD
-  );
+function requestText(token: string | undefined, last: string): string {
+  const lines = [
+    `GET ${PATH} HTTP/1.1`,
+    `Host: ${AUTHORITY}`,
+    'User-Agent: ambit-bench/1',
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
+    last,
+  ];
+  return lines.join('\r\n') + END_OF_HEAD;
 }
 
 function memoryOf(text: string): Memory {

@@ -12,7 +12,10 @@ import {
   TUNNEL_PORT,
   identityOf,
 } from './echo-service.ts';
-import { accessLog, clusterOf, internalAddress, socketAddress, tls, typed } from './envoy-parts.ts';
+import { collectorCluster, guards, judges, RECORD_PEER, tracing } from './envoy-features.ts';
+import { accessLog, clusterOf, httpFilter, internalAddress, socketAddress, tls, typed } from './envoy-parts.ts';
+import { RETRY } from './policies.ts';
+import type { Tokens } from './tokens.ts';
 
 export interface EnvoyWaypoint {
   /** Folder with cert.pem, key.pem, root.pem of the waypoint. */
@@ -21,12 +24,21 @@ export interface EnvoyWaypoint {
   readonly serverIp: string;
   /** Path of the access log. */
   readonly accessLog: string;
+  /** With everything on: what clients prove themselves with. Undefined: routes, retries and the log alone. */
+  readonly tokens: Tokens | undefined;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
 const HTTP_CONNECTION_MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const ORIGINATE = 'connect_originate';
+/** On the loopback, with everything on. */
+export const ENVOY_ADMIN_PORT = 15000;
+/** What routes of HTTP retry beside what is retried without a policy of theirs. */
+const RETRIED: Json = {
+  retriable_status_codes: [RETRY.code],
+  retry_back_off: { base_interval: `${RETRY.backOffMs / 1000}s` },
+};
 
 /**
  * Envoy's bootstrap with what Istio's controller sends to a waypoint, as far as it concerns one Service: tunnels are
@@ -35,7 +47,9 @@ const ORIGINATE = 'connect_originate';
  */
 export function envoyConfig(waypoint: EnvoyWaypoint): Json {
   const destinations = SERVICE_PORTS.flatMap((port) => BACKENDS.map((backend) => ({ port, backend })));
+  const { serverIp, tokens } = waypoint;
   return {
+    ...(tokens === undefined ? {} : { admin: { address: socketAddress('127.0.0.1', ENVOY_ADMIN_PORT) } }),
     bootstrap_extensions: [
       {
         name: 'internal_listener',
@@ -50,15 +64,16 @@ export function envoyConfig(waypoint: EnvoyWaypoint): Json {
       ],
       clusters: [
         ...SERVICE_PORTS.map((port) => clusterOf(listenerOf(port), internalAddress(listenerOf(port)))),
-        ...destinations.map(({ port, backend }) => upstream(port, backend)),
+        ...destinations.map(({ port, backend }) => upstream(port, backend, waypoint)),
         tunnels(waypoint),
+        ...(tokens === undefined ? [] : [collectorCluster(serverIp)]),
       ],
     },
   };
 }
 
 /** 15008: TLS, CONNECT by CONNECT, handed on by what it asks for. */
-function terminate({ certificates }: EnvoyWaypoint): Json {
+function terminate({ certificates, tokens }: EnvoyWaypoint): Json {
   const routes = SERVICE_PORTS.map((port) => ({
     match: {
       connect_matcher: {},
@@ -77,7 +92,7 @@ function terminate({ certificates }: EnvoyWaypoint): Json {
       {
         transport_socket: tls('downstream', certificates, identityOf(CLIENT_ACCOUNT)),
         filters: [
-          connectionManager({
+          connectionManager(tokens === undefined ? [] : [RECORD_PEER], {
             stat_prefix: 'connect_terminate',
             codec_type: 'AUTO',
             generate_request_id: false,
@@ -98,12 +113,14 @@ function terminate({ certificates }: EnvoyWaypoint): Json {
 
 /** Requests of one port of the Service. */
 function router(port: ServicePort, waypoint: EnvoyWaypoint): Json {
+  const { tokens } = waypoint;
   const action = {
     timeout: '0s',
     max_stream_duration: { grpc_timeout_header_max: '0s' },
     retry_policy: {
       retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',
-      num_retries: 2,
+      num_retries: RETRY.attempts,
+      ...(tokens === undefined || port.name === 'grpc' ? {} : RETRIED),
       host_selection_retry_max_attempts: 5,
       retry_host_predicate: [
         {
@@ -127,7 +144,8 @@ function router(port: ServicePort, waypoint: EnvoyWaypoint): Json {
       { name: 'default', match: { prefix: '/' }, route: { weighted_clusters: { clusters: shares }, ...action } },
     ],
   };
-  const filter = connectionManager({
+  const filter = connectionManager(tokens === undefined ? [] : judges(tokens), {
+    ...(tokens === undefined ? {} : { tracing: tracing(waypoint.serverIp) }),
     stat_prefix: `inbound-vip|${port.port}|http|${SERVICE_NAME}`,
     codec_type: 'AUTO',
     normalize_path: true,
@@ -160,10 +178,14 @@ function originate(port: ServicePort, backend: Backend, { serverIp }: EnvoyWaypo
 }
 
 /** The endpoints of one backend, spoken to as its port says. */
-function upstream(port: ServicePort, backend: Backend): Json {
+function upstream(port: ServicePort, backend: Backend, { tokens }: EnvoyWaypoint): Json {
   const protocol = port.name === 'grpc' ? { http2_protocol_options: {} } : { http_protocol_options: {} };
   const name = destinationOf(port, backend);
-  return { ...clusterOf(name, internalAddress(`${ORIGINATE}|${name}`)), ...httpOptions(protocol) };
+  return {
+    ...clusterOf(name, internalAddress(`${ORIGINATE}|${name}`)),
+    ...httpOptions(protocol),
+    ...(tokens === undefined ? {} : guards()),
+  };
 }
 
 function tunnels({ certificates, serverIp }: EnvoyWaypoint): Json {
@@ -182,10 +204,9 @@ function httpOptions(explicit: Json): Json {
   return { typed_extension_protocol_options: { [name]: { ...typed(name), explicit_http_config: explicit } } };
 }
 
-function connectionManager(config: Json): Json {
-  const http_filters = [
-    { name: 'envoy.filters.http.router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router') },
-  ];
+/** With `filters` before the router. */
+function connectionManager(filters: readonly Json[], config: Json): Json {
+  const http_filters = [...filters, httpFilter('router', 'Router')];
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: { ...typed(HTTP_CONNECTION_MANAGER), ...config, http_filters },

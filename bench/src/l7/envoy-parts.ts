@@ -44,6 +44,14 @@ export function internalAddress(listener: string): Json {
   return { envoy_internal_address: { server_listener_name: listener } };
 }
 
+/** One of Envoy's own filters of HTTP. */
+export function httpFilter(name: string, message: string, config: Json = {}): Json {
+  return {
+    name: `envoy.filters.http.${name}`,
+    typed_config: { ...typed(`envoy.extensions.filters.http.${name}.v3.${message}`), ...config },
+  };
+}
+
 export function accessLog(path: string): Json {
   return {
     name: 'envoy.access_loggers.file',

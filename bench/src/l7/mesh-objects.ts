@@ -28,8 +28,8 @@ export function podObjects(pods: readonly BedPod[]): object {
   ]);
 }
 
-/** The Service with its waypoint and routes. */
-export function routeObjects(): object {
+/** The Service with its waypoint and routes, and `more` beside them; `retry` is that of the HTTPRoute. */
+export function routeObjects(more: readonly object[], retry: object | undefined): object {
   const gateway = 'gateway.networking.k8s.io/v1';
   return list([
     {
@@ -61,14 +61,15 @@ export function routeObjects(): object {
       apiVersion: gateway,
       kind: 'HTTPRoute',
       metadata: { name: 'echo-http', namespace: NAMESPACE },
-      spec: routeSpec(HTTP),
+      spec: routeSpec(HTTP, retry),
     },
     {
       apiVersion: gateway,
       kind: 'GRPCRoute',
       metadata: { name: 'echo-grpc', namespace: NAMESPACE },
-      spec: routeSpec(GRPC),
+      spec: routeSpec(GRPC, undefined),
     },
+    ...more,
   ]);
 }
 
@@ -82,13 +83,14 @@ function serviceSpec(clusterIP: string, backend: Backend | undefined): object {
 }
 
 /** HTTPRoute and GRPCRoute are alike in what is used of them. */
-function routeSpec({ port }: ServicePort): object {
+function routeSpec({ port }: ServicePort, retry: object | undefined): object {
   const ref = ({ name, weight }: Backend): object => ({ name, port, weight });
+  const more = retry === undefined ? {} : { retry };
   return {
     parentRefs: [{ group: '', kind: 'Service', name: SERVICE_NAME, port }],
     rules: [
-      { matches: [{ headers: [{ name: CANARY_HEADER, value: 'true' }] }], backendRefs: [ref(CANARY)] },
-      { backendRefs: BACKENDS.map(ref) },
+      { matches: [{ headers: [{ name: CANARY_HEADER, value: 'true' }] }], backendRefs: [ref(CANARY)], ...more },
+      { backendRefs: BACKENDS.map(ref), ...more },
     ],
   };
 }

@@ -18,10 +18,19 @@ export interface WaypointProcess {
   readonly ready?: () => Promise<unknown>;
 }
 
+/** A page of a waypoint, inside its pod, and what it must hold. */
+export interface Evidence {
+  readonly port: number;
+  readonly path: string;
+  readonly shows: readonly RegExp[];
+}
+
 /** A program that can stand between the two tunnel ends. */
 export interface WaypointProgram {
   /** What the controller is told beside the pods; undefined for a program that it does not configure. */
-  readonly objects: object | undefined;
+  readonly objects: ((serverIp: string) => object) | undefined;
+  /** What shows, after some requests of which one was denied and one forged, that everything is on. */
+  readonly evidence: readonly Evidence[];
   /** What to run. */
   prepare(site: WaypointSite): Promise<WaypointProcess>;
 }

@@ -30,6 +30,9 @@ import {
 } from './echo-service.ts';
 import { watchHandshakes } from './handshakes.ts';
 import { MeshControl } from './mesh-control.ts';
+import { COLLECTOR_PORT } from './policies.ts';
+import { proveFeatures } from './proof.ts';
+import type { Tokens } from './tokens.ts';
 import type { WaypointProgram } from './waypoint-program.ts';
 
 /** The waypoint has a processor to itself. */
@@ -62,7 +65,10 @@ export interface WaypointStand extends Stand {
 }
 
 /** Generator, tunnel end, waypoint, tunnel end, servers; without a program the tunnel ends talk to each other. */
-export async function startStand(program: WaypointProgram | undefined): Promise<WaypointStand> {
+export async function startStand(
+  program: WaypointProgram | undefined,
+  tokens: Tokens | undefined,
+): Promise<WaypointStand> {
   const folder = bedFolder();
   const bed = await createBed({ directory: join(folder.path, 'bed'), clock: systemClock });
   const control = new MeshControl(bed, folder.path, OTHERS_CPU);
@@ -72,7 +78,7 @@ export async function startStand(program: WaypointProgram | undefined): Promise<
     folder.remove();
   };
   try {
-    return { ...(await startChain(bed, control, folder.path, program)), close };
+    return { ...(await startChain(bed, control, folder.path, program, tokens)), close };
   } catch (error) {
     await close();
     throw error;
@@ -84,6 +90,7 @@ async function startChain(
   control: MeshControl,
   folder: string,
   program: WaypointProgram | undefined,
+  tokens: Tokens | undefined,
 ): Promise<Omit<WaypointStand, 'close'>> {
   const server = await startServers(bed);
   const client = await bed.node('a').pod({ name: CLIENT_ACCOUNT, namespace: NAMESPACE });
@@ -95,7 +102,7 @@ async function startChain(
   const pods = [client, server, waypoint];
   for (const pod of pods) await widenPorts(pod);
   await bed.settled();
-  await control.start(pods, program?.objects);
+  await control.start(pods, program?.objects?.(server.ip));
   if (control.pid !== undefined) pin(control.pid, OTHERS_CPU);
 
   await startTunnelEnd(server, 'server', await control.certificate(server), server.ip, []);
@@ -115,7 +122,8 @@ async function startChain(
   // What only had certificates from the controller does not need it any more.
   if (program?.objects === undefined) await control.stop();
 
-  const generator = new Generator(client, OTHERS_CPU);
+  const collector = tokens === undefined ? undefined : await startCollector(server);
+  const generator = new Generator(client, OTHERS_CPU, tokens?.valid);
   const withLastWords = async (run: () => Promise<void>): Promise<void> => {
     try {
       await run();
@@ -132,7 +140,14 @@ async function startChain(
   return {
     proxies: proxy?.pid === undefined ? [] : [pin(proxy.pid, WAYPOINT_CPU)],
     ...(tls === undefined ? {} : { tls }),
-    prove: () => withLastWords(async () => (proxy === undefined ? undefined : proveRoute(generator, proxy))),
+    prove: () =>
+      withLastWords(async () => {
+        if (proxy === undefined || program === undefined) return;
+        await proveRoute(generator, proxy);
+        if (tokens === undefined || collector === undefined) return;
+        const site = { client: client.networkNamespace, waypoint: waypoint.networkNamespace, to: LOCAL.http };
+        await proveFeatures(site, { tokens, collector, waypoint: proxy, evidence: program.evidence });
+      }),
     load: (shape, options) => generator.load(shape, shape === 'grpc' ? LOCAL.grpc : LOCAL.http, options),
     hold: (connections) => generator.hold(LOCAL.http, connections),
     holdStreams: (connections, streams) => generator.holdStreams(LOCAL.grpc, connections, streams),
@@ -163,6 +178,13 @@ async function proveRoute(generator: Generator, waypoint: NamespacedProcess): Pr
       throw new AmbitError('AMBIT_BENCH_STAND', `the waypoint's access log does not tell of ${path}`);
     }
   }
+}
+
+/** Beside the servers, where reports of spans go. */
+async function startCollector(pod: BedPod): Promise<NamespacedProcess> {
+  const collector = pod.start(pinned(OTHERS_CPU, nodeProgram('../serve/collector'), pod.ip, String(COLLECTOR_PORT)));
+  await logSays(collector, 'listening');
+  return collector;
 }
 
 /** One pod with the servers of both backends. */

@@ -9,31 +9,41 @@ import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { ANSWER_BYTES, CALL, callHead } from '../grpc-exchange.ts';
+import { ANSWER_BYTES, CALL, callHead, tokenField } from '../grpc-exchange.ts';
 import type { ConnectionOpener, RequestSlot, SlotEvents } from './request-load.ts';
 
-/** HTTP/2 with prior knowledge: unary calls side by side. */
-export const openGrpc: ConnectionOpener = (reactor, { streams, target }, events) => {
-  connectTcp(
-    reactor,
-    { destination: target },
-    {
-      onConnected: (fd) => new GrpcConnection(reactor, fd, streams, events),
-      onConnectFailed: (error) => events.connectFailed(error),
-    },
-  );
-};
+/** HTTP/2 with prior knowledge: unary calls side by side, with a bearer token or without. */
+export function grpcOpener(token: string | undefined): ConnectionOpener {
+  const field = tokenField(token);
+  return (reactor, { streams, target }, events) => {
+    connectTcp(
+      reactor,
+      { destination: target },
+      {
+        onConnected: (fd) => new GrpcConnection(reactor, fd, { slots: streams, token: field }, events),
+        onConnectFailed: (error) => events.connectFailed(error),
+      },
+    );
+  };
+}
 
 class GrpcConnection implements ByteEndpointHandler, Http2Handler<GrpcSlot> {
   readonly http: Http2Connection<GrpcSlot>;
   readonly #endpoint: TcpEndpoint;
   readonly #slots: readonly GrpcSlot[];
+  readonly #token: FieldList;
   readonly #events: SlotEvents;
   #opened = false;
   #sequence = 0;
 
-  constructor(reactor: Reactor, fd: number, slots: number, events: SlotEvents) {
+  constructor(
+    reactor: Reactor,
+    fd: number,
+    { slots, token }: { readonly slots: number; readonly token: FieldList },
+    events: SlotEvents,
+  ) {
     setNoDelay(fd);
+    this.#token = token;
     this.#events = events;
     this.#endpoint = new TcpEndpoint(reactor, fd, this);
     this.http = new Http2Connection<GrpcSlot>(this.#endpoint.output, this, reactor, { role: 'client' });
@@ -42,7 +52,7 @@ class GrpcConnection implements ByteEndpointHandler, Http2Handler<GrpcSlot> {
 
   call(slot: GrpcSlot): void {
     this.#sequence += 1;
-    const stream = this.http.request(callHead(this.#sequence), false, slot);
+    const stream = this.http.request(callHead(this.#sequence, this.#token), false, slot);
     const taken = stream === undefined ? 0 : this.http.sendData(stream, CALL, 0, CALL.length, true);
     if (taken !== CALL.length) this.#events.failed();
   }

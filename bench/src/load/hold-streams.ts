@@ -9,7 +9,8 @@ import type { ByteEndpointHandler } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { CALL, CALL_PATH } from '../grpc-exchange.ts';
+import { CALL, CALL_PATH, tokenField } from '../grpc-exchange.ts';
+import { AUTHORITY } from '../http-exchange.ts';
 import { monotonicNow } from '../monotonic.ts';
 
 export interface HoldStreamsOptions {
@@ -17,6 +18,8 @@ export interface HoldStreamsOptions {
   readonly connections: number;
   /** On each connection. */
   readonly streams: number;
+  /** Bearer token of the calls. */
+  readonly token: string | undefined;
 }
 
 /** How long opening all of them may take. */
@@ -28,14 +31,15 @@ const PARALLEL = 4;
 /** A call that has no deadline. */
 const HEAD = [
   ...[':method', 'POST', ':scheme', 'http', ':path', CALL_PATH],
-  ...[':authority', 'echo.bench.svc.cluster.local', 'content-type', 'application/grpc', 'te', 'trailers'],
+  ...[':authority', AUTHORITY, 'content-type', 'application/grpc', 'te', 'trailers'],
 ];
 
 /**
  * Begins calls that never end: each has sent one message, and the server waits for the end before it answers. Returns when
  * the other end has taken all of them. Throws when a connection ends.
  */
-export function holdStreams(reactor: Reactor, { target, connections, streams }: HoldStreamsOptions): void {
+export function holdStreams(reactor: Reactor, { target, connections, streams, token }: HoldStreamsOptions): void {
+  const head = [...HEAD, ...tokenField(token)];
   let taken = 0;
   let failure: AmbitError | undefined;
   const fail = (error: AmbitError): void => {
@@ -53,7 +57,8 @@ export function holdStreams(reactor: Reactor, { target, connections, streams }: 
         reactor,
         { destination: target },
         {
-          onConnected: (fd) => new HeldCalls(reactor, fd, streams, { onTaken: () => (taken += 1), onFailure: fail }),
+          onConnected: (fd) =>
+            new HeldCalls(reactor, fd, { head, streams }, { onTaken: () => (taken += 1), onFailure: fail }),
           onConnectFailed: fail,
         },
       );
@@ -70,11 +75,18 @@ interface HeldEvents {
 class HeldCalls implements ByteEndpointHandler, Http2Handler<undefined> {
   readonly #http: Http2Connection<undefined>;
   readonly #endpoint: TcpEndpoint;
+  readonly #head: FieldList;
   readonly #streams: number;
   readonly #events: HeldEvents;
   #begun = false;
 
-  constructor(reactor: Reactor, fd: number, streams: number, events: HeldEvents) {
+  constructor(
+    reactor: Reactor,
+    fd: number,
+    { head, streams }: { readonly head: FieldList; readonly streams: number },
+    events: HeldEvents,
+  ) {
+    this.#head = head;
     this.#streams = streams;
     this.#events = events;
     this.#endpoint = new TcpEndpoint(reactor, fd, this);
@@ -90,7 +102,7 @@ class HeldCalls implements ByteEndpointHandler, Http2Handler<undefined> {
     if (this.#begun) return;
     this.#begun = true;
     for (let count = 0; count < this.#streams; count++) {
-      const stream = this.#http.request(HEAD, false, undefined);
+      const stream = this.#http.request(this.#head, false, undefined);
       if (stream === undefined || this.#http.sendData(stream, CALL, 0, CALL.length, false) !== CALL.length) {
         this.#fail('a call cannot be begun');
         return;

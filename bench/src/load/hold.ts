@@ -6,12 +6,14 @@ import { recv, send } from '@ambit/native/socket';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { AnswerReader, REQUEST } from '../http-exchange.ts';
+import { AnswerReader, keptRequest } from '../http-exchange.ts';
 import { monotonicNow } from '../monotonic.ts';
 
 export interface HoldOptions {
   readonly target: SocketAddress;
   readonly connections: number;
+  /** Bearer token of the requests. */
+  readonly token: string | undefined;
 }
 
 /** Connections that may be opening at once. */
@@ -22,6 +24,7 @@ const TURN_MS = 50;
 
 /** Opens connections, sends one request on each, and leaves them open. Throws when one does not answer. */
 export function holdConnections(reactor: Reactor, options: HoldOptions): void {
+  const request = keptRequest(options.token);
   let asked = 0;
   let answered = 0;
   let failure: AmbitError | undefined;
@@ -38,7 +41,10 @@ export function holdConnections(reactor: Reactor, options: HoldOptions): void {
         reactor,
         { destination: options.target },
         {
-          onConnected: (fd) => reactor.register(fd, EPOLLIN, new Answer(reactor, fd, () => (answered += 1), fail)),
+          onConnected: (fd) => {
+            send(fd, request.address, request.bytes.length);
+            reactor.register(fd, EPOLLIN, new Answer(reactor, fd, () => (answered += 1), fail));
+          },
           onConnectFailed: fail,
         },
       );
@@ -59,7 +65,6 @@ class Answer implements ReadinessHandler {
     this.#fd = fd;
     this.#onAnswer = onAnswer;
     this.#onFailure = onFailure;
-    send(fd, REQUEST.address, REQUEST.bytes.length);
   }
 
   onReady(): void {

@@ -1,35 +1,41 @@
 import { EPOLLIN } from '@ambit/native/epoll';
 import { EAGAIN } from '@ambit/native/errno';
+import type { Memory } from '@ambit/native/memory';
 import { recv, send } from '@ambit/native/socket';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import { AnswerReader, REQUEST } from '../http-exchange.ts';
+import { AnswerReader, keptRequest } from '../http-exchange.ts';
 import type { ConnectionOpener, RequestSlot, SlotEvents } from './request-load.ts';
 
-/** HTTP/1.1: one request at a time. */
-export const openHttp1: ConnectionOpener = (reactor, { target }, events) => {
-  connectTcp(
-    reactor,
-    { destination: target },
-    {
-      onConnected: (fd) => events.opened(new Http1Slot(reactor, fd, events)),
-      onConnectFailed: (error) => events.connectFailed(error),
-    },
-  );
-};
+/** HTTP/1.1: one request at a time, with a bearer token or without. */
+export function http1Opener(token: string | undefined): ConnectionOpener {
+  const request = keptRequest(token);
+  return (reactor, { target }, events) => {
+    connectTcp(
+      reactor,
+      { destination: target },
+      {
+        onConnected: (fd) => events.opened(new Http1Slot(reactor, fd, request, events)),
+        onConnectFailed: (error) => events.connectFailed(error),
+      },
+    );
+  };
+}
 
 class Http1Slot implements RequestSlot, ReadinessHandler {
   readonly #reactor: Reactor;
   readonly #fd: number;
+  readonly #request: Memory;
   readonly #events: SlotEvents;
   readonly #answer = new AnswerReader();
   #intended = 0;
   #busy = false;
 
-  constructor(reactor: Reactor, fd: number, events: SlotEvents) {
+  constructor(reactor: Reactor, fd: number, request: Memory, events: SlotEvents) {
     this.#reactor = reactor;
     this.#fd = fd;
+    this.#request = request;
     this.#events = events;
     reactor.register(fd, EPOLLIN, this);
   }
@@ -37,7 +43,8 @@ class Http1Slot implements RequestSlot, ReadinessHandler {
   begin(intended: number): void {
     this.#intended = intended;
     this.#busy = true;
-    if (send(this.#fd, REQUEST.address, REQUEST.bytes.length) !== REQUEST.bytes.length) this.#events.failed();
+    const { address, bytes } = this.#request;
+    if (send(this.#fd, address, bytes.length) !== bytes.length) this.#events.failed();
   }
 
   onReady(): void {

@@ -1,5 +1,6 @@
 /**
- * `main.js SHAPE --target IP:PORT [options]`: the load generator, one loop on the main thread. Prints one line of JSON.
+ * `main.js SHAPE --target IP:PORT [options]`: the load generator, one loop on the main thread. Prints one line of JSON. With
+ * `--token` requests and calls bear one.
  * Shapes: `keep-alive` (--connections, --rate), `grpc` (--connections, --streams, --rate), `new` (--parallel), `bulk`, `hold` (--connections) and
  * `hold-streams` (--connections, --streams of each), which print `{"held": N}` and keep what they have opened until they are
  * killed.
@@ -14,8 +15,8 @@ import { Reactor } from '@ambit/reactor/reactor';
 import { BulkLoad } from './bulk.ts';
 import { holdConnections } from './hold.ts';
 import { holdStreams } from './hold-streams.ts';
-import { openGrpc } from './grpc-connection.ts';
-import { openHttp1 } from './http1-connection.ts';
+import { grpcOpener } from './grpc-connection.ts';
+import { http1Opener } from './http1-connection.ts';
 import { NewConnectionLoad } from './new-connections.ts';
 import { RequestLoad } from './request-load.ts';
 
@@ -26,6 +27,7 @@ function run(): object {
       target: { type: 'string', default: '' },
       connections: { type: 'string', default: '1' },
       streams: { type: 'string', default: '1' },
+      token: { type: 'string' },
       rate: { type: 'string', default: '0' },
       parallel: { type: 'string', default: '16' },
       warmUp: { type: 'string', default: '500' },
@@ -48,26 +50,27 @@ function run(): object {
     },
   });
   const connections = Number(values.connections);
+  const { token } = values;
   const rate = Number(values.rate);
   const shape = positionals[0] ?? '';
   switch (shape) {
     case 'keep-alive':
-      return new RequestLoad(reactor, { ...common, connections, streams: 1, rate }, openHttp1).run();
+      return new RequestLoad(reactor, { ...common, connections, streams: 1, rate }, http1Opener(token)).run();
     case 'grpc':
       return new RequestLoad(
         reactor,
         { ...common, connections, streams: Number(values.streams), rate },
-        openGrpc,
+        grpcOpener(token),
       ).run();
     case 'new':
-      return new NewConnectionLoad(reactor, { ...common, parallel: Number(values.parallel) }).run();
+      return new NewConnectionLoad(reactor, { ...common, token, parallel: Number(values.parallel) }).run();
     case 'bulk':
       return new BulkLoad(reactor, common).run();
     case 'hold':
-      holdConnections(reactor, { target, connections });
+      holdConnections(reactor, { target, connections, token });
       return keep(connections);
     case 'hold-streams':
-      holdStreams(reactor, { target, connections, streams: Number(values.streams) });
+      holdStreams(reactor, { target, connections, token, streams: Number(values.streams) });
       return keep(connections * Number(values.streams));
     default:
       throw new AmbitError('AMBIT_BENCH_SHAPE', `unknown shape ${JSON.stringify(shape)}`);

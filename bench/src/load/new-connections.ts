@@ -1,12 +1,13 @@
 import type { SocketAddress } from '@ambit/core/address';
 import { EPOLLIN, EPOLLOUT } from '@ambit/native/epoll';
 import { EAGAIN, EINPROGRESS } from '@ambit/native/errno';
+import type { Memory } from '@ambit/native/memory';
 import { connect, openTcpSocket, recv, send } from '@ambit/native/socket';
 import { familyOf } from '@ambit/native/socket-address';
 import { setNoDelay } from '@ambit/native/socket-option';
 import { READ_BUFFER_BYTES } from '@ambit/reactor/limits';
 import type { ReadinessHandler, Reactor } from '@ambit/reactor/reactor';
-import { AnswerReader, LAST_REQUEST } from '../http-exchange.ts';
+import { AnswerReader, lastRequest } from '../http-exchange.ts';
 import { monotonicNow } from '../monotonic.ts';
 import { Latencies } from './latencies.ts';
 import { type LoadReport, Window } from './window.ts';
@@ -17,6 +18,8 @@ export interface NewConnectionOptions {
   readonly parallel: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** Bearer token of the requests. */
+  readonly token: string | undefined;
   readonly watch: readonly number[];
 }
 
@@ -30,12 +33,15 @@ export class NewConnectionLoad {
   readonly #options: NewConnectionOptions;
   readonly #latencies = new Latencies(LATENCIES);
   readonly #window: Window;
+  /** What every connection asks. */
+  readonly request: Memory;
   #active = 0;
   #errors = 0;
 
   constructor(reactor: Reactor, options: NewConnectionOptions) {
     this.#reactor = reactor;
     this.#options = options;
+    this.request = lastRequest(options.token);
     this.#window = new Window(monotonicNow() + options.warmUpMs, options.measureMs, options.watch);
   }
 
@@ -93,7 +99,8 @@ class Visit implements ReadinessHandler {
   onReady(): void {
     if (!this.#asked) {
       this.#asked = true;
-      if (send(this.#fd, LAST_REQUEST.address, LAST_REQUEST.bytes.length) !== LAST_REQUEST.bytes.length) this.destroy();
+      const { address, bytes } = this.#load.request;
+      if (send(this.#fd, address, bytes.length) !== bytes.length) this.destroy();
       else this.#reactor.modify(this.#fd, EPOLLIN);
       return;
     }

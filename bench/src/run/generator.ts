@@ -16,10 +16,13 @@ const FIRST_ANSWER_PAUSE_MS = 200;
 export class Generator {
   readonly #pod: BedPod;
   readonly #cpu: number;
+  readonly #common: readonly string[];
 
-  constructor(pod: BedPod, cpu: number) {
+  /** `token`: what the requests of HTTP bear. */
+  constructor(pod: BedPod, cpu: number, token?: string) {
     this.#pod = pod;
     this.#cpu = cpu;
+    this.#common = token === undefined ? [] : ['--token', token];
   }
 
   /** Runs a shape to its end. Throws `AMBIT_BENCH_LOAD`. */
@@ -30,7 +33,7 @@ export class Generator {
   ): Promise<LoadReport> {
     const all: Readonly<Record<string, string | number>> = { ...options, target: formatSocketAddress(target) };
     const rest = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const command = pinned(this.#cpu, nodeProgram('../load/main'), shape, ...rest);
+    const command = pinned(this.#cpu, nodeProgram('../load/main'), shape, ...rest, ...this.#common);
     const timeout = Number(options['warmUp'] ?? 0) + Number(options['measure'] ?? 0) + GRACE_MS;
     const { code, stdout, stderr } = await this.#pod.run(command, { timeout });
     if (code !== 0) throw new AmbitError('AMBIT_BENCH_LOAD', `${shape}: ${stderr.trim() || `exit code ${code}`}`);
@@ -46,7 +49,7 @@ export class Generator {
   }
 
   async #hold(shape: string, target: SocketAddress, words: readonly string[]): Promise<Held> {
-    const rest = ['--target', formatSocketAddress(target), ...words];
+    const rest = ['--target', formatSocketAddress(target), ...words, ...this.#common];
     const holder = this.#pod.start(pinned(this.#cpu, nodeProgram('../load/main'), shape, ...rest));
     await logSays(holder, '"held"');
     return {

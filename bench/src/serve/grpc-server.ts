@@ -8,6 +8,9 @@ import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { ANSWER_HEAD, ANSWER_TRAILERS, answerOf } from '../grpc-exchange.ts';
 
+/** Calls at once on a connection: as many as Envoy begins on one before it knows how many it may. */
+const STREAMS = 1024;
+
 /** Answers every call with the same message, made of `fill`, and status 0, on HTTP/2 with prior knowledge. */
 export function serveGrpc(reactor: Reactor, listener: number, fill: string): Listener {
   const message = answerOf(fill);
@@ -27,7 +30,10 @@ class CallConnection implements ByteEndpointHandler, Http2Handler<undefined> {
   constructor(reactor: Reactor, fd: number, message: Buffer) {
     this.#message = message;
     this.#endpoint = new TcpEndpoint(reactor, fd, this);
-    this.#http = new Http2Connection<undefined>(this.#endpoint.output, this, reactor, { role: 'server' });
+    this.#http = new Http2Connection<undefined>(this.#endpoint.output, this, reactor, {
+      role: 'server',
+      maxConcurrentStreams: STREAMS,
+    });
   }
 
   onOpen(): void {
