@@ -112,7 +112,7 @@ async function metrics() {
       [REQUEST_LABELS, 'request labels'],
       [MESSAGE_LABELS, 'message labels'],
     ]);
-    found.set(`waypoint ${name}`, `${type} ${shared.get(labels) ?? labels.join(', ')}`);
+    found.set(`waypoint ${name}`, `${type} ${shared.get(labels) ?? labels.join(', ')}`.trim());
   }
   for (const flag of HTTP_FLAGS)
     found.set(`Waypoint response flags ${flag}`, String(HTTP_FLAG_FACTS[flag].status ?? ''));

@@ -81,6 +81,11 @@ export const OUTLIERS_OUT: MetricFamily = gauge(
   'Endpoints that are out of the cluster now.',
   ['cluster'],
 );
+export const REBALANCED_CONNECTIONS: MetricFamily = counter(
+  'ambit_rebalanced_connections_total',
+  'Clients whose HTTP connections were asked to come again because the waypoint got more pods.',
+  [],
+);
 export const BREAKER_OPENED: MetricFamily = counter(
   'ambit_circuit_breaker_opened_total',
   'How often the circuit breaker of the cluster has opened.',
@@ -121,4 +126,5 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   OUTLIERS_OUT,
   BREAKER_OPENED,
   BREAKER_STATE,
+  REBALANCED_CONNECTIONS,
 ];

@@ -1,4 +1,4 @@
-import { duration, readEnvironment, text, type Variable } from '@ambit/core/environment';
+import { duration, integer, readEnvironment, text, type Variable } from '@ambit/core/environment';
 import { HEAD_TIMEOUT_MS } from './limits.ts';
 import { type ProxySettings, proxyVariables } from '@ambit/proxy/proxy-settings';
 
@@ -9,6 +9,10 @@ export interface Config extends ProxySettings {
   readonly hboneAddress: string;
   readonly drainDelay: number;
   readonly headTimeout: number;
+  /** Connections a second. */
+  readonly rebalanceRate: number;
+  readonly rebalanceDelay: number;
+  readonly rebalanceDuration: number;
 }
 
 /** Every variable that a waypoint reads. Names and defaults are those of Istio's proxies where they have them. */
@@ -21,6 +25,18 @@ export const VARIABLES: { readonly [Key in keyof Config]: Variable<Config[Key]> 
     2_000,
     'how long new connections are still taken after SIGTERM: until every peer knows that the pod leaves',
   ),
+  rebalanceRate: integer(
+    'REBALANCED_CONNECTIONS_PER_SECOND',
+    100,
+    { min: 0, max: 100_000 },
+    'how many clients that keep HTTP connections are asked at most to come again when the Gateway gets more pods; 0: none',
+  ),
+  rebalanceDelay: duration(
+    'REBALANCE_DELAY',
+    2_000,
+    'how long after that the first is asked, up to twice as long by chance: node proxies have to know the new pods',
+  ),
+  rebalanceDuration: duration('REBALANCE_DURATION', 10_000, 'over how long they are asked, if the rate allows it'),
   headTimeout: duration('REQUEST_HEAD_TIMEOUT', HEAD_TIMEOUT_MS, 'how long the head of a request may take'),
 };
 

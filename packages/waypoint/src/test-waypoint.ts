@@ -6,6 +6,7 @@ import { formatSpiffeId, requireSpiffeId } from '@ambit/core/spiffe';
 import { HbonePool } from '@ambit/hbone/pool';
 import type { TunnelHandler } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
+import { writeBatch } from '@ambit/mesh/resource/batch';
 import { change, endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
 import type { AppProtocol, Service } from '@ambit/mesh/service';
 import type { Locality, Workload } from '@ambit/mesh/workload';
@@ -51,6 +52,17 @@ export const VIP = '10.96.0.1';
 /** The waypoint's pod. */
 const OWN_POD = 'waypoint-1';
 
+/** A pod of the Gateway. */
+function replica(name: string, healthy: boolean): Workload {
+  return workload(name, {
+    healthy,
+    identity: requireSpiffeId(WAYPOINT_ID),
+    addresses: ['127.0.0.1'],
+    workloadName: 'waypoint',
+    services: new Map([['shop/waypoint.shop.svc.cluster.local', []]]),
+  });
+}
+
 function ownWorkload(place: string | undefined): Workload {
   return workload(OWN_POD, { identity: requireSpiffeId(WAYPOINT_ID), locality: localityOf(place) });
 }
@@ -74,6 +86,8 @@ export interface TestServiceOptions extends TestServiceModel {
   /** Of these endpoints only. */
   readonly endpointPrincipals?: Readonly<Record<string, string>>;
   readonly headTimeoutMs?: number;
+  /** Further variables. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Where endpoints are, and `waypoint` itself: region/zone/subzone. Default: nobody knows. */
   readonly localities?: Readonly<Record<string, string>>;
   /** The waypoint is not told of the service. */
@@ -105,6 +119,8 @@ export class TestWaypoint {
   /** Spans that were posted to the main thread, which never takes them. */
   readonly spans: TracedSpan[] = [];
   readonly #plane: DataPlane;
+  /** Pods that its Gateway has had at most. */
+  #replicas = 0;
   readonly #pool: HbonePool;
   readonly #clientContexts = new Map<string, TlsContext>();
   readonly #service: Service;
@@ -145,6 +161,7 @@ export class TestWaypoint {
     const config = readConfig({
       POD_NAMESPACE: 'shop',
       POD_NAME: OWN_POD,
+      ...options.environment,
       SERVICE_ACCOUNT: 'waypoint',
       INSTANCE_IP: '127.0.0.1',
       HBONE_ADDR: '127.0.0.1:0',
@@ -345,6 +362,14 @@ export class TestWaypoint {
   /** The controller tells of workloads, as `workload` of the mesh's test model makes them. */
   tellWorkloads(...workloads: readonly Workload[]): void {
     change(this.thread.store, { workloads });
+  }
+
+  /** The Gateway has so many pods that are ready, this one among them. */
+  scaleTo(pods: number): void {
+    this.#replicas = Math.max(this.#replicas, pods);
+    const replicas = Array.from({ length: this.#replicas }, (_, at) => replica(`waypoint-${at + 1}`, at < pods));
+    this.tellWorkloads(...replicas);
+    this.#plane.handle({ kind: 'resources', batch: writeBatch(this.thread.store.generation + 1, false, []) });
   }
 
   /** The lines of the access log so far. */

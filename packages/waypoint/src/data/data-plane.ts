@@ -6,10 +6,12 @@ import type { TunnelObserver } from '@ambit/hbone/observer';
 import type { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import { setKeepalive } from '@ambit/native/socket-option';
+import type { Workload } from '@ambit/mesh/workload';
 import { Listener, type ListenerHandler } from '@ambit/reactor/listener';
 import { APPLY_BUDGET_MS } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
 import type { DataThreadContext } from './context.ts';
+import { Rebalancing } from './rebalancing.ts';
 import { TunnelDoor } from './tunnel-door.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -37,6 +39,7 @@ export class DataPlane {
   readonly #parts: DataPlaneParts;
   readonly #thread: DataThreadContext;
   readonly #server: HboneServer;
+  readonly #rebalancing: Rebalancing;
   #listener: Listener | undefined;
   #applying = false;
   #reported = 0;
@@ -47,6 +50,8 @@ export class DataPlane {
     this.#parts = parts;
     const { thread, credentials, observer, trustDomains } = parts;
     this.#thread = thread;
+    const ownWorkload = (): Workload | undefined => parts.upstreams.client().workload;
+    this.#rebalancing = new Rebalancing(thread, ownWorkload);
     const door = new TunnelDoor(thread);
     this.#server = new HboneServer(thread.reactor, {
       context: () => credentials.get(thread.principal)?.server,
@@ -177,6 +182,7 @@ export class DataPlane {
         thread.metrics.workloadRemoved(uid);
       }
     }
+    this.#rebalancing.look();
     if (thread.store.generation > this.#reported) {
       this.#reported = thread.store.generation;
       this.#post({ kind: 'applied', generation: thread.store.generation });
@@ -199,6 +205,7 @@ export class DataPlane {
     const { thread, pool } = this.#parts;
     const { reactor, connections, opaque } = thread;
     this.#listener?.stop();
+    this.#rebalancing.stop();
     // Peers open no new tunnels here; what runs in open ones ends request by request.
     this.#server.drain();
     for (const connection of [...connections]) connection.drain();

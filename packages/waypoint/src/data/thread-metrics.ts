@@ -11,6 +11,7 @@ import {
   OUTLIER_EJECTIONS,
   RATE_LIMITED,
   RATE_LIMIT_SHARED,
+  REBALANCED_CONNECTIONS,
   SPANS_DROPPED,
   UPSTREAM_REFUSALS,
 } from '@ambit/telemetry/request-families';
@@ -94,6 +95,11 @@ export class ThreadMetrics {
 
   breakerOpened(cluster: string): void {
     this.#metrics.number(BREAKER_OPENED, this.#named(cluster)).value += 1;
+  }
+
+  /** A client was asked to come again, to another pod maybe. */
+  rebalanced(): void {
+    this.#metrics.number(REBALANCED_CONNECTIONS).value += 1;
   }
 
   #named(cluster: string): string {
