@@ -96,6 +96,8 @@ export {
   TcpKeepaliveSchema,
   type Telemetry,
   TelemetrySchema,
+  type TokenRule,
+  TokenRuleSchema,
   type TraceCollector,
   TraceCollectorSchema,
   TraceProtocol,

@@ -107,6 +107,22 @@ export const SPANS_DROPPED: MetricFamily = counter(
   ['collector', 'reason'],
 );
 
+export const TOKENS: MetricFamily = counter(
+  'ambit_tokens_total',
+  'Requests whose tokens (RequestAuthentication) were looked at: good, or what was wrong with one.',
+  ['result'],
+);
+export const JWKS_FETCHES: MetricFamily = counter(
+  'ambit_jwks_fetches_total',
+  'Attempts to fetch the public keys of an issuer: fetched, forbidden, unreachable or unusable.',
+  ['result'],
+);
+export const JWKS_SOURCES: MetricFamily = gauge(
+  'ambit_jwks_sources',
+  'Issuers whose public keys are fetched: fresh, stale since the last attempt failed, or without any keys.',
+  ['state'],
+);
+
 /** What a waypoint counts of requests, in the order of the scrape. */
 export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   REQUESTS,
@@ -127,4 +143,7 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   BREAKER_OPENED,
   BREAKER_STATE,
   REBALANCED_CONNECTIONS,
+  TOKENS,
+  JWKS_FETCHES,
+  JWKS_SOURCES,
 ];

@@ -21,11 +21,14 @@ import type {
   WeightedDestination,
 } from './model/served-service.ts';
 import { CompiledRetryPolicy } from './retry/compiled-retry-policy.ts';
+import { type CompiledAuthentication, compileAuthentication } from './token/compiled-authentication.ts';
 
 /** A served service made ready for requests: everything is looked up and compiled once. One per data thread and version. */
 export interface CompiledService {
   readonly model: ServedService;
   readonly ports: ReadonlyMap<number, CompiledPort>;
+  /** Looks at the tokens of requests, before they are judged; undefined: nobody does. */
+  readonly authentication: CompiledAuthentication | undefined;
   /** Judges what comes before anything else is done with it; undefined: nothing does. */
   readonly authorization: CompiledAuthorization | undefined;
   /** By `Cluster.name`. */
@@ -117,6 +120,7 @@ export function compileService(model: ServedService): CompiledService {
   return {
     model,
     ports: new Map(model.ports.map((port) => [port.port, compilePort(port, clusters)])),
+    authentication: compileAuthentication(model.tokenRules),
     authorization: compileAuthorization(model.authorizationPolicies),
     clusters,
     telemetry: model.telemetry === null ? undefined : new CompiledTelemetry(model.telemetry),

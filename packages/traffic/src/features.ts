@@ -23,6 +23,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'proxy-protocol',
   'redirects',
   'remote-localities',
+  'request-authentication',
   'retries',
   'retry-budget',
   'rewrites',

@@ -152,3 +152,30 @@ export const MAX_RATE_LIMIT_FILL_MS = 2_678_400_000;
 
 /** How long a data thread waits for another one that makes a bucket, milliseconds; then the value uses the shared one. */
 export const BUCKET_LOCK_WAIT_MS = 20;
+
+/** Rules for tokens of one resource. */
+export const MAX_TOKEN_RULES = 128;
+
+/** Headers, parameters and cookies in which one rule looks for tokens, and headers into which it puts claims, each. */
+export const MAX_TOKEN_PLACES = 32;
+
+/** Audiences of one rule for tokens. */
+export const MAX_TOKEN_AUDIENCES = 256;
+
+/** Octets of one token; a larger one is not looked at, and refused. */
+export const MAX_TOKEN_BYTES = 16_384;
+
+/** Tokens of one request that are looked at; a request with more is refused. */
+export const MAX_TOKENS_PER_REQUEST = 4;
+
+/** How far clocks may be apart where a token says from when and until when it is good, seconds: as Envoy's default. */
+export const TOKEN_CLOCK_SKEW_SECONDS = 60;
+
+/** Octets of a header that is made of a claim; a claim that would make a longer one is left out. */
+export const MAX_CLAIM_HEADER_BYTES = 8_192;
+
+/** Octets of one set of public keys, inline or fetched. */
+export const MAX_JWKS_BYTES = 262_144;
+
+/** Characters of the URI of a set of public keys, as in Istio's schema. */
+export const MAX_KEY_URI_LENGTH = 2_048;

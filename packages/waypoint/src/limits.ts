@@ -102,3 +102,48 @@ export const TRACE_COLLECTORS = 64;
 
 /** Characters of the value of a tag of a span; a longer one is cut, as by Envoy. */
 export const SPAN_TAG_CHARACTERS = 256;
+
+/** Tokens found good that a data thread remembers, so that their signature is checked once; the oldest is forgotten first. Tokens. */
+export const TOKENS_REMEMBERED = 4_096;
+
+/** Octets of a token that is remembered; a longer one is checked each time. */
+export const REMEMBERED_TOKEN_BYTES = 4_096;
+
+/** Keys that are tried for a token that does not name its own. Keys. */
+export const KEYS_TRIED_PER_TOKEN = 8;
+
+/** Requests of a data thread that wait for newer keys of an issuer; further ones are refused. Requests. */
+export const REQUESTS_WAITING_FOR_KEYS = 1_024;
+
+/** How long a request waits for newer keys of an issuer, milliseconds. */
+export const KEYS_WAIT_MS = 3_000;
+
+/** Sources of public keys (`jwksUri`, issuers) that a waypoint fetches; tokens of further ones are refused. Sources. */
+export const JWKS_SOURCE_LIMIT = 256;
+
+/** Public keys of one source that are used; further ones are passed over. Keys. */
+export const KEYS_PER_SOURCE = 64;
+
+/** Modulus of an RSA key: a shorter one proves too little, and the key is passed over. Bits. */
+export const RSA_BITS_MIN = 2_048;
+
+/** The same: a longer one would cost every check milliseconds. Bits. */
+export const RSA_BITS_MAX = 8_192;
+
+/** How often public keys are fetched again, milliseconds: as Istio. Up to a tenth earlier, by chance. */
+export const JWKS_REFRESH_MS = 1_200_000;
+
+/** Between an attempt that failed and the next, milliseconds; doubled with each. */
+export const JWKS_RETRY_MS = 1_000;
+
+/** No longer than this, milliseconds. */
+export const JWKS_RETRY_MAX_MS = 60_000;
+
+/** A token of an unknown key has the keys of its issuer fetched again, but not sooner than this after the last attempt, milliseconds. */
+export const JWKS_REFETCH_MS = 5_000;
+
+/** How long keys are used that cannot be fetched again, milliseconds; then tokens of their issuer are refused. */
+export const JWKS_AGE_MS = 86_400_000;
+
+/** Redirects within the origin of the keys that are followed. */
+export const JWKS_REDIRECTS = 3;

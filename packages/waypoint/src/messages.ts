@@ -6,6 +6,7 @@ import type { Ejection } from '@ambit/traffic/outlier/outlier-detection';
 import type { Span } from '@ambit/telemetry/trace/span';
 import type { ServedService } from '@ambit/traffic/model/served-service';
 import type { TraceCollector } from '@ambit/traffic/model/telemetry';
+import type { TokenAlgorithm } from '@ambit/traffic/token/parse-token';
 import type { DescriptorBudgetMemory } from '@ambit/reactor/descriptor-budget';
 import type { Config } from './config.ts';
 
@@ -16,6 +17,25 @@ export interface ClientCertificate {
   readonly version: string;
   readonly certificateChainPem: string;
   readonly privateKeyPem: string;
+}
+
+/** A public key by which tokens are signed, checked. */
+export interface TokenKey {
+  /** `kid`; undefined: it has no name. */
+  readonly id: string | undefined;
+  /** What it may be used for; at least one. */
+  readonly algorithms: readonly TokenAlgorithm[];
+  /** SubjectPublicKeyInfo. */
+  readonly pem: string;
+}
+
+/** What becomes of the keys of issuers; sources by `keySourceName`. */
+export interface TokenKeysChange {
+  readonly changed: readonly { readonly source: string; readonly keys: readonly TokenKey[] }[];
+  /** Nobody asks for them any more. */
+  readonly removed: readonly string[];
+  /** Newer keys were looked for; what waits for them may go on. */
+  readonly settled: readonly string[];
 }
 
 /** A span, and who is to get it. */
@@ -53,6 +73,7 @@ export type Command =
       readonly removed: readonly string[];
       readonly ticket: number;
     }
+  | ({ readonly kind: 'token-keys' } & TokenKeysChange)
   /** On another thread a request waits for a connection to this cluster, which has as many as it may. */
   | { readonly kind: 'give-way'; readonly cluster: string }
   /**
@@ -69,6 +90,8 @@ export type Report =
   | { readonly kind: 'ejected'; readonly cluster: string; readonly ejection: Ejection }
   /** The circuit breaker of a cluster has changed its state. */
   | { readonly kind: 'breaker'; readonly cluster: string; readonly state: BreakerState }
+  /** A token may have been signed by a key that is not known yet. Answered by `token-keys` with the source in `settled`. */
+  | { readonly kind: 'keys-wanted'; readonly source: string }
   /** Answered by `spans-taken`. */
   | { readonly kind: 'spans'; readonly spans: readonly TracedSpan[] }
   | (Extract<ThreadReport, { kind: 'scraped' }> & { readonly requests: RequestSnapshot });

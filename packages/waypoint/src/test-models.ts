@@ -16,6 +16,7 @@ import type {
 } from '@ambit/traffic/model/served-service';
 import type { LocalRateLimit } from '@ambit/traffic/model/local-rate-limit';
 import type { Telemetry } from '@ambit/traffic/model/telemetry';
+import type { TokenRule } from '@ambit/traffic/model/token-rule';
 import type { TestEndpoint } from './test-endpoint.ts';
 import {
   consumerOf,
@@ -48,6 +49,8 @@ export interface TestServiceModel {
   readonly consumers?: readonly TestConsumer[];
   /** Default: none. */
   readonly policies?: readonly AuthorizationPolicy[];
+  /** Default: none. */
+  readonly tokenRules?: readonly TokenRule[];
   /** Default `base`. */
   readonly pathNormalization?: PathNormalization;
   /** Default 2 s. */
@@ -103,6 +106,7 @@ export function serviceModel({
   destinations = [{ cluster: clusterName() }],
   consumers = [],
   policies = [],
+  tokenRules = [],
   pathNormalization = 'base',
   subsets = {},
   localityPreference = null,
@@ -135,6 +139,7 @@ export function serviceModel({
         consumers: consumers.map(consumerOf),
       },
     ],
+    tokenRules,
     authorizationPolicies: policies,
     localRateLimits: rateLimits,
     pathNormalization,
@@ -193,6 +198,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
         consumers: [],
       };
     }),
+    tokenRules: [],
     authorizationPolicies: [],
     localRateLimits: [],
     pathNormalization: 'base',

@@ -36,10 +36,11 @@ import { RateLimitStates } from './data/rate-limit-states.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { SpanBuffer } from './data/span-buffer.ts';
+import { TokenKeys } from './data/token-keys.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
-import type { Report, TracedSpan } from './messages.ts';
+import type { Report, TokenKeysChange, TracedSpan } from './messages.ts';
 import { type EndpointBehaviour, TestEndpoint } from './test-endpoint.ts';
 import { context, leaf, root } from './test-identities.ts';
 import { boundWorkload, clusterName, serviceModel, type TestServiceModel, workloadModel } from './test-models.ts';
@@ -101,6 +102,8 @@ type Opened = AmbitError | DuplexEndpoint | { readonly status: number; readonly 
 export class TestWaypoint {
   /** Uniform in [0, 1). */
   random: () => number = Math.random;
+  /** Milliseconds since the epoch. */
+  wallTime: () => number = () => systemClock.wallTime();
   readonly loop: TestLoop = new TestLoop();
   readonly reactor: Reactor = this.loop.reactor;
   /** Certificates that the waypoint shows to endpoints. */
@@ -210,6 +213,13 @@ export class TestWaypoint {
       choice,
       services: new ServedServices(upstreams, metrics.requests, new RateLimitStates(0, () => reactor.now)),
       metrics,
+      tokens: new TokenKeys({
+        wallTime: () => this.wallTime(),
+        after: (ms, run) => reactor.after(ms, run),
+        want: (source) => {
+          this.reports.push({ kind: 'keys-wanted', source });
+        },
+      }),
       requestLog: new RequestLog('text', log),
       requestIds: new RequestIds((bytes) => {
         randomFillSync(bytes);
@@ -224,7 +234,7 @@ export class TestWaypoint {
         }),
         environment: (name) => (name === 'ZONE' ? 'a-1' : undefined),
       },
-      wallTime: () => systemClock.wallTime(),
+      wallTime: () => this.wallTime(),
       principal: WAYPOINT_ID,
       connections: new Set(),
       switched: new Set(),
@@ -258,6 +268,11 @@ export class TestWaypoint {
   serve(model: ServedService): void {
     const change = { ...this.#clusters.change([model], []), ...this.rateLimits.change([model], []) };
     this.#plane.handle({ kind: 'services', changed: [model], removed: [], ...change, ticket: 0 });
+  }
+
+  /** What the control side says of the keys of issuers. */
+  tellKeys(change: Partial<TokenKeysChange>): void {
+    this.#plane.handle({ kind: 'token-keys', changed: [], removed: [], settled: [], ...change });
   }
 
   /** The pod of an endpoint asks for this waypoint, which is told of it; ports that are not listed: `auto`. */

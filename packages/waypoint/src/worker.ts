@@ -27,6 +27,7 @@ import { RateLimitStates } from './data/rate-limit-states.ts';
 import { RequestLog } from './data/request-log.ts';
 import { ServedServices } from './data/served-services.ts';
 import { SpanBuffer } from './data/span-buffer.ts';
+import { TokenKeys } from './data/token-keys.ts';
 import { ThreadMetrics } from './data/thread-metrics.ts';
 import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
@@ -105,6 +106,14 @@ const thread: DataThreadContext = {
   choice,
   services: new ServedServices(upstreams, metrics.requests, new RateLimitStates(index, sharedNow)),
   metrics,
+  tokens: new TokenKeys({
+    wallTime: () => systemClock.wallTime(),
+    after: (ms, run) => reactor.after(ms, run),
+    want: (source) => {
+      const report: Report = { kind: 'keys-wanted', source };
+      reactor.post(report);
+    },
+  }),
   requestLog: new RequestLog(config.logFormat === 'json' ? 'json' : 'text', new AccessLog(reactor, logWritten)),
   requestIds: new RequestIds((bytes) => {
     randomFillSync(bytes);

@@ -10,6 +10,7 @@ import { readLocalRateLimits } from './read-local-rate-limit.ts';
 import { readPort } from './read-port.ts';
 import type { PathNormalization } from '../request/path.ts';
 import { readTelemetry } from './read-telemetry.ts';
+import { readTokenRules } from './read-token-rules.ts';
 import type { ServedService } from './served-service.ts';
 
 const PATH_NORMALIZATIONS = [
@@ -63,6 +64,7 @@ export function readServedService(bytes: Uint8Array): ServedService {
       return readPort(port, field, clusterNames, problems);
     }),
     clusters,
+    tokenRules: readTokenRules(message.tokenRules, 'token_rules', problems),
     authorizationPolicies: readAuthorizationPolicies(message.authorizationPolicies, 'authorization_policies', problems),
     pathNormalization:
       problems.enumName(PATH_NORMALIZATIONS, message.pathNormalization, 'path_normalization') ?? 'base',

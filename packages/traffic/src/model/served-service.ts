@@ -6,6 +6,7 @@ import type { AuthorizationPolicy } from './authorization-policy.ts';
 import type { LocalRateLimit } from './local-rate-limit.ts';
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TokenRule } from './token-rule.ts';
 
 /** `auto`: HTTP when the client begins like it, else TCP. */
 export type Protocol = 'auto' | 'http1' | 'http2' | 'tcp';
@@ -27,6 +28,8 @@ export interface ServedService {
   readonly workloadUid: string;
   readonly ports: readonly ServedPort[];
   readonly clusters: readonly Cluster[];
+  /** Whose tokens are good, in order of precedence. */
+  readonly tokenRules: readonly TokenRule[];
   /** What judges its requests and connections. */
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   /** Of the paths of its requests. */

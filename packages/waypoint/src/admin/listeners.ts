@@ -10,6 +10,7 @@ import type { DataThreads } from '@ambit/proxy/thread/data-threads';
 import type { Config } from '../config.ts';
 import type { ClusterWatch } from '../control/cluster-watch.ts';
 import type { SharedRateLimits } from '../control/shared-rate-limits.ts';
+import type { KeySets } from '../control/key-sets.ts';
 import type { Services } from '../control/services.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { servicePage } from './service-page.ts';
@@ -23,6 +24,7 @@ export interface AdminOptions {
   readonly services: Services;
   readonly clusters: ClusterWatch;
   readonly rateLimits: SharedRateLimits;
+  readonly keySets: KeySets;
   readonly readiness: Readiness;
   readonly metrics: ProxyMetrics;
   readonly accessLog: LogWriter;
@@ -38,6 +40,7 @@ export function openAdminListeners(options: AdminOptions): Promise<AdminListener
     readiness,
     metrics: () => {
       options.clusters.measure();
+      options.keySets.measure();
       return metrics.render(options);
     },
     routes: adminRoutes(options),

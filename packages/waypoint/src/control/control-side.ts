@@ -20,6 +20,7 @@ import { openDescriptors } from '@ambit/proxy/open-descriptors';
 import { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, Resources } from '@ambit/proxy/resources';
 import type { DataThreads } from '@ambit/proxy/thread/data-threads';
+import { MAX_JWKS_BYTES } from '@ambit/traffic/limits';
 import { REQUEST_FAMILIES } from '@ambit/telemetry/request-families';
 import { requestSamples, type RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import { openAdminListeners } from '../admin/listeners.ts';
@@ -28,6 +29,9 @@ import { NAMES_HEAD_START_MS, SPANS_FAREWELL_MS } from '../limits.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { ClientCertificates } from './client-certificates.ts';
 import { ClusterWatch } from './cluster-watch.ts';
+import { forbiddenAddress } from './fetch-guard.ts';
+import { addressesOf, guardedFetch } from './guarded-fetch.ts';
+import { KeySets } from './key-sets.ts';
 import { Spans } from './spans.ts';
 import { Services } from './services.ts';
 import { SharedClusters } from './shared-clusters.ts';
@@ -97,14 +101,29 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   const clusters = new SharedClusters(config.dataThreads);
   const rateLimits = new SharedRateLimits(options.sharedNow);
   const clusterWatch = new ClusterWatch({ clusters, clock, log, metrics: metrics.own });
+  // By what tokens are checked.
+  const keySets = new KeySets({
+    ...{ clock, random, log, metrics: metrics.own },
+    fetch: guardedFetch({
+      clock,
+      lookUp: addressesOf,
+      forbidden: (ip) => (ip === config.instanceIp ? 'is this waypoint' : forbiddenAddress(ip)),
+      limit: MAX_JWKS_BYTES,
+    }),
+    broadcast: (change) => {
+      threads.broadcast({ kind: 'token-keys', ...change });
+    },
+  });
   const services = new Services({
     log,
     distribute: async (changed, removed) => {
+      await keySets.follow(changed);
       const change = { ...clusters.change(changed, removed), ...rateLimits.change(changed, removed) };
       for (const report of await threads.ask((ticket) => ({ kind: 'services', changed, removed, ...change, ticket }))) {
         if (report.kind === 'done' && report.error !== undefined)
           log.error({ error: report.error }, 'a data thread could not follow');
       }
+      keySets.keepOnly(services.models());
     },
   });
 
@@ -143,6 +162,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       if (resources.generation > 0) yield { kind: 'resources', batch: resources.snapshot() };
       const shown = clientCertificates.all();
       if (shown.length > 0) yield { kind: 'client-certificates', changed: shown, removed: [], ticket: 0 };
+      yield { kind: 'token-keys', ...keySets.all() };
       const changed = services.models();
       if (changed.length > 0)
         yield {
@@ -154,6 +174,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     onReport: (thread, report) => {
       if (report.kind === 'log') accessLog.write(report.lines, report.dropped);
       if (report.kind === 'connection-wanted') threads.broadcast({ kind: 'give-way', cluster: report.cluster });
+      if (report.kind === 'keys-wanted') void keySets.wanted(report.source);
       if (report.kind === 'ejected') clusterWatch.ejected(report.cluster, report.ejection);
       if (report.kind === 'breaker') clusterWatch.breakerChanged(report.cluster, report.state);
       if (report.kind === 'spans') {
@@ -207,6 +228,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
     services,
     clusters: clusterWatch,
     rateLimits,
+    keySets,
     readiness,
     metrics,
     accessLog,

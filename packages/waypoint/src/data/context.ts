@@ -10,6 +10,7 @@ import type { RequestLog } from './request-log.ts';
 import type { ServedConnection } from './served-connection.ts';
 import type { ServedRequest } from './served-request.ts';
 import type { ServedServices } from './served-services.ts';
+import type { TokenKeys } from './token-keys.ts';
 import type { ThreadMetrics } from './thread-metrics.ts';
 
 /** What all connections of one data thread share. */
@@ -20,6 +21,7 @@ export interface DataThreadContext {
   readonly choice: Choice;
   readonly services: ServedServices;
   readonly metrics: ThreadMetrics;
+  readonly tokens: TokenKeys;
   readonly requestLog: RequestLog;
   readonly requestIds: RequestIds;
   readonly tracer: Tracer;

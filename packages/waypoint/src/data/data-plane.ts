@@ -102,6 +102,9 @@ export class DataPlane {
           for (const name of command.removed) this.#parts.upstreams.tls.remove(name);
         });
         return;
+      case 'token-keys':
+        thread.tokens.apply(command);
+        return;
       case 'give-way':
         this.#parts.upstreams.states.giveWay(command.cluster);
         return;

@@ -18,6 +18,9 @@ import { findRoute } from '@ambit/traffic/match/find-route';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
 import { rateLimitAnswer, rateLimitFields } from '@ambit/traffic/rate-limit/rate-limit-answer';
 import type { RuleOutcome } from '@ambit/traffic/rate-limit/rate-limits';
+import type { CompiledAuthentication } from '@ambit/traffic/token/compiled-authentication';
+import { authenticatedFacts } from '@ambit/traffic/token/authenticated-facts';
+import { tokenAnswer } from '@ambit/traffic/token/token-answer';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { MIRROR_TIMEOUT_MS, REPLAY_BYTES } from '../limits.ts';
 import { ClientAnswer } from './client-answer.ts';
@@ -69,6 +72,47 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     }
     this.#facts = facts;
     this.#toClient.grpc = isGrpcRequest(facts);
+    const { authentication } = live.compiled;
+    if (authentication === undefined) this.#judge(facts, live, routes);
+    else this.#authenticate(facts, live, routes, authentication, true);
+  }
+
+  /** Looks at the tokens of the request, before policies are asked about who it is. `mayWait`: for keys that are newer than its token. */
+  #authenticate(
+    sent: RequestFacts,
+    live: LiveService,
+    routes: CompiledRoutes,
+    authentication: CompiledAuthentication,
+    mayWait: boolean,
+  ): void {
+    const { thread, authority } = this.#connection;
+    const outcome = authentication.judge(sent, thread.tokens);
+    this.#record.path = authentication.withoutTokens(this.#record.path ?? '');
+    if (outcome.kind === 'passed') {
+      if (outcome.token !== undefined) thread.metrics.tokenJudged('good');
+      const facts = authenticatedFacts(sent, outcome, authority, live.compiled.model.pathNormalization);
+      this.#facts = facts;
+      this.#judge(facts, live, routes);
+      return;
+    }
+    const isWaiting =
+      mayWait &&
+      outcome.sources.length > 0 &&
+      thread.tokens.wait(outcome.sources, () => {
+        if (!this.#over) this.#authenticate(sent, live, routes, authentication, false);
+      });
+    if (isWaiting) {
+      // What comes meanwhile is kept as far as the client's window goes.
+      if (!this.#headOnly) this.#body = new MessageBody(thread.reactor.buffers, this.#down, REPLAY_BYTES);
+      return;
+    }
+    thread.metrics.tokenJudged(outcome.fault);
+    this.#record.refusedBy('AMBIT_TOKEN_REFUSED');
+    this.#record.routed(sent, this.#toClient.grpc, undefined);
+    this.answer(tokenAnswer(outcome.fault, sent));
+  }
+
+  #judge(facts: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
     if (this.#isRefused(facts, live) || this.#isLimited(facts, live)) return;
     const route = findRoute(routes, facts);
     this.#record.routed(facts, this.#toClient.grpc, route);
@@ -80,7 +124,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     const { action, fault } = route;
     if (action.kind === 'forward' && !this.#headOnly) {
       const keep = action.retry === undefined ? 0 : REPLAY_BYTES;
-      this.#body = new MessageBody(this.#connection.thread.reactor.buffers, this.#down, keep);
+      this.#body ??= new MessageBody(this.#connection.thread.reactor.buffers, this.#down, keep);
     }
     if (fault === undefined) this.#serve(facts, live, route);
     else this.#delayed(facts, live, route);

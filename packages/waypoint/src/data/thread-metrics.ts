@@ -13,6 +13,7 @@ import {
   RATE_LIMIT_SHARED,
   REBALANCED_CONNECTIONS,
   SPANS_DROPPED,
+  TOKENS,
   UPSTREAM_REFUSALS,
 } from '@ambit/telemetry/request-families';
 import { RequestMetrics } from '@ambit/telemetry/request-metrics';
@@ -21,6 +22,7 @@ import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
 import type { RuleOutcome } from '@ambit/traffic/rate-limit/rate-limits';
 import { MIRROR_SERIES, RATE_LIMIT_SERIES, REFUSAL_SERIES } from '../limits.ts';
+import type { TokenFault } from '@ambit/traffic/token/token-fault';
 import type { MirrorResult } from './mirror-result.ts';
 
 /** `server_first`: nobody looked further, `tcp`: the client's words are no HTTP, `none`: it ended before any told. */
@@ -58,6 +60,11 @@ export class ThreadMetrics {
   /** What policies decide about a request, or a connection whose bytes are not looked at. */
   decided(decision: Decision): void {
     this.#decisions.count(decision);
+  }
+
+  /** The tokens of a request are good, or one of them is not. */
+  tokenJudged(result: TokenFault | 'good'): void {
+    this.#metrics.number(TOKENS, snakeCase(result)).value += 1;
   }
 
   /** A copy of a request to a cluster is over. */
@@ -122,4 +129,8 @@ export class ThreadMetrics {
     this.traffic.expire(this.#now());
     return { counters: this.#metrics.snapshot(), requests: this.requests.snapshot() };
   }
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
