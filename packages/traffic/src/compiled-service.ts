@@ -5,6 +5,7 @@ import { CompiledFault } from './filters/fault.ts';
 import { CompiledHeaderChanges } from './filters/header-changes.ts';
 import { CompiledRedirect } from './filters/redirect.ts';
 import { type CompiledRewrite, compileRewrite } from './filters/rewrite.ts';
+import { CompiledHash } from './load-balancing/consistent-hash/compiled-hash.ts';
 import { directAnswer, type LocalAnswer } from './local-answer.ts';
 import { LocalityRanks } from './load-balancing/locality-ranks.ts';
 import { RequestMatcher } from './match/request-matcher.ts';
@@ -109,6 +110,8 @@ export interface CompiledCluster {
   readonly subsetUids: ReadonlySet<string> | undefined;
   /** Undefined: endpoints are ranked as the mesh model has them. */
   readonly locality: LocalityRanks | undefined;
+  /** Undefined: requests are not told apart. */
+  readonly hash: CompiledHash | undefined;
 }
 
 /**
@@ -133,6 +136,7 @@ function compileCluster(cluster: Cluster): CompiledCluster {
     model: cluster,
     subsetUids: cluster.subset.length === 0 ? undefined : new Set(cluster.subsetWorkloadUids),
     locality: cluster.localityPreference === null ? undefined : new LocalityRanks(cluster.localityPreference),
+    hash: cluster.consistentHash === null ? undefined : new CompiledHash(cluster.consistentHash),
   };
 }
 

@@ -77,6 +77,27 @@ export const OVERPROVISIONING = 1.4;
 /** No ejection is longer, unless the first one is, milliseconds: as Envoy's default. */
 export const MAX_EJECTION_MS = 300_000;
 
+/** Places of a hash ring: more are not made, whatever `minimumRingSize` says; 1 MiB of memory on each data thread. */
+export const MAX_HASH_RING = 65_536;
+
+/** Places of a Maglev table; Istio's default is the largest one taken. */
+export const MAX_MAGLEV_TABLE = 65_537;
+
+/** Places of a hash ring that are made in one turn of a data thread, some half a millisecond. */
+export const HASH_BUILD_STEPS = 1_024;
+
+/** Places of a ring or table that one choice looks at for an endpoint that is usable, before it takes any that is. */
+export const MAX_HASH_STEPS = 1_024;
+
+/** Characters of the name of a cookie, its path and the names and values of its attributes, each. */
+export const MAX_COOKIE_PART = 1_024;
+
+/** Attributes of a cookie that an object may set. */
+export const MAX_COOKIE_ATTRIBUTES = 16;
+
+/** Draws for one choice that pass over endpoints which are warming up. */
+export const MAX_WARMUP_DRAWS = 32;
+
 /** No delay between tries is longer than this many times its base. */
 export const BACKOFF_CAP_FACTOR = 10;
 

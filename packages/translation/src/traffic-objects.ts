@@ -233,10 +233,40 @@ export interface TrafficPolicy extends PortPolicy {
 }
 
 export interface PortPolicy {
-  readonly loadBalancer?: { readonly simple?: string; readonly localityLbSetting?: LocalityLb };
+  readonly loadBalancer?: BalancingPolicy;
   readonly connectionPool?: PoolPolicy;
   readonly outlierDetection?: OutlierPolicy;
   readonly tls?: ClientTls;
+}
+
+export interface BalancingPolicy {
+  /** Absent: LEAST_REQUEST. */
+  readonly simple?: string;
+  readonly consistentHash?: ConsistentHashPolicy;
+  readonly localityLbSetting?: LocalityLb;
+  readonly warmup?: { readonly duration: string; readonly minimumPercent?: number; readonly aggression?: number };
+  /** The older name of `warmup.duration`. */
+  readonly warmupDurationSecs?: string;
+}
+
+/** Numbers that are absent or 0 say nothing. */
+export interface ConsistentHashPolicy {
+  readonly httpHeaderName?: string;
+  readonly httpCookie?: HashCookiePolicy;
+  readonly useSourceIp?: boolean;
+  readonly httpQueryParameterName?: string;
+  readonly ringHash?: { readonly minimumRingSize?: number };
+  readonly maglev?: { readonly tableSize?: number };
+  /** The older name of that of `ringHash`. */
+  readonly minimumRingSize?: number;
+}
+
+export interface HashCookiePolicy {
+  readonly name: string;
+  readonly path?: string;
+  /** Absent: waypoints do not set the cookie; 0: for the session of the client. */
+  readonly ttl?: string;
+  readonly attributes?: readonly { readonly name?: string; readonly value?: string }[];
 }
 
 /** Numbers that are absent or 0 are no limits. */

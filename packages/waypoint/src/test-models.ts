@@ -5,14 +5,17 @@ import type { PathNormalization } from '@ambit/traffic/request/path';
 import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
 import type {
   CircuitBreaker,
+  ConsistentHash,
   ConnectionPool,
   LocalityPreference,
+  LoadBalancing,
   OutlierDetection,
   Protocol,
   ProxyProtocol,
   RetryBudget,
   ServedService,
   UpstreamTls,
+  Warmup,
 } from '@ambit/traffic/model/served-service';
 import type { LocalRateLimit } from '@ambit/traffic/model/local-rate-limit';
 import type { Telemetry } from '@ambit/traffic/model/telemetry';
@@ -71,6 +74,10 @@ export interface TestServiceModel {
   readonly telemetry?: Partial<Telemetry>;
   /** Default: none. */
   readonly rateLimits?: readonly LocalRateLimit[];
+  /** Default `least-request`. */
+  readonly loadBalancing?: LoadBalancing;
+  readonly consistentHash?: ConsistentHash | null;
+  readonly warmup?: Warmup | null;
 }
 
 const NO_LIMITS: ConnectionPool = {
@@ -119,6 +126,9 @@ export function serviceModel({
   retryBudget = null,
   telemetry,
   rateLimits = [],
+  loadBalancing = 'least-request',
+  consistentHash = null,
+  warmup = null,
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -152,7 +162,7 @@ export function serviceModel({
       protocol,
       subset,
       subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
-      loadBalancing: 'least-request',
+      loadBalancing,
       localityPreference,
       connectTimeoutMs,
       upstreamTls,
@@ -161,6 +171,8 @@ export function serviceModel({
       outlierDetection: outlierDetection === null ? null : { ...OUTLIERS, ...outlierDetection },
       circuitBreaker,
       retryBudget,
+      consistentHash,
+      warmup,
     })),
   };
 }
@@ -220,6 +232,8 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
       outlierDetection: null,
       circuitBreaker: null,
       retryBudget: null,
+      consistentHash: null,
+      warmup: null,
     })),
   };
 }

@@ -1,6 +1,8 @@
 import type { LoadBalancing } from '../model/served-service.ts';
 import { EarliestDeadline } from './earliest-deadline.ts';
 import type { EndpointSlot } from './endpoint-slot.ts';
+import { MAX_WARMUP_DRAWS } from '../limits.ts';
+import type { Warming } from './warming.ts';
 
 /** Endpoints of equal rank and the order in which they are drawn. */
 export class BalancedTier {
@@ -8,10 +10,12 @@ export class BalancedTier {
   readonly #kind: LoadBalancing;
   /** Where weights differ and the kind minds them. */
   readonly #schedule: EarliestDeadline | undefined;
+  readonly #warming: Warming | undefined;
   #turn: number;
 
-  constructor(slots: readonly EndpointSlot[], kind: LoadBalancing, random: () => number) {
+  constructor(slots: readonly EndpointSlot[], kind: LoadBalancing, random: () => number, warming?: Warming) {
     this.slots = slots;
+    this.#warming = warming;
     this.#kind = kind;
     const even = slots.every(({ weight }) => weight === slots[0]?.weight);
     this.#schedule =
@@ -20,6 +24,19 @@ export class BalancedTier {
   }
 
   draw(random: () => number): EndpointSlot | undefined {
+    const warming = this.#warming;
+    if (warming?.isOver() !== false) return this.#drawAny(random);
+    let slot = this.#drawAny(random);
+    // Those that are warm are taken, of the others their share.
+    for (let draw = 0; draw < MAX_WARMUP_DRAWS && slot !== undefined; draw++) {
+      const warmth = warming.of(slot);
+      if (warmth >= 1 || random() < warmth) return slot;
+      slot = this.#drawAny(random);
+    }
+    return slot;
+  }
+
+  #drawAny(random: () => number): EndpointSlot | undefined {
     if (this.#schedule !== undefined) return this.#schedule.next();
     switch (this.#kind) {
       case 'least-request':

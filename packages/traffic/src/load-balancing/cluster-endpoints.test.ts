@@ -1,10 +1,12 @@
+import { LoadBalancer, WarmupSchema } from '@ambit/proto/waypoint';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { createClient } from '@ambit/mesh/client';
 import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import { EndpointTier } from '@ambit/mesh/endpoint/endpoint-table';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { QUARANTINE_AFTER_FAILURES, QUARANTINE_MILLISECONDS } from '@ambit/mesh/limits';
 import { workload } from '@ambit/mesh/test-model';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type CompiledCluster, compileService } from '../compiled-service.ts';
 import { allocateClusterMemory } from '../cluster-state/cluster-memory.ts';
 import type { OutlierDetection as OutlierPolicy } from '../model/served-service.ts';
@@ -18,6 +20,8 @@ const HERE = createClient(
   workload('waypoint', { locality: { region: 'r1', zone: 'z1', subzone: '' }, node: 'n1' }),
   { network: '', cluster: 'c', node: 'n1' },
 );
+
+const STARTING = { random: seededRandom(1), now: (): number => 0 };
 
 const uid = (name: string): string => `cluster//Pod/shop/${name}`;
 
@@ -66,7 +70,7 @@ function chosen(endpoints: ClusterEndpoints, tried: string[] = [], choice = choi
 
 function endpointsOf(...ranks: string[][]): ClusterEndpoints {
   const endpoints = cluster('');
-  endpoints.refresh(candidates(...ranks), seededRandom(1), HERE);
+  endpoints.refresh(candidates(...ranks), STARTING, HERE);
   return endpoints;
 }
 
@@ -96,7 +100,7 @@ describe('with outlier detection, an endpoint', () => {
     if (memory === undefined) throw new Error('no memory');
     const outliers = new OutlierDetection(memory, 0, { ...POLICY, ...policy }, () => 1_000_000);
     const endpoints = new ClusterEndpoints(compiledCluster(''), outliers);
-    endpoints.refresh(candidates(['a', 'b'], ['c']), seededRandom(1), HERE);
+    endpoints.refresh(candidates(['a', 'b'], ['c']), STARTING, HERE);
     for (const name of out) outliers.answered(uid(name), 500);
     return endpoints;
   }
@@ -195,7 +199,7 @@ describe('with a preference for localities, an endpoint', () => {
     const compiled = compileService(service).clusters.get(V1);
     if (compiled === undefined) throw new Error('the cluster is missing');
     const endpoints = new ClusterEndpoints(compiled);
-    endpoints.refresh(list, seededRandom(1), HERE);
+    endpoints.refresh(list, STARTING, HERE);
     return endpoints;
   };
 
@@ -209,7 +213,7 @@ describe('with a preference for localities, an endpoint', () => {
   it('is of the rank that it has where the waypoint is now', () => {
     const endpoints = preferring({ failover: true });
     const scopes = { ...HERE.scopes, region: 'r2' };
-    endpoints.refresh(list, seededRandom(1), { ...HERE, scopes, scopesKey: JSON.stringify(Object.values(scopes)) });
+    endpoints.refresh(list, STARTING, { ...HERE, scopes, scopesKey: JSON.stringify(Object.values(scopes)) });
     expect(chosen(endpoints)).toEqual(['far']);
   });
 
@@ -235,7 +239,7 @@ describe('with a preference for localities, an endpoint', () => {
 describe('a subset', () => {
   it('has its workloads only, a rank without any is left out', () => {
     const endpoints = cluster('v1');
-    endpoints.refresh(candidates(['v2-a'], ['v1-a', 'v2-b'], ['v1-b']), seededRandom(1), HERE);
+    endpoints.refresh(candidates(['v2-a'], ['v1-a', 'v2-b'], ['v1-b']), STARTING, HERE);
     expect(chosen(endpoints)).toEqual(['v1-a']);
     expect(chosen(endpoints, ['v1-a'])).toEqual(['v1-b']);
     expect(chosen(endpoints, ['v1-a', 'v1-b'])).toEqual(['v1-a']);
@@ -243,7 +247,7 @@ describe('a subset', () => {
 
   it('whose workloads are gone has no endpoint', () => {
     const endpoints = cluster('v1');
-    endpoints.refresh(candidates(['v2-a']), seededRandom(1), HERE);
+    endpoints.refresh(candidates(['v2-a']), STARTING, HERE);
     expect(chosen(endpoints)).toEqual(['none']);
   });
 });
@@ -254,7 +258,7 @@ describe('refreshing', () => {
     const before = endpoints.choose([uid('b')], choiceAt());
     if (before === undefined) throw new Error('no endpoint');
     before.active = 7;
-    endpoints.refresh(candidates(['a*4', 'c']), seededRandom(1), HERE);
+    endpoints.refresh(candidates(['a*4', 'c']), STARTING, HERE);
     const after = endpoints.choose([uid('c')], choiceAt());
     expect(after).toBe(before);
     expect(after).toMatchObject({ active: 7, weight: 4, endpoint: { workload: { capacity: 4 } } });
@@ -264,9 +268,9 @@ describe('refreshing', () => {
   it('with the same list goes on with the round', () => {
     const endpoints = cluster('');
     const list = candidates(['a', 'b']);
-    endpoints.refresh(list, seededRandom(1), HERE);
+    endpoints.refresh(list, STARTING, HERE);
     const { tiers } = endpoints;
-    endpoints.refresh(list, seededRandom(1), HERE);
+    endpoints.refresh(list, STARTING, HERE);
     expect(endpoints.tiers).toBe(tiers);
   });
 
@@ -274,7 +278,78 @@ describe('refreshing', () => {
     const old = endpointsOf(['a']);
     const before = old.choose([], choiceAt());
     const next = cluster('', old);
-    next.refresh(candidates(['a']), seededRandom(1), HERE);
+    next.refresh(candidates(['a']), STARTING, HERE);
     expect(next.choose([], choiceAt())).toBe(before);
+  });
+});
+
+describe('with a time to warm up, an endpoint', () => {
+  const first = (cartService().clusters ?? [])[0];
+
+  function warming(warmup: MessageInitShape<typeof WarmupSchema>, loadBalancer: LoadBalancer) {
+    const service = read(
+      cartService({
+        clusters: [
+          { ...first, subset: '', subsetWorkloadUids: [], warmup: create(WarmupSchema, warmup), loadBalancer },
+        ],
+      }),
+    );
+    const compiled = compileService(service).clusters.get(V1);
+    if (compiled === undefined) throw new Error('the cluster is missing');
+    return new ClusterEndpoints(compiled);
+  }
+
+  let time = 0;
+  const clock = { random: seededRandom(1), now: (): number => time };
+
+  beforeEach(() => {
+    time = 0;
+  });
+
+  /** The share of each, of 4,000 draws. */
+  function shares(endpoints: ClusterEndpoints): Record<string, number> {
+    const choice = choiceAt(time);
+    const counts: Record<string, number> = {};
+    for (let draw = 0; draw < 4_000; draw++) {
+      const name = endpoints.choose([], choice)?.endpoint.workload.name ?? 'none';
+      counts[name] = (counts[name] ?? 0) + 1 / 4_000;
+    }
+    return counts;
+  }
+
+  const POLICY = { durationMs: 10_000n, minimumPercent: 10, aggression: 1 };
+
+  it.each([
+    // Weights of the new one beside three that are warm.
+    ['is small at first', LoadBalancer.LEAST_REQUEST, 0, 1, 0.1],
+    ['grows with its age', LoadBalancer.LEAST_REQUEST, 5_000, 1, 0.5],
+    ['grows with its age in turns', LoadBalancer.ROUND_ROBIN, 5_000, 1, 0.5],
+    ['grows faster at first', LoadBalancer.ROUND_ROBIN, 2_500, 2, 0.5],
+    ['is as any in the end', LoadBalancer.LEAST_REQUEST, 10_000, 1, 1],
+  ])('that comes later gets a share that %s', (_, loadBalancer, age, aggression, weight) => {
+    const endpoints = warming({ ...POLICY, aggression }, loadBalancer);
+    endpoints.refresh(candidates(['a', 'b', 'c']), clock, HERE);
+    time = 1_000;
+    endpoints.refresh(candidates(['a', 'b', 'c', 'new']), clock, HERE);
+    time += age;
+    const share = shares(endpoints)['new'] ?? 0;
+    expect(Math.abs(share - weight / (3 + weight))).toBeLessThan(0.03);
+  });
+
+  it('that is there at first gets its share at once, also in a new version of the cluster', () => {
+    const endpoints = warming(POLICY, LoadBalancer.LEAST_REQUEST);
+    endpoints.refresh(candidates(['a', 'b']), clock, HERE);
+    const next = new ClusterEndpoints(compiledCluster(''), undefined, endpoints);
+    next.refresh(candidates(['a', 'b']), clock, HERE);
+    for (const one of [endpoints, next]) {
+      expect(Math.abs((shares(one)['a'] ?? 0) - 0.5)).toBeLessThan(0.03);
+    }
+  });
+
+  it('is used while nobody is warm', () => {
+    const endpoints = warming({ ...POLICY, minimumPercent: 0 }, LoadBalancer.ROUND_ROBIN);
+    endpoints.refresh(candidates(['old']), clock, HERE);
+    endpoints.refresh(candidates(['a', 'b']), clock, HERE);
+    expect(Math.abs((shares(endpoints)['a'] ?? 0) - 0.5)).toBeLessThan(0.03);
   });
 });

@@ -3,11 +3,15 @@ import type { Choice } from '@ambit/mesh/endpoint/endpoint-set';
 import type { EndpointTier } from '@ambit/mesh/endpoint/endpoint-table';
 import type { CompiledCluster } from '../compiled-service.ts';
 import { MAX_REDRAWS } from '../limits.ts';
-import type { LoadBalancing } from '../model/served-service.ts';
+import type { HashTableSize, LoadBalancing, Warmup } from '../model/served-service.ts';
 import type { OutlierDetection } from '../outlier/outlier-detection.ts';
 import { BalancedTier } from './balanced-tier.ts';
+import { randomHash } from './consistent-hash/compiled-hash.ts';
+import type { Hash64 } from './consistent-hash/hash64.ts';
+import { HashedTier, type Later } from './consistent-hash/hashed-tier.ts';
 import { EndpointSlot } from './endpoint-slot.ts';
 import type { LocalityRanks, RankedEndpoints } from './locality-ranks.ts';
+import { Warming } from './warming.ts';
 import { drawRank, drawShare, type IsOut } from './rank-draw.ts';
 
 /**
@@ -17,6 +21,9 @@ import { drawRank, drawShare, type IsOut } from './rank-draw.ts';
  */
 export class ClusterEndpoints {
   readonly #kind: LoadBalancing;
+  readonly #warmup: Warmup | null;
+  /** Nobody has been told yet who the endpoints are. */
+  #isFirst: boolean;
   readonly #subsetUids: ReadonlySet<string> | undefined;
   readonly #outliers: OutlierDetection | undefined;
   readonly #locality: LocalityRanks | undefined;
@@ -25,22 +32,34 @@ export class ClusterEndpoints {
   /** The waypoint's place that they are ranked for. */
   #place: string | undefined;
   #tiers: readonly BalancedTier[] = [];
+  readonly #hash: HashTableSize | undefined;
+  readonly #later: Later | undefined;
+  /** By rank, with consistent hashing. */
+  #hashed: readonly HashedTier[] = [];
   /** Of each rank; undefined: the first gets what it can take. */
   #shares: readonly number[] | undefined;
   /** The rank that comes first in the choice that is being made. */
   #first = 0;
+  /** The hash of the request for which it is made; with consistent hashing. */
+  #wanted: Hash64 | undefined;
 
   /**
    * `outliers`: who judges endpoints in place of the mesh's quarantine. `previous`: of the cluster's last version, whose counts of
-   * requests under way go on.
+   * requests under way go on. `later`: makes hash tables piece by piece.
    */
   constructor(
-    { model, subsetUids, locality }: CompiledCluster,
+    { model, subsetUids, locality, hash }: CompiledCluster,
     outliers?: OutlierDetection,
     previous?: ClusterEndpoints,
+    later?: Later,
   ) {
+    this.#hash = hash?.table;
+    this.#later = later;
+    this.#hashed = previous === undefined ? [] : previous.#hashed;
     this.#outliers = outliers;
     this.#kind = model.loadBalancing;
+    this.#warmup = model.warmup;
+    this.#isFirst = previous === undefined ? true : previous.#isFirst;
     this.#subsetUids = subsetUids;
     this.#locality = locality;
     this.#slots = previous === undefined ? new Map<string, EndpointSlot>() : new Map(previous.#slots);
@@ -51,12 +70,18 @@ export class ClusterEndpoints {
     return this.#tiers;
   }
 
-  /** Takes the candidates of the moment, best rank first, as `from` sees them; those outside the subset are left out. */
-  refresh(candidates: readonly EndpointTier[], random: () => number, from: Client): void {
+  /**
+   * Takes the candidates of the moment, best rank first, as `from` sees them; those outside the subset are left out. The first ones
+   * are there already, whoever comes later warms up.
+   */
+  refresh(candidates: readonly EndpointTier[], { random, now }: Pick<Choice, 'now' | 'random'>, from: Client): void {
     if (candidates === this.#source && (this.#locality === undefined || from.scopesKey === this.#place)) return;
     this.#source = candidates;
     this.#place = from.scopesKey;
     const { ranks, shares } = this.#locality?.rank(candidates, from.scopes) ?? asTheyAre(candidates);
+    const warmup = this.#warmup;
+    const since = warmup === null || this.#isFirst ? undefined : now();
+    this.#isFirst = false;
     const slots = new Map<string, EndpointSlot>();
     const tiers: BalancedTier[] = [];
     const kept: number[] = [];
@@ -67,18 +92,23 @@ export class ClusterEndpoints {
         if (this.#subsetUids?.has(partOf) === false) continue;
         const slot = this.#slots.get(uid);
         slot?.update(endpoint);
-        const member = slot ?? new EndpointSlot(endpoint);
+        const member = slot ?? new EndpointSlot(endpoint, since);
         slots.set(uid, member);
         this.#outliers?.watch(uid);
         members.push(member);
       }
       if (members.length === 0) continue;
-      tiers.push(new BalancedTier(members, this.#kind, random));
+      const warming = warmup === null ? undefined : new Warming(members, warmup, now);
+      tiers.push(new BalancedTier(members, this.#kind, random, warming));
       kept.push(shares?.[rank] ?? 0);
     }
     this.#slots = slots;
     this.#tiers = tiers;
     this.#shares = shares === undefined ? undefined : kept;
+    const table = this.#hash;
+    if (table === undefined) return;
+    const before = this.#hashed;
+    this.#hashed = tiers.map((tier, rank) => HashedTier.of(tier.slots, table, this.#later, before[rank]));
   }
 
   /**
@@ -86,13 +116,15 @@ export class ClusterEndpoints {
    * Without outlier detection those in quarantine are passed over: when only they are untried, one of them; when all were tried, any.
    * With it those that are out are never chosen, unless fewer than `minHealthPercent` are in, and a rank of which too many are out
    * shares its requests with the next (`OVERPROVISIONING`). Undefined when there is none.
-   * `passedRanks`: how many of the best ranks come last; not of shares.
+   * `passedRanks`: how many of the best ranks come last; not of shares. `hash`: of the request; with consistent hashing it belongs to
+   * one endpoint, and one that may not be chosen is stood in for by the same other one.
    */
-  choose(tried: readonly string[], choice: Choice, passedRanks = 0): EndpointSlot | undefined {
+  choose(tried: readonly string[], choice: Choice, passedRanks = 0, hash?: Hash64): EndpointSlot | undefined {
+    if (this.#hash !== undefined) this.#wanted = hash ?? randomHash(choice.random);
     const outliers = this.#outliers;
     const isJudged = outliers?.anyOut === true && !this.#panics(outliers);
     const isOut = isJudged ? (uid: string): boolean => outliers.isOut(uid) : undefined;
-    this.#first = this.#firstRank(passedRanks, choice.random, isOut);
+    this.#first = this.#firstRank(passedRanks, this.#rankDraw(choice), isOut);
     if (outliers !== undefined) {
       if (isOut === undefined) return this.#any(tried, choice.random);
       return this.#among(tried, choice.random, isOut) ?? this.#among(NONE_TRIED, choice.random, isOut);
@@ -104,6 +136,12 @@ export class ClusterEndpoints {
       if (slot !== undefined) return slot;
     }
     return this.#any(tried, choice.random);
+  }
+
+  /** A request with a hash belongs to a rank as well: its lower half, of which tables make little, decides. */
+  #rankDraw({ random }: Choice): () => number {
+    const wanted = this.#wanted;
+    return wanted === undefined ? random : () => wanted.low / 4_294_967_296;
   }
 
   #firstRank(passedRanks: number, random: () => number, isOut: IsOut | undefined): number {
@@ -123,17 +161,31 @@ export class ClusterEndpoints {
   }
 
   #any(tried: readonly string[], random: () => number): EndpointSlot | undefined {
-    return this.#among(tried, random, undefined) ?? this.#tiers[0]?.draw(random);
+    return (
+      this.#among(tried, random, undefined) ??
+      (this.#hash === undefined ? this.#tiers[0]?.draw(random) : this.#among(NONE_TRIED, random, undefined))
+    );
   }
 
   #among(tried: readonly string[], random: () => number, isOut: IsOut | undefined): EndpointSlot | undefined {
     const { length } = this.#tiers;
     for (let at = 0; at < length; at++) {
-      const tier = this.#tiers[(this.#first + at) % length];
-      const slot = tier === undefined ? undefined : chooseFrom(tier, tried, random, isOut);
+      const slot = this.#chooseAt((this.#first + at) % length, tried, random, isOut);
       if (slot !== undefined) return slot;
     }
     return undefined;
+  }
+
+  #chooseAt(
+    rank: number,
+    tried: readonly string[],
+    random: () => number,
+    isOut: IsOut | undefined,
+  ): EndpointSlot | undefined {
+    const wanted = this.#wanted;
+    if (wanted !== undefined) return this.#hashed[rank]?.find(wanted, (slot) => usable(slot, tried, isOut));
+    const tier = this.#tiers[rank];
+    return tier === undefined ? undefined : chooseFrom(tier, tried, random, isOut);
   }
 
   #panics(outliers: OutlierDetection): boolean {

@@ -8,8 +8,11 @@ export class EndpointSlot {
   weight: number;
   /** Requests under way to it from this thread; the data path counts. */
   active = 0;
+  /** When it came, milliseconds; negative infinity: before anybody asked. */
+  readonly since: number;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, since: number = Number.NEGATIVE_INFINITY) {
+    this.since = since;
     this.uid = endpoint.workload.uid;
     this.endpoint = endpoint;
     this.weight = endpoint.workload.capacity;

@@ -1,5 +1,6 @@
 import type { Cluster as Message } from '@ambit/proto/waypoint';
 import type { Problems } from './problems.ts';
+import { readConsistentHash, readWarmup } from './read-balancing.ts';
 import {
   readCircuitBreaker,
   readConnectionPool,
@@ -65,5 +66,7 @@ function readCluster(message: Message, field: string, workloadUid: string, probl
     outlierDetection: readOutlierDetection(message.outlierDetection, `${field}.outlier_detection`, problems),
     circuitBreaker: readCircuitBreaker(message.circuitBreaker, `${field}.circuit_breaker`, problems),
     retryBudget: readRetryBudget(message.retryBudget, `${field}.retry_budget`, problems),
+    consistentHash: readConsistentHash(message.consistentHash, `${field}.consistent_hash`, problems),
+    warmup: readWarmup(message.warmup, `${field}.warmup`, problems),
   };
 }

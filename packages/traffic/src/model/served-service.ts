@@ -216,6 +216,53 @@ export interface Cluster {
   readonly circuitBreaker: CircuitBreaker | null;
   /** Null: `connectionPool.maxRetries`, or without that the default. */
   readonly retryBudget: RetryBudget | null;
+  /** In place of `loadBalancing`. Null: that. */
+  readonly consistentHash: ConsistentHash | null;
+  /** Of endpoints that come later. Null: they get their share at once. */
+  readonly warmup: Warmup | null;
+}
+
+/** Requests of one key go to one endpoint. */
+export interface ConsistentHash {
+  readonly key: HashKey;
+  readonly table: HashTableSize;
+}
+
+/** `name` of a header in lower case. */
+export type HashKey =
+  | { readonly kind: 'cookie'; readonly cookie: HashCookie }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'query-parameter'; readonly name: string }
+  | { readonly kind: 'source-ip' };
+
+export interface HashCookie {
+  readonly name: string;
+  /** Empty: none is said. */
+  readonly path: string;
+  /** Of the cookie that clients without one are given, seconds; 0: for their session, null: they are given none. */
+  readonly ttlS: number | null;
+  readonly attributes: readonly CookieAttribute[];
+}
+
+export interface CookieAttribute {
+  readonly name: string;
+  /** Empty: the name stands alone. */
+  readonly value: string;
+}
+
+/** `size`: places; of a ring at least. */
+export interface HashTableSize {
+  readonly kind: 'maglev' | 'ring';
+  readonly size: number;
+}
+
+/** The share of an endpoint is (age / duration) to the power of 1 / aggression, and at least the minimum. */
+export interface Warmup {
+  readonly durationMs: number;
+  /** 0 to 100. */
+  readonly minimumPercent: number;
+  /** Above 0. */
+  readonly aggression: number;
 }
 
 /** Which endpoints come first, by where they and the waypoint are. */

@@ -1,5 +1,6 @@
 import { quoted } from '../manifest/problem.ts';
 import type { DestinationRule, OutlierPolicy, PoolPolicy } from '../traffic-objects.ts';
+import { checkBalancing } from './balancing-relations.ts';
 import { istioDurationMs } from './durations.ts';
 import { checkExportTo } from './export-relations.ts';
 import { isSubsetName } from './formats.ts';
@@ -29,6 +30,7 @@ export function checkDestinationRule({ spec }: DestinationRule, report: ReportAt
     checkOutliers(policy?.outlierDetection, [...place, 'outlierDetection'], report);
     checkLocality(policy?.loadBalancer?.localityLbSetting, [...place, ...LOCALITY], report);
     checkPool(policy?.connectionPool, [...place, 'connectionPool'], report);
+    checkBalancing(policy?.loadBalancer, [...place, 'loadBalancer'], report);
     const percent = policy?.retryBudget?.percent;
     if (percent !== undefined && !isPercent(percent)) {
       report([...place, 'retryBudget', 'percent'], `${percent} is no share of 100`);
@@ -39,6 +41,7 @@ export function checkDestinationRule({ spec }: DestinationRule, report: ReportAt
       checkOutliers(outlierDetection, [...at, 'outlierDetection'], report);
       checkLocality(loadBalancer?.localityLbSetting, [...at, ...LOCALITY], report);
       checkPool(connectionPool, [...at, 'connectionPool'], report);
+      checkBalancing(loadBalancer, [...at, 'loadBalancer'], report);
     });
   }
 }

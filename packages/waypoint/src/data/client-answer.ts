@@ -30,6 +30,7 @@ export class ClientAnswer {
   fields: readonly string[] = NO_FIELDS;
   #cors: CompiledCors | undefined;
   #facts: RequestFacts | undefined;
+  #setCookie: string | undefined;
   #begun = false;
   #body: MessageBody | undefined;
   /** Octets of an answer of our own that the client has not taken. */
@@ -50,6 +51,11 @@ export class ClientAnswer {
   permits(cors: CompiledCors, facts: RequestFacts): void {
     this.#cors = cors;
     this.#facts = facts;
+  }
+
+  /** With what an endpoint answers, the client is told to keep a cookie. */
+  sets(cookie: string): void {
+    this.#setCookie = cookie;
   }
 
   /** An answer without an endpoint; `toHead`: the request asked for the head alone. */
@@ -80,6 +86,7 @@ export class ClientAnswer {
 
   /** The head of an endpoint's answer. @throws AmbitError when it cannot be said to this client; nothing was sent then. */
   head(fields: string[], endStream: boolean, flags: ResponseFlags): void {
+    if (this.#setCookie !== undefined) fields.push('set-cookie', this.#setCookie);
     this.#change(fields);
     this.#down.respond(fields, endStream);
     this.#begun = true;

@@ -11,6 +11,7 @@ import {
   UPGRADE_NOT_ACCEPTED,
 } from '@ambit/traffic/local-answer';
 import { isIdempotent } from '@ambit/traffic/request/idempotent-method';
+import type { Hash64 } from '@ambit/traffic/load-balancing/consistent-hash/hash64';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import {
@@ -73,6 +74,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   readonly #parts: ForwardedParts;
   readonly #attempts: Attempts;
   readonly #deadline: Deadline;
+  /** Of its key, when its cluster wants one; the same for all tries. */
+  readonly #hash: Hash64 | undefined;
   #attempt: Attempt | undefined;
   /** Of the try, when its span is wanted. */
   #traced: TracedTry | undefined;
@@ -85,12 +88,15 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #over = false;
 
   constructor(forwarder: Forwarder, parts: ForwardedParts) {
-    const { action, cluster, thread, facts } = parts;
+    const { action, cluster, thread, facts, client, toClient } = parts;
     this.#forwarder = forwarder;
     this.#parts = parts;
     this.#attempts = new Attempts(action.retry, cluster.state.budget, thread.choice.random);
     this.#deadline = Deadline.of(facts, action.timeoutMs, thread.reactor.now);
     this.#verdict = new TryVerdict(cluster);
+    const hashed = cluster.compiled.hash?.ofRequest(facts, client.address.ip, thread.choice.random);
+    this.#hash = hashed?.hash;
+    if (hashed?.setCookie !== undefined) toClient.sets(hashed.setCookie);
   }
 
   /** Begins the first try; may call the forwarder from within. */
@@ -275,7 +281,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #try(): void {
     const attempts = this.#attempts;
     const { cluster, client, head } = this.#parts;
-    const chosen = cluster.choose(attempts.tried, client, head, attempts.passedRanks);
+    const chosen = cluster.choose(attempts.tried, client, head, attempts.passedRanks, this.#hash);
     if (chosen === 'unknown') {
       this.#forwarder.answer(CLUSTER_NOT_FOUND);
       return;

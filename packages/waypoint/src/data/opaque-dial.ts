@@ -55,7 +55,8 @@ export class OpaqueDial {
   }
 
   #try(cluster: UpstreamCluster, before: AmbitError | undefined): void {
-    const chosen = cluster.choose(this.#tried, this.#client);
+    const hash = cluster.compiled.hash?.ofConnection(this.#client.address.ip);
+    const chosen = cluster.choose(this.#tried, this.#client, undefined, 0, hash);
     if (chosen === 'unknown' || chosen === undefined || this.#tried.includes(chosen.slot.uid)) {
       const { name } = cluster.compiled;
       const error =

@@ -11,6 +11,8 @@ import type { Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
 import type { CompiledCluster } from '@ambit/traffic/compiled-service';
 import { ClusterEndpoints } from '@ambit/traffic/load-balancing/cluster-endpoints';
+import type { Hash64 } from '@ambit/traffic/load-balancing/consistent-hash/hash64';
+import type { Later } from '@ambit/traffic/load-balancing/consistent-hash/hashed-tier';
 import { EndpointSlot } from '@ambit/traffic/load-balancing/endpoint-slot';
 import { ENDPOINT_TRANSPORTS } from '../limits.ts';
 import type { Admission } from '@ambit/traffic/breaker/circuit-breaker';
@@ -48,7 +50,7 @@ export class UpstreamCluster {
   constructor(compiled: CompiledCluster, upstreams: Upstreams, previous: UpstreamCluster | undefined) {
     this.compiled = compiled;
     this.state = upstreams.states.of(compiled.model);
-    this.endpoints = new ClusterEndpoints(compiled, this.state.outliers, previous?.endpoints);
+    this.endpoints = new ClusterEndpoints(compiled, this.state.outliers, previous?.endpoints, upstreams.later);
     this.mirrors = previous?.mirrors ?? new MirrorBudget();
     this.#upstreams = upstreams;
     const { upstreamTls, proxyProtocol } = compiled.model;
@@ -70,13 +72,14 @@ export class UpstreamCluster {
   /**
    * Draws an endpoint; `'unknown'` when the service or workload is not known, undefined when it has no usable one. A workload is
    * reached where the client dialled it and nowhere else. `head`: of the request as it is sent on, if it is one.
-   * `passedRanks`: of endpoints, that come last.
+   * `passedRanks`: of endpoints, that come last. `hash`: where the request belongs, in a cluster with consistent hashing.
    */
   choose(
     tried: readonly string[],
     client: DiallingClient,
     head?: FieldList,
     passedRanks = 0,
+    hash?: Hash64,
   ): ChosenEndpoint | 'unknown' | undefined {
     if (this.compiled.model.workloadUid !== '') return this.#dialled(tried, client, head);
     const { store, choice } = this.#upstreams;
@@ -85,8 +88,8 @@ export class UpstreamCluster {
     if (service.loadBalancing.mode === 'passthrough') return this.#passedThrough(tried, client, head);
     const own = this.#upstreams.client();
     const candidates = store.endpoints(service.key)?.candidates(service, this.compiled.model.port, 'service', own);
-    this.endpoints.refresh(candidates ?? NONE, choice.random, own);
-    const slot = this.endpoints.choose(tried, choice, passedRanks);
+    this.endpoints.refresh(candidates ?? NONE, choice, own);
+    const slot = this.endpoints.choose(tried, choice, passedRanks, hash);
     if (slot === undefined) return undefined;
     const ip = chooseAddress(slot.endpoint.workload, service.addresses[0]?.ip ?? '', service);
     if (ip === undefined || slot.endpoint.workload.network !== store.network) return undefined;
@@ -222,6 +225,8 @@ export class Upstreams {
   readonly observer: ClusterObserver;
   /** Whether the waypoint itself listens at an address: nobody is let through to that. */
   readonly isOwnAddress: (ip: IpAddress) => boolean;
+  /** Runs what is too much for one turn of the thread, in a later one. */
+  readonly later: Later;
   readonly #dialler: Dialler;
   readonly #endpoints = new Map<string, UpstreamEndpoint>();
   readonly #byUid = new Map<string, Set<UpstreamEndpoint>>();
@@ -237,6 +242,9 @@ export class Upstreams {
     this.choice = choice;
     this.client = client;
     this.#dialler = dialler;
+    this.later = (run) => {
+      dialler.reactor.defer(run);
+    };
   }
 
   /**

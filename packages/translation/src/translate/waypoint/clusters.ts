@@ -46,7 +46,7 @@ export class ClusterSet {
     if (this.#clusters.has(name)) return name;
     const policy = destinationRules.policyOf(service, port.port, subset, waypointNamespace);
     if (policy === undefined) return undefined;
-    const { locality, loadBalancer, connectTimeoutMs, http, subsetLabels, proxyProtocol, limits } = policy;
+    const { locality, balancing, connectTimeoutMs, http, subsetLabels, proxyProtocol, limits } = policy;
     const subsetWorkloadUids = subsetLabels === undefined ? [] : this.#workloadsOf(service, subsetLabels);
     if (subsetWorkloadUids === undefined) return undefined;
     const preference =
@@ -61,9 +61,9 @@ export class ClusterSet {
       protocol: endpointProtocol(protocolOf(port), http),
       subset,
       subsetWorkloadUids,
-      loadBalancer,
       connectTimeoutMs,
       proxyProtocol,
+      ...balancing,
       ...limits,
       ...(preference === undefined ? {} : { localityPreference: preference }),
       ...(upstreamTls === undefined ? {} : { upstreamTls }),

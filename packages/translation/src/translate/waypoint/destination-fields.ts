@@ -1,4 +1,5 @@
 import type { ClientTls, DestinationRule, OutlierPolicy, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
+import { balancingNotHonoured } from './balancing.ts';
 import { circuitBreakerOf } from './circuit-breaker.ts';
 import { localityNotHonoured } from './locality-preference.ts';
 import { notHonoured } from './not-honoured.ts';
@@ -101,13 +102,12 @@ function portPolicyFields(
   const { loadBalancer, connectionPool, outlierDetection } = policy ?? {};
   return [
     ...notHonoured(policy, [...more, 'loadBalancer', 'connectionPool', 'outlierDetection', 'tls'], path),
-    ...notHonoured(loadBalancer, ['simple', 'localityLbSetting'], `${path}.loadBalancer`),
+    ...balancingNotHonoured(loadBalancer, `${path}.loadBalancer`),
     ...localityNotHonoured(
       loadBalancer?.localityLbSetting,
       (outlierDetection ?? inherited) !== undefined,
       `${path}.loadBalancer.localityLbSetting`,
     ),
-    ...(loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : []),
     ...notHonoured(connectionPool, ['tcp', 'http'], `${path}.connectionPool`),
     ...notHonoured(connectionPool?.http, HTTP_POOL, `${path}.connectionPool.http`),
     ...notHonoured(connectionPool?.tcp, TCP_POOL, `${path}.connectionPool.tcp`),

@@ -1,4 +1,4 @@
-import { LoadBalancer, type ProxyProtocol } from '@ambit/proto/waypoint';
+import type { ProxyProtocol } from '@ambit/proto/waypoint';
 import type { LocalityLb } from '../../locality-objects.ts';
 import type { Model } from '../../model.ts';
 import { objectName, type Texts } from '../../objects.ts';
@@ -24,6 +24,7 @@ import {
   unavailable,
   type UpstreamTlsInit,
 } from './upstream-tls.ts';
+import { type Balancing, balancingOf } from './balancing.ts';
 import { type CircuitBreakerInit, circuitBreakerOf } from './circuit-breaker.ts';
 import { type DestinationLimits, destinationLimits } from './destination-limits.ts';
 import { listed } from './virtual-outcome.ts';
@@ -33,7 +34,7 @@ export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
 /** How connections to one port of a Service, or a subset of it, are made. */
 export interface DestinationPolicy {
-  readonly loadBalancer: LoadBalancer;
+  readonly balancing: Balancing;
   /** Undefined: what the Service itself prefers, or nothing. */
   readonly locality: LocalityLb | undefined;
   readonly connectTimeoutMs: number;
@@ -274,7 +275,7 @@ function policyAt(
   const policy: PortPolicy = { ...atPort(whole, port), ...atPort(subset, port) };
   const timeout = policy.connectionPool?.tcp?.connectTimeout;
   return {
-    loadBalancer: loadBalancerOf(policy.loadBalancer?.simple),
+    balancing: balancingOf(policy.loadBalancer),
     locality: localityOf({
       ...{ mesh, servicePrefers, own: policy.loadBalancer?.localityLbSetting },
       detectsOutliers: policy.outlierDetection !== undefined,
@@ -298,9 +299,4 @@ function httpOf(pool: NonNullable<PortPolicy['connectionPool']>['http']): Destin
 
 function atPort(policy: TrafficPolicy | undefined, port: number): PortPolicy | undefined {
   return policy?.portLevelSettings?.find((settings) => settings.port?.number === port) ?? policy;
-}
-
-function loadBalancerOf(simple: string | undefined): LoadBalancer {
-  if (simple === 'ROUND_ROBIN') return LoadBalancer.ROUND_ROBIN;
-  return simple === 'RANDOM' ? LoadBalancer.RANDOM : LoadBalancer.LEAST_REQUEST;
 }

@@ -1,0 +1,57 @@
+import { HASH_BUILD_STEPS } from '../../limits.ts';
+import { type Hash64, remainder } from './hash64.ts';
+import { type HashMember, type HashTable, type HashTableBuild, heaviest } from './hash-table.ts';
+import { xxHash64 } from './xxhash64.ts';
+
+/**
+ * Makes a table as Envoy's (`maglev`; Eisenbud et al., NSDI 2016, 3.4): members take turns at the next free place of their own
+ * order, those of less weight in fewer turns. `size`: a prime number.
+ */
+export function* buildMaglevTable(members: readonly HashMember[], size: number): HashTableBuild {
+  const owners = new Uint32Array(size).fill(FREE);
+  const most = heaviest(members);
+  const turns = members.map(({ name, weight }) => ({
+    weight,
+    due: 0,
+    place: remainder(xxHash64(name), size),
+    skip: remainder(xxHash64(name, 1), size - 1) + 1,
+  }));
+  let free = turns.length === 0 ? 0 : size;
+  let steps = 0;
+  for (let round = 1; free > 0; round++) {
+    for (const [index, turn] of turns.entries()) {
+      if (round * turn.weight < turn.due) continue;
+      turn.due += most;
+      while (owners[turn.place] !== FREE) {
+        turn.place = (turn.place + turn.skip) % size;
+        steps++;
+      }
+      owners[turn.place] = index;
+      free--;
+      steps++;
+      if (steps >= PAUSE_STEPS) {
+        steps = 0;
+        yield undefined;
+      }
+      if (free === 0) break;
+    }
+  }
+  return new MaglevTable(turns.length === 0 ? new Uint32Array(0) : owners);
+}
+
+const FREE = 0xffff_ffff;
+
+/** A step here costs far less than a hash. */
+const PAUSE_STEPS = 16 * HASH_BUILD_STEPS;
+
+class MaglevTable implements HashTable {
+  readonly owners: Uint32Array;
+
+  constructor(owners: Uint32Array) {
+    this.owners = owners;
+  }
+
+  placeOf(hash: Hash64): number {
+    return remainder(hash, this.owners.length);
+  }
+}
