@@ -17,7 +17,7 @@ export interface IncomingContext {
 }
 
 /** The fields that carry context; nothing of them may go on beside a new one. */
-export const CONTEXT_FIELDS: ReadonlySet<string> = new Set([
+const CONTEXT_FIELDS: ReadonlySet<string> = new Set([
   'b3',
   'traceparent',
   'tracestate',
@@ -28,21 +28,45 @@ export const CONTEXT_FIELDS: ReadonlySet<string> = new Set([
   'x-b3-traceid',
 ]);
 
+const LETTER_B = 0x62;
+const LETTER_T = 0x74;
+const LETTER_X = 0x78;
+
+/** Whether a field, by its name in lower case, carries context. */
+export function isContextField(name: string): boolean {
+  // Most fields differ at once, and need not be looked for.
+  const first = name.charCodeAt(0);
+  const may = first === LETTER_X ? name.charCodeAt(2) === LETTER_B : first === LETTER_T || first === LETTER_B;
+  return may && CONTEXT_FIELDS.has(name);
+}
+
 type Said = Pick<IncomingContext, 'ids' | 'sampled'>;
 
-/** `field` gives a field of the request by its name. What is malformed is as if it were not there. */
-export function readContext(field: (name: string) => string | undefined): IncomingContext | undefined {
+/** `fields`: names in lower case and values by turns; of several of one name the first counts. What is malformed is as if it were not there. */
+export function readContext(fields: readonly string[]): IncomingContext | undefined {
+  const carried: Partial<Record<string, string>> = {};
+  let any = false;
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    if (!isContextField(name)) continue;
+    any = true;
+    carried[name] ??= fields[at + 1];
+  }
+  return any ? understood(carried) : undefined;
+}
+
+function understood(carried: Partial<Record<string, string>>): IncomingContext | undefined {
   const found: [TraceFormat, Said][] = [];
-  const w3c = readW3c(field('traceparent'));
+  const w3c = readW3c(carried['traceparent']);
   if (w3c !== undefined) found.push(['w3c', w3c]);
-  const single = readSingle(field('b3'));
+  const single = readSingle(carried['b3']);
   if (single !== undefined) found.push(['b3', single]);
-  const multi = readMulti(field);
+  const multi = readMulti(carried);
   if (multi !== undefined) found.push(['b3-multi', multi]);
   if (found.length === 0) return undefined;
   // The first that knows; W3C's is the standard.
   const said = found.map(([, one]) => one);
-  const state = w3c === undefined ? undefined : field('tracestate');
+  const state = w3c === undefined ? undefined : carried['tracestate'];
   return {
     ids: said.find(({ ids }) => ids !== undefined)?.ids,
     sampled: said.find(({ sampled }) => sampled !== undefined)?.sampled,
@@ -51,29 +75,32 @@ export function readContext(field: (name: string) => string | undefined): Incomi
   };
 }
 
-/** The fields of a request that a span sends, as names and values. */
-export function contextFields(
+/** Appends the fields that tell of a span, as names and values. */
+export function pushContext(
+  fields: string[],
   formats: readonly TraceFormat[],
-  traceId: string,
-  spanId: string,
-  sampled: boolean,
-  state: string | undefined,
-): string[] {
-  const flag = sampled ? '1' : '0';
-  return formats.flatMap((format) => {
+  span: {
+    readonly traceId: string;
+    readonly spanId: string;
+    readonly sampled: boolean;
+    readonly state: string | undefined;
+  },
+): void {
+  const { traceId, spanId, state } = span;
+  const flag = span.sampled ? '1' : '0';
+  for (const format of formats) {
     switch (format) {
       case 'w3c':
-        return [
-          'traceparent',
-          `00-${traceId}-${spanId}-0${flag}`,
-          ...(state === undefined ? [] : ['tracestate', state]),
-        ];
+        fields.push('traceparent', `00-${traceId}-${spanId}-0${flag}`);
+        if (state !== undefined) fields.push('tracestate', state);
+        break;
       case 'b3':
-        return ['b3', `${traceId}-${spanId}-${flag}`];
+        fields.push('b3', `${traceId}-${spanId}-${flag}`);
+        break;
       case 'b3-multi':
-        return ['x-b3-traceid', traceId, 'x-b3-spanid', spanId, 'x-b3-sampled', flag];
+        fields.push('x-b3-traceid', traceId, 'x-b3-spanid', spanId, 'x-b3-sampled', flag);
     }
-  });
+  }
 }
 
 function readW3c(parent: string | undefined): Said | undefined {
@@ -93,10 +120,11 @@ function readSingle(text: string | undefined): Said | undefined {
   return { ids, sampled: decision === undefined ? undefined : decisionOf(decision) };
 }
 
-function readMulti(field: (name: string) => string | undefined): Said | undefined {
-  const ids = idsOf(field('x-b3-traceid') ?? '', field('x-b3-spanid') ?? '');
-  const isDebugged = field('x-b3-flags') === '1';
-  const sampled = isDebugged ? true : decisionOf(field('x-b3-sampled') ?? '');
+function readMulti(carried: Partial<Record<string, string>>): Said | undefined {
+  const [traceId, spanId] = [carried['x-b3-traceid'], carried['x-b3-spanid']];
+  const ids = traceId === undefined || spanId === undefined ? undefined : idsOf(traceId, spanId);
+  const isDebugged = carried['x-b3-flags'] === '1';
+  const sampled = isDebugged ? true : decisionOf(carried['x-b3-sampled'] ?? '');
   return ids === undefined && sampled === undefined ? undefined : { ids, sampled };
 }
 

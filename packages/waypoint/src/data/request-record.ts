@@ -72,8 +72,7 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
     this.#fields = fields;
     this.#telemetry = telemetry;
     const tracing = telemetry?.compiled.tracing;
-    this.trace =
-      tracing === undefined ? undefined : new RequestTrace(thread.tracer, tracing, (name) => fieldValue(fields, name));
+    this.trace = tracing === undefined ? undefined : new RequestTrace(thread.tracer, tracing, fields);
     this.startTime = thread.wallTime();
     this.startedAt = thread.reactor.now;
     this.protocol = protocol;

@@ -1,9 +1,9 @@
 import type { FieldList } from '@ambit/http/h2/message-fields';
 import type { Span } from '@ambit/telemetry/trace/span';
 import {
-  CONTEXT_FIELDS,
-  contextFields,
   type IncomingContext,
+  isContextField,
+  pushContext,
   readContext,
   type TraceFormat,
 } from '@ambit/telemetry/trace/trace-context';
@@ -22,6 +22,10 @@ export interface Tracer {
   /** A variable of the process. */
   readonly environment: (name: string) => string | undefined;
 }
+
+/** How the context of a collector's own is written. */
+const W3CS: readonly TraceFormat[] = ['w3c'];
+const ZIPKINS: readonly TraceFormat[] = ['b3-multi'];
 
 /** What is known of a span at its end. */
 export interface SpanEnd {
@@ -44,17 +48,18 @@ export class RequestTrace {
   readonly #serverSpan: string;
   readonly #formats: readonly TraceFormat[];
 
-  /** `field` gives a field of the request. */
-  constructor(tracer: Tracer, tracing: Tracing, field: (name: string) => string | undefined) {
+  /** `fields` are those of the request. */
+  constructor(tracer: Tracer, tracing: Tracing, fields: FieldList) {
     this.#tracer = tracer;
     this.#tracing = tracing;
-    this.#incoming = readContext(field);
+    this.#incoming = readContext(fields);
     this.#sampled = this.#incoming?.sampled ?? isDrawn(tracing.sampledPerMillion, tracer.random);
     this.traceId = this.#incoming?.ids?.traceId ?? tracer.ids.trace();
     this.#serverSpan = tracer.ids.span();
-    const own: TraceFormat = tracing.collector?.protocol === 'zipkin' ? 'b3-multi' : 'w3c';
-    const came = this.#incoming?.formats ?? [];
-    this.#formats = came.includes(own) ? came : [own, ...came];
+    const own = tracing.collector?.protocol === 'zipkin' ? ZIPKINS : W3CS;
+    const came = this.#incoming?.formats;
+    if (came === undefined) this.#formats = own;
+    else this.#formats = own.every((format) => came.includes(format)) ? came : [...own, ...came];
   }
 
   /** Whether spans are sent. */
@@ -75,7 +80,7 @@ export class RequestTrace {
   apply(head: string[]): void {
     if (!this.#propagates) return;
     this.#strip(head);
-    head.push(...this.#fields(this.#serverSpan));
+    this.#push(head, this.#serverSpan);
   }
 
   /** A span for one try. */
@@ -88,7 +93,7 @@ export class RequestTrace {
     if (!this.recorded) return head;
     const own = [...head];
     this.#strip(own);
-    own.push(...this.#fields(span));
+    this.#push(own, span);
     return own;
   }
 
@@ -135,15 +140,18 @@ export class RequestTrace {
     return found ?? defaultValue;
   }
 
-  #fields(span: string): string[] {
-    return contextFields(this.#formats, this.traceId, span, this.#sampled, this.#incoming?.state);
+  #push(head: string[], spanId: string): void {
+    const { traceId } = this;
+    pushContext(head, this.#formats, { traceId, spanId, sampled: this.#sampled, state: this.#incoming?.state });
   }
 
   #strip(head: string[]): void {
     let kept = 0;
-    for (let at = 0; at + 1 < head.length; at += 2) {
+    while (kept < head.length && !isContextField(head[kept] ?? '')) kept += 2;
+    if (kept >= head.length) return;
+    for (let at = kept; at + 1 < head.length; at += 2) {
       const name = head[at] ?? '';
-      if (CONTEXT_FIELDS.has(name)) continue;
+      if (isContextField(name)) continue;
       head[kept] = name;
       head[kept + 1] = head[at + 1] ?? '';
       kept += 2;
