@@ -6,6 +6,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'access-logging',
   'authorization',
   'client-certificates',
+  'client-fields',
   'circuit-breaker',
   'connection-pool',
   'consistent-hash',

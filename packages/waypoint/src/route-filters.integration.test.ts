@@ -243,12 +243,12 @@ describe.each(CASES)('rewrites between $down clients and $up endpoints', ({ down
     expect(settled(bed, new Client(bed, down).send(head)).status).toBe(200);
     const fields = seen[0]?.fields;
     expect([valuesOf(fields, ':authority'), valuesOf(fields, ':path')]).toEqual([[authority], [received]]);
-    // As Envoy: what was rewritten is told; what was not is none of ours.
+    // What was rewritten is told by who has done it, and by nobody before.
     const rewritten = received !== sent && ofRoute?.path !== undefined;
-    const original = rewritten ? [sent.replace('/x/../%6Fld/./a', '/old/a')] : ['/forged'];
+    const original = rewritten ? [sent.replace('/x/../%6Fld/./a', '/old/a')] : [];
     expect(valuesOf(fields, 'x-envoy-original-path')).toEqual(original);
     expect(valuesOf(fields, 'x-envoy-original-host')).toEqual(authority === 'cart' ? [] : ['cart']);
-    expect(valuesOf(fields, 'x_envoy_original_host')).toEqual(authority === 'cart' ? ['forged'] : []);
+    expect(valuesOf(fields, 'x_envoy_original_host')).toEqual([]);
     // The log tells what was asked for.
     expect(bed.lines().join('\n')).toContain(` ${sent} `);
   });

@@ -6,6 +6,7 @@ import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-pol
 import type {
   CircuitBreaker,
   ConsistentHash,
+  ClientFields,
   ConnectionPool,
   LocalityPreference,
   LoadBalancing,
@@ -72,6 +73,8 @@ export interface TestServiceModel {
   readonly circuitBreaker?: CircuitBreaker | null;
   readonly retryBudget?: RetryBudget | null;
   readonly telemetry?: Partial<Telemetry>;
+  /** Default: nothing is told. */
+  readonly clientFields?: Partial<ClientFields>;
   /** Default: none. */
   readonly rateLimits?: readonly LocalRateLimit[];
   /** Default `least-request`. */
@@ -79,6 +82,8 @@ export interface TestServiceModel {
   readonly consistentHash?: ConsistentHash | null;
   readonly warmup?: Warmup | null;
 }
+
+const NOTHING_TOLD: ClientFields = { certificate: false, forwardedFor: 'pass' };
 
 const NO_LIMITS: ConnectionPool = {
   maxConnections: 0,
@@ -129,6 +134,7 @@ export function serviceModel({
   loadBalancing = 'least-request',
   consistentHash = null,
   warmup = null,
+  clientFields = {},
 }: TestServiceModel): ServedService {
   const forward: TestForward = { kind: 'forward', destinations: [{ cluster: clusterName() }], ...action };
   const opaque = protocol === 'tcp' || protocol === 'auto';
@@ -152,6 +158,7 @@ export function serviceModel({
     tokenRules,
     authorizationPolicies: policies,
     localRateLimits: rateLimits,
+    clientFields: { ...NOTHING_TOLD, ...clientFields },
     pathNormalization,
     clusters: ['', ...Object.keys(subsets)].map((subset) => ({
       name: clusterName(subset),
@@ -213,6 +220,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
     tokenRules: [],
     authorizationPolicies: [],
     localRateLimits: [],
+    clientFields: NOTHING_TOLD,
     pathNormalization: 'base',
     clusters: entries.map(({ port, protocol }) => ({
       name: clusterOf(port),

@@ -11,7 +11,7 @@ import { readPort } from './read-port.ts';
 import type { PathNormalization } from '../request/path.ts';
 import { readTelemetry } from './read-telemetry.ts';
 import { readTokenRules } from './read-token-rules.ts';
-import type { ServedService } from './served-service.ts';
+import type { ClientFields, ServedService } from './served-service.ts';
 
 const PATH_NORMALIZATIONS = [
   'base',
@@ -19,6 +19,8 @@ const PATH_NORMALIZATIONS = [
   'merge-slashes',
   'decode-and-merge-slashes',
 ] as const satisfies readonly PathNormalization[];
+
+const FORWARDED_FOR = ['pass', 'append', 'replace'] as const satisfies readonly ClientFields['forwardedFor'][];
 
 const NAMES = ['waypointNamespace', 'waypointName', 'namespace'] as const;
 
@@ -69,6 +71,12 @@ export function readServedService(bytes: Uint8Array): ServedService {
     pathNormalization:
       problems.enumName(PATH_NORMALIZATIONS, message.pathNormalization, 'path_normalization') ?? 'base',
     telemetry: readTelemetry(message.telemetry, 'telemetry', problems),
+    clientFields: {
+      certificate: message.clientFields?.certificate ?? false,
+      forwardedFor:
+        problems.enumName(FORWARDED_FOR, message.clientFields?.forwardedFor ?? 0, 'client_fields.forwarded_for') ??
+        'pass',
+    },
     localRateLimits: readLocalRateLimits(message.localRateLimits, 'local_rate_limits', problems),
   };
   problems.refuseRepeated(

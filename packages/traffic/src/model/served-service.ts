@@ -36,8 +36,17 @@ export interface ServedService {
   readonly pathNormalization: PathNormalization;
   /** Null: as the waypoint does by itself. */
   readonly telemetry: Telemetry | null;
+  /** What endpoints are told of clients. */
+  readonly clientFields: ClientFields;
   /** Limits on its requests, which all hold. */
   readonly localRateLimits: readonly LocalRateLimit[];
+}
+
+export interface ClientFields {
+  /** `x-forwarded-client-cert` with the identities of waypoint and client. */
+  readonly certificate: boolean;
+  /** What becomes of `x-forwarded-for`: `replace` takes away whatever else tells of addresses. */
+  readonly forwardedFor: 'append' | 'pass' | 'replace';
 }
 
 export interface ServedPort {

@@ -1,5 +1,7 @@
 import type { FieldList } from '@ambit/http/h2/message-fields';
-import { isIdentityField } from '@ambit/traffic/request/identity-fields';
+import type { SocketAddress } from '@ambit/core/address';
+import { isIdentityField, withHyphens } from '@ambit/traffic/request/identity-fields';
+import type { ClientFields } from '@ambit/traffic/model/served-service';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 
 /** What the head of a request does not say by itself. */
@@ -11,6 +13,11 @@ export interface RequestHeadParts {
   readonly authority: string | undefined;
   /** In place of the one that was judged, without the query; undefined: the same. */
   readonly path: string | undefined;
+  /** What is told of the client. */
+  readonly told: ClientFields;
+  readonly client: { readonly principal: string; readonly address: Pick<SocketAddress, 'ip'> };
+  /** The waypoint's own principal. */
+  readonly principal: string;
 }
 
 /**
@@ -20,7 +27,8 @@ export interface RequestHeadParts {
 export function requestHead(facts: RequestFacts, parts: RequestHeadParts): string[] {
   const { fields } = facts;
   const sent = facts.authority.length > 0 ? facts.authority : parts.clientAuthority;
-  const { authority, path } = parts;
+  const { authority, path, told } = parts;
+  const passesAddresses = told.forwardedFor === 'pass';
   const head = [
     ':method',
     facts.method,
@@ -32,14 +40,26 @@ export function requestHead(facts: RequestFacts, parts: RequestHeadParts): strin
     path === undefined ? facts.forwardedPath : withQuery(path, facts.query),
   ];
   let forwardedProto = false;
+  let forwardedFor = '';
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const name = fields[at] ?? '';
-    if (name.charCodeAt(0) === COLON || (name.charCodeAt(0) === LETTER_X && isOurs(name, authority, path))) continue;
+    if (name.charCodeAt(0) === COLON || (name.charCodeAt(0) === LETTER_X && isOurs(name))) continue;
+    if (!passesAddresses && tellsOfAddresses(name)) {
+      if (name === 'x-forwarded-for') forwardedFor = joined(forwardedFor, fields[at + 1] ?? '');
+      if (told.forwardedFor === 'replace' || withHyphens(name) === 'x-forwarded-for') continue;
+    }
     if (name === 'x-forwarded-proto') forwardedProto = true;
     head.push(name, fields[at + 1] ?? '');
   }
   head.push('x-request-id', parts.requestId);
   if (!forwardedProto) head.push('x-forwarded-proto', facts.scheme);
+  if (!passesAddresses) {
+    const { ip } = parts.client.address;
+    head.push('x-forwarded-for', told.forwardedFor === 'append' ? joined(forwardedFor, ip) : ip);
+  }
+  if (told.certificate) {
+    head.push('x-forwarded-client-cert', `By=${parts.principal};URI=${parts.client.principal}`);
+  }
   if (authority !== undefined) head.push(ORIGINAL_HOST, sent);
   if (path !== undefined) head.push(ORIGINAL_PATH, facts.forwardedPath);
   return head;
@@ -73,17 +93,25 @@ const ORIGINAL_HOST = 'x-envoy-original-host';
 const ORIGINAL_PATH = 'x-envoy-original-path';
 
 /** Many applications take an underscore for a hyphen: what is spelt with one counts as the same name. */
-function isOurs(name: string, authority: string | undefined, path: string | undefined): boolean {
-  switch (name.includes('_') ? name.replaceAll('_', '-') : name) {
-    case 'x-request-id':
+function isOurs(name: string): boolean {
+  return withHyphens(name) === 'x-request-id' || isIdentityField(name);
+}
+
+/** Fields that say whence a request comes. */
+function tellsOfAddresses(name: string): boolean {
+  switch (withHyphens(name)) {
+    case 'forwarded':
+    case 'x-envoy-external-address':
+    case 'x-forwarded-for':
+    case 'x-real-ip':
       return true;
-    case ORIGINAL_HOST:
-      return authority !== undefined;
-    case ORIGINAL_PATH:
-      return path !== undefined;
     default:
-      return isIdentityField(name);
+      return false;
   }
+}
+
+function joined(list: string, value: string): string {
+  return list === '' ? value : `${list}, ${value}`;
 }
 
 function isOursInResponses(name: string): boolean {

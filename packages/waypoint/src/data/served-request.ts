@@ -302,6 +302,9 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       clientAuthority: authority,
       authority: destination.rewrite?.authority,
       path: rewritten?.path,
+      told: live.compiled.model.clientFields,
+      client: this.#connection.client,
+      principal: thread.principal,
     });
     route.requestHeaders?.apply(head);
     destination.requestHeaders?.apply(head);

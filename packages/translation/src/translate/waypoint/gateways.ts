@@ -7,6 +7,7 @@ import { type Condition, conditionOf } from '../condition.ts';
 import { revisionOf } from '../revision.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { FORWARDED_FOR, forwardedForOf } from './client-fields.ts';
 import {
   deployedNamesOf,
   GATEWAY_NAME_LABEL,
@@ -279,6 +280,12 @@ export class WaypointGateways {
     }
     if (replicasOf(gateway, 1) === undefined) {
       return { reason: 'InvalidParameters', message: 'the annotation ambit.io/replicas must be a number from 1 to 16' };
+    }
+    if (forwardedForOf(gateway, this.#model.gatewayClasses.get(gateway.spec.gatewayClassName)) === undefined) {
+      return {
+        reason: 'InvalidParameters',
+        message: `the annotation ${FORWARDED_FOR} must be append, pass or replace`,
+      };
     }
     return listenerRefusal(gateway);
   }

@@ -2,7 +2,16 @@ import { type HttpRoute, PathNormalization, ProxyProtocol, type ServedService } 
 
 /** What a proxy must know how to do to honour a resource, by the names of `@ambit/traffic/features`, sorted. */
 export function requiredFeaturesOf(served: ServedService): string[] {
-  const { ports, clusters, workloadUid, authorizationPolicies, pathNormalization, telemetry, localRateLimits } = served;
+  const {
+    ports,
+    clusters,
+    workloadUid,
+    authorizationPolicies,
+    pathNormalization,
+    telemetry,
+    localRateLimits,
+    clientFields,
+  } = served;
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
   return [
@@ -12,6 +21,7 @@ export function requiredFeaturesOf(served: ServedService): string[] {
         ['access-logging', telemetry?.accessLog !== undefined],
         ['authorization', authorizationPolicies.length > 0],
         ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],
+        ['client-fields', clientFields !== undefined],
         ['circuit-breaker', clusters.some(({ circuitBreaker }) => circuitBreaker !== undefined)],
         ['connection-pool', clusters.some(({ connectionPool }) => connectionPool !== undefined)],
         ['consistent-hash', clusters.some(({ consistentHash }) => consistentHash !== undefined)],

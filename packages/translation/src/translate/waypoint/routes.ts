@@ -9,6 +9,7 @@ import { RateLimitPolicies } from '../rate-limit/rate-limits.ts';
 import { Telemetries } from '../telemetry/telemetries.ts';
 import { sortedByName } from '../sorted-by-name.ts';
 import { BackendTlsPolicies } from './backend-tls-policies.ts';
+import { withClientFields } from './client-fields.ts';
 import { clientCertificates } from './client-certificates.ts';
 import { DestinationRules } from './destination-rules.ts';
 import { GatewayRoutes } from './gateway-routes.ts';
@@ -61,7 +62,7 @@ export function translateRoutes(
   const telemetries = new Telemetries(model, settings, catalog, meshConfig);
   const rateLimits = new RateLimitPolicies(model, catalog);
   const completed = (resource: ServedService, service: MeshService | undefined): ServedService =>
-    rateLimits.applyTo(telemetries.applyTo(resource, service), service);
+    withClientFields(rateLimits.applyTo(telemetries.applyTo(resource, service), service), model);
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
   });
