@@ -47,6 +47,7 @@ export {
   LocalityScope,
   type LocalRateLimit,
   LocalRateLimitSchema,
+  type LogFormat,
   type MetricOverride,
   MetricOverrideSchema,
   type Mirror,

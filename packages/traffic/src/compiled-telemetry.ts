@@ -1,6 +1,6 @@
 import type { ObservedRequest } from './expression/attributes.ts';
 import { Expression } from './expression/expression.ts';
-import type { MetricOverride, Telemetry, Tracing } from './model/telemetry.ts';
+import type { LogFormat, MetricOverride, Telemetry, Tracing } from './model/telemetry.ts';
 
 /** Stands for a label whose expression has no value, as Istio's. */
 const UNKNOWN = 'unknown';
@@ -10,6 +10,8 @@ export class CompiledTelemetry {
   /** What is to be counted otherwise; undefined: nothing. */
   readonly metrics: CompiledMetricOverrides | undefined;
   readonly tracing: Tracing | undefined;
+  /** Undefined: as the waypoint is configured. */
+  readonly logFormat: LogFormat | undefined;
   readonly #isLogged: boolean;
   readonly #filter: Expression | undefined;
 
@@ -19,6 +21,7 @@ export class CompiledTelemetry {
     this.#filter = filter === '' ? undefined : Expression.compile(filter);
     this.metrics = metrics.length === 0 ? undefined : new CompiledMetricOverrides(metrics);
     this.tracing = tracing ?? undefined;
+    this.logFormat = accessLog?.format ?? undefined;
   }
 
   /** Whether the line of a connection whose bytes are not looked at is written; no filter can judge it. */

@@ -3,6 +3,7 @@
  * lists a feature in a resource when leaving it out would change what the resource means.
  */
 export const FEATURES: ReadonlySet<string> = new Set([
+  'access-log-format',
   'access-logging',
   'authorization',
   'client-certificates',

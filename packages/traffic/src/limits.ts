@@ -144,6 +144,15 @@ export const MAX_EXPRESSION_PARTS = 128;
 /** Labels of one metric that Telemetry may set, and that it may take away, each. */
 export const MAX_METRIC_LABELS = 16;
 
+/** Characters of a format of access logs, or of one of its labels. */
+export const MAX_LOG_FORMAT_CHARACTERS = 8_192;
+
+/** Operators in a format of access logs, or in one of its labels. */
+export const MAX_LOG_OPERATORS = 128;
+
+/** Keys of a line of JSON that a format of access logs may have. */
+export const MAX_LOG_LABELS = 64;
+
 /** Tags of spans that Telemetry may set for a service. */
 export const MAX_TRACE_TAGS = 64;
 

@@ -47,18 +47,26 @@ function override(metric: RequestMetric, further: Partial<MetricOverride> = {}):
 
 describe('the access log of a service', () => {
   it.each<[string, TelemetryModel['accessLog'] & object, number]>([
-    ['is written without a filter', { disabled: false, filter: '' }, 2],
-    ['is silent when it is disabled', { disabled: true, filter: '' }, 0],
-    ['has what the filter is true of', { disabled: false, filter: "request.url_path == '/b'" }, 1],
-    ['has nothing where the filter has no value', { disabled: false, filter: "request.headers['x'] != 'a'" }, 0],
-    ['is filtered by the status of the answer', { disabled: false, filter: 'response.code >= 400' }, 0],
-    ['is filtered by mutual TLS', { disabled: false, filter: 'connection.mtls && response.size == 2' }, 2],
+    ['is written without a filter', { disabled: false, filter: '', format: null }, 2],
+    ['is silent when it is disabled', { disabled: true, filter: '', format: null }, 0],
+    ['has what the filter is true of', { disabled: false, filter: "request.url_path == '/b'", format: null }, 1],
+    [
+      'has nothing where the filter has no value',
+      { disabled: false, filter: "request.headers['x'] != 'a'", format: null },
+      0,
+    ],
+    ['is filtered by the status of the answer', { disabled: false, filter: 'response.code >= 400', format: null }, 0],
+    [
+      'is filtered by mutual TLS',
+      { disabled: false, filter: 'connection.mtls && response.size == 2', format: null },
+      2,
+    ],
   ])('%s', (_, accessLog, lines) => {
     expect(served({ accessLog }, ['/a', '/b?c=d']).lines()).toHaveLength(lines);
   });
 
   it('follows a change with the next request', () => {
-    const bed = served({ accessLog: { disabled: true, filter: '' } }, ['/a']);
+    const bed = served({ accessLog: { disabled: true, filter: '', format: null } }, ['/a']);
     bed.serve(serviceModel({}));
     send(bed, ['/b']);
     expect(bed.lines().map((line) => /"GET (\S+)/.exec(line)?.[1])).toEqual(['/b']);

@@ -177,11 +177,16 @@ describe('tags of spans', () => {
     ['header that is not there', { name: 'it', source: 'header', text: 'x-other', defaultValue: 'none' }, 'none'],
     ['nothing', { name: 'it', source: 'header', text: 'x-other', defaultValue: '' }, undefined],
     ['environment', { name: 'it', source: 'environment', text: 'ZONE', defaultValue: '' }, 'a-1'],
+    [
+      'format',
+      { name: 'it', source: 'formatter', text: '%REQ(X-TEAM)% %RESPONSE_CODE% %TRACE_ID%!', defaultValue: '' },
+      expect.stringMatching(/^checkout 200 [0-9a-f]{32}!$/) as string,
+    ],
     ['environment that is not there', { name: 'it', source: 'environment', text: 'Y', defaultValue: 'b' }, 'b'],
   ])('%s', (_, one, value) => {
     const { bed } = tracing({ tags: [one] });
     send(bed, { 'x-team': 'checkout' });
-    expect(tag(bed.traced().find(({ span }) => span.kind === 'server')?.span, 'it')).toBe(value);
+    expect(tag(bed.traced().find(({ span }) => span.kind === 'server')?.span, 'it')).toEqual(value);
   });
 
   it('say nothing of workloads when that is not wanted', () => {

@@ -1,6 +1,7 @@
 import { messageOf } from '@ambit/core/errors';
 import type {
   AccessLogging as AccessLoggingMessage,
+  LogFormat as FormatMessage,
   MetricOverride as OverrideMessage,
   Telemetry as Message,
   TraceCollector as CollectorMessage,
@@ -10,10 +11,12 @@ import type {
 import { Expression } from '../expression/expression.ts';
 import type { ExpressionType } from '../expression/attributes.ts';
 import { MILLION } from '../filters/share.ts';
-import { MAX_METRIC_LABELS, MAX_TRACE_TAGS } from '../limits.ts';
+import { MAX_LOG_LABELS, MAX_METRIC_LABELS, MAX_TRACE_TAGS } from '../limits.ts';
+import { parseLogTemplate } from '../log-format/log-template.ts';
 import type { Problems } from './problems.ts';
 import type {
   AccessLogging,
+  LogFormat,
   MetricOverride,
   RequestMetric,
   Telemetry,
@@ -58,9 +61,39 @@ function readAccessLog(
   problems: Problems,
 ): AccessLogging | null {
   if (message === undefined) return null;
-  const { disabled, filter } = message;
+  const { disabled, filter, format } = message;
   if (filter !== '') checkExpression(filter, 'bool', `${field}.filter`, problems);
-  return { disabled, filter };
+  return { disabled, filter, format: format === undefined ? null : readLogFormat(format, `${field}.format`, problems) };
+}
+
+function readLogFormat({ kind, omitEmptyValues }: FormatMessage, field: string, problems: Problems): LogFormat | null {
+  switch (kind.case) {
+    case 'text':
+      checkLogTemplate(kind.value, `${field}.text`, problems);
+      return { kind: 'text', text: kind.value, omitEmptyValues };
+    case 'labels': {
+      const { labels } = kind.value;
+      if (labels.length > MAX_LOG_LABELS) problems.add(`${field}.labels`, `more than ${MAX_LOG_LABELS}`);
+      problems.refuseRepeated(
+        `${field}.labels`,
+        labels.map(({ name }) => name),
+        'name',
+      );
+      for (const { name, value } of labels) checkLogTemplate(value, `${field}.labels.${name}`, problems);
+      return { kind: 'labels', labels: labels.map(({ name, value }) => ({ name, value })), omitEmptyValues };
+    }
+    case undefined:
+      problems.add(field, 'is not set, or of a kind that this version does not know');
+      return null;
+  }
+}
+
+function checkLogTemplate(text: string, field: string, problems: Problems): void {
+  try {
+    parseLogTemplate(text);
+  } catch (error) {
+    problems.add(field, messageOf(error));
+  }
 }
 
 function readOverride(message: OverrideMessage, field: string, problems: Problems): MetricOverride {
@@ -114,6 +147,9 @@ function readCollector(message: CollectorMessage, field: string, problems: Probl
 function readTag({ name, value }: TagMessage, field: string, problems: Problems): TraceTag {
   if (name === '') problems.add(`${field}.name`, 'is empty');
   switch (value.case) {
+    case 'formatter':
+      checkLogTemplate(value.value, `${field}.formatter`, problems);
+      return { name, source: 'formatter', text: value.value, defaultValue: '' };
     case 'literal':
       return { name, source: 'literal', text: value.value, defaultValue: '' };
     case 'environment':

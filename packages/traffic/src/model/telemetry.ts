@@ -13,7 +13,19 @@ export interface AccessLogging {
   readonly disabled: boolean;
   /** An expression (`expression/`) that must be true of what is logged; empty: everything is. */
   readonly filter: string;
+  /** Null: as the waypoint is configured. */
+  readonly format: LogFormat | null;
 }
+
+/** How a line is written, with the operators of `log-format/`. */
+export type LogFormat = { readonly omitEmptyValues: boolean } & (
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'labels';
+      /** Keys of a line of JSON, in this order. */
+      readonly labels: readonly { readonly name: string; readonly value: string }[];
+    }
+);
 
 export type RequestMetric =
   | 'grpc-request-messages'
@@ -58,8 +70,8 @@ export interface TraceCollector {
 
 export interface TraceTag {
   readonly name: string;
-  readonly source: 'environment' | 'header' | 'literal';
-  /** The literal, or the name of the variable or header. */
+  readonly source: 'environment' | 'formatter' | 'header' | 'literal';
+  /** The literal, the name of the variable or header, or a format with the operators of `log-format/`. */
   readonly text: string;
   /** Where it is not there; empty: then there is no tag. */
   readonly defaultValue: string;

@@ -77,7 +77,7 @@ export class ClientAnswer {
       this.#down.reset(ErrorCode.internalError);
       return true;
     }
-    this.#record.responding(Number(message.fields[1]), answer.flags, answer.details);
+    this.#record.responding(Number(message.fields[1]), answer.flags, answer.details, message.fields);
     this.#noteGrpcStatus(message.fields);
     if (message.body.length === 0) return true;
     this.#rest = Buffer.from(message.body);
@@ -90,7 +90,7 @@ export class ClientAnswer {
     this.#change(fields);
     this.#down.respond(fields, endStream);
     this.#begun = true;
-    this.#record.responding(Number(fields[1]), flags, 'via_upstream');
+    this.#record.responding(Number(fields[1]), flags, 'via_upstream', fields);
     this.#noteGrpcStatus(fields);
   }
 

@@ -5,10 +5,12 @@ import type { Decision, DryRunFinding } from '@ambit/mesh/policy/decision';
 import type { Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
 import type { LoggedUpstream } from '@ambit/telemetry/http-log-record';
+import { NO_GRPC_STATUS } from '@ambit/telemetry/request-series';
 import { parseFlags } from '@ambit/telemetry/response-flag-set';
 import type { TrafficSeries } from '@ambit/telemetry/traffic-metrics';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import type { DataThreadContext } from './context.ts';
+import type { LoggedValues } from './logged-values.ts';
 import { observationOf } from './observation.ts';
 import { PolicyDenied } from './policy-denied.ts';
 import type { OpaqueFailure, OpaqueUpstream } from './opaque-dial.ts';
@@ -32,6 +34,7 @@ export class OpaqueRecord {
   readonly #startedAt: number;
   #series: TrafficSeries | undefined;
   #upstream: LoggedUpstream | undefined;
+  #chosen: OpaqueUpstream | undefined;
   /** Of a policy that is not enforced. */
   #finding: DryRunFinding | undefined;
 
@@ -49,7 +52,9 @@ export class OpaqueRecord {
     if (decision.allowed && finding !== undefined) this.#finding = finding;
   }
 
-  open({ cluster, chosen }: OpaqueUpstream): void {
+  open(upstream: OpaqueUpstream): void {
+    const { cluster, chosen } = upstream;
+    this.#chosen = upstream;
     this.#upstream = this.#thread.requestLog.upstream(cluster, chosen.upstream);
     this.#series = this.#seriesTo(chosen.slot.endpoint.workload, cluster.service);
     this.#series.opened += 1;
@@ -93,7 +98,7 @@ export class OpaqueRecord {
     const live = this.#client.served === undefined ? undefined : services.find(this.#client.served);
     if (live?.telemetry?.compiled.logsConnections === false) return;
     const denied = error instanceof PolicyDenied ? error : undefined;
-    requestLog.write({
+    const values: LoggedValues = {
       startTime: this.#startTime,
       method: undefined,
       path: undefined,
@@ -116,6 +121,17 @@ export class OpaqueRecord {
       route: undefined,
       policy: denied?.policy ?? this.#finding?.policy,
       reason: error?.code ?? observationOf(this.#finding),
-    });
+      client: this.#client,
+      clusterName: this.#chosen?.cluster.compiled.name,
+      endpoint: this.#chosen && {
+        address: this.#chosen.chosen.upstream.address,
+        workload: this.#chosen.chosen.slot.endpoint.workload,
+      },
+      routeName: undefined,
+      grpcStatus: NO_GRPC_STATUS,
+      header: () => undefined,
+      responseHeader: () => undefined,
+    };
+    requestLog.write(values, live?.telemetry?.logFormat);
   }
 }

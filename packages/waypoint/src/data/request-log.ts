@@ -1,15 +1,10 @@
 import { formatSocketAddress, type SocketAddress } from '@ambit/core/address';
 import type { Workload } from '@ambit/mesh/workload';
-import type { AccessLog } from '@ambit/proxy/access-log';
+import type { AccessLog, RecordWriter } from '@ambit/proxy/access-log';
 import { httpAccessLog } from '@ambit/telemetry/http-access-log';
-import type {
-  HttpAccessLog,
-  HttpLogRecord,
-  LoggedDownstream,
-  LoggedRoute,
-  LoggedUpstream,
-} from '@ambit/telemetry/http-log-record';
+import type { HttpAccessLog, LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
 import type { CompiledRoute } from '@ambit/traffic/compiled-service';
+import type { LoggedValues } from './logged-values.ts';
 import type { UpstreamEndpoint } from './upstream-endpoint.ts';
 import type { UpstreamCluster } from './upstreams.ts';
 
@@ -68,8 +63,10 @@ export class RequestLog {
     return logged;
   }
 
-  write(record: HttpLogRecord): void {
-    this.#accessLog.writeRecord(this.#format, record);
+  /** `format`: that of a user, in place of the waypoint's. */
+  write(record: LoggedValues, format: RecordWriter<LoggedValues> | undefined): void {
+    if (format === undefined) this.#accessLog.writeRecord(this.#format, record);
+    else this.#accessLog.writeRecord(format, record);
   }
 
   flush(): void {

@@ -4,7 +4,7 @@ import type { AmbitError } from '@ambit/core/errors';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { HttpVersion } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
-import type { HttpLogRecord, LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
+import type { LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
 import { NO_GRPC_STATUS } from '@ambit/telemetry/request-series';
 import { type FlagSet, formatFlags, NO_FLAGS, parseFlags } from '@ambit/telemetry/response-flag-set';
 import type { CompiledRoute } from '@ambit/traffic/compiled-service';
@@ -14,14 +14,15 @@ import type { ObservedRequest } from '@ambit/traffic/expression/attributes';
 import type { DataThreadContext } from './context.ts';
 import { observationOf } from './observation.ts';
 import type { LiveTelemetry } from './live-telemetry.ts';
+import type { LoggedValues } from './logged-values.ts';
 import { TracedTry } from './traced-try.ts';
 import { meshTags } from './mesh-tags.ts';
 import { RequestTrace } from './request-trace.ts';
-import type { ServedConnection } from './served-connection.ts';
+import type { ServedClient, ServedConnection } from './served-connection.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
 
 /** What is known of a request, gathered while it lasts; counted and logged once, when it is over. */
-export class RequestRecord implements HttpLogRecord, ObservedRequest {
+export class RequestRecord implements LoggedValues, ObservedRequest {
   readonly startTime: number;
   /** Milliseconds of the loop's clock. */
   readonly startedAt: number;
@@ -44,6 +45,7 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
   upstreamServiceTime: number | undefined;
   upstream: LoggedUpstream | undefined;
   route: LoggedRoute | undefined;
+  routeName: string | undefined;
   grpcStatus: number = NO_GRPC_STATUS;
   readonly #thread: DataThreadContext;
   readonly #connection: ServedConnection;
@@ -57,6 +59,8 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
   #cluster: UpstreamCluster | undefined;
   #chosen: ChosenEndpoint | undefined;
   #sentAt = 0;
+  /** Kept where a format may ask for its fields. */
+  #response: FieldList | undefined;
   /** What a policy that is not enforced has said; told when there is nothing else to tell. */
   #observed: string | undefined;
 
@@ -103,13 +107,32 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
     return this.#connection.client.principal;
   }
 
+  get client(): ServedClient {
+    return this.#connection.client;
+  }
+
+  get clusterName(): string | undefined {
+    return this.#cluster?.compiled.name;
+  }
+
+  get endpoint(): LoggedValues['endpoint'] {
+    const chosen = this.#chosen;
+    return chosen && { address: chosen.upstream.address, workload: chosen.slot.endpoint.workload };
+  }
+
   header(name: string): string | undefined {
     return fieldValue(this.#fields, name);
   }
 
+  responseHeader(name: string): string | undefined {
+    return this.#response && fieldValue(this.#response, name);
+  }
+
   routed(_facts: RequestFacts, grpc: boolean, route: CompiledRoute | undefined): void {
     this.#grpc = grpc;
-    if (route !== undefined) this.route = this.#thread.requestLog.route(route);
+    if (route === undefined) return;
+    this.route = this.#thread.requestLog.route(route);
+    this.routeName = route.name;
   }
 
   /** What policies say of the request; of those that are not enforced the first. */
@@ -168,7 +191,8 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
   }
 
   /** The client gets the head of a response. */
-  responding(status: number, flags: ResponseFlags, details: string): void {
+  responding(status: number, flags: ResponseFlags, details: string, fields?: FieldList): void {
+    if (this.#telemetry?.logFormat !== undefined) this.#response = fields;
     this.status = status;
     this.flags = parseFlags(flags) | this.#injected;
     this.details = details;
@@ -194,7 +218,9 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
     this.reason ??= this.#observed;
     this.#count();
     if (this.trace?.recorded === true) this.#endTrace(this.trace);
-    if (this.#telemetry === undefined || this.#telemetry.compiled.logs(this)) this.#thread.requestLog.write(this);
+    const telemetry = this.#telemetry;
+    if (telemetry === undefined) this.#thread.requestLog.write(this, undefined);
+    else if (telemetry.compiled.logs(this)) this.#thread.requestLog.write(this, telemetry.logFormat);
   }
 
   /** Begins the span of a try at the endpoint that was chosen last; undefined when nobody wants it. */
@@ -230,6 +256,7 @@ export class RequestRecord implements HttpLogRecord, ObservedRequest {
           ...['grpc.status_code', this.grpcStatus === NO_GRPC_STATUS ? undefined : String(this.grpcStatus)],
           ...['upstream_cluster', this.#cluster?.compiled.name, 'peer.address', client.address.ip],
           ...(trace.meshTags ? meshTags(client, this.#chosen) : []),
+          ...(this.#telemetry?.spanTags(this) ?? []),
         ],
       },
       (name) => this.header(name),

@@ -136,6 +136,8 @@ export class RequestTrace {
 
   #valueOf({ source, text, defaultValue }: TraceTag, header: (name: string) => string | undefined): string | undefined {
     if (source === 'literal') return text;
+    // Whoever ends the request has their values.
+    if (source === 'formatter') return undefined;
     const found = source === 'header' ? header(text) : this.#tracer.environment(text);
     return found ?? defaultValue;
   }

@@ -2,8 +2,10 @@ import { messageOf } from '@ambit/core/errors';
 import { parse } from 'yaml';
 import type { LocalityLb } from '../../locality-objects.ts';
 import type { Model } from '../../model.ts';
+import type { LogFormat } from '@ambit/traffic/model/telemetry';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { type LogSettings, readFileProvider, readLogSettings } from './log-settings.ts';
 import { readMeshLocality } from '../waypoint/mesh-locality.ts';
 
 /** Where spans go. */
@@ -19,8 +21,9 @@ export interface TraceProvider {
 export interface MeshConfig {
   /** By name; a text says why one cannot be used. */
   readonly traceProviders: ReadonlyMap<string, TraceProvider | string>;
-  /** Names of providers of logs that are the waypoint's own. */
-  readonly logProviders: ReadonlySet<string>;
+  readonly logs: LogSettings;
+  /** By name, the format of those that are the waypoint's own, null for its own; a text says why one cannot be used. */
+  readonly logProviders: ReadonlyMap<string, LogFormat | string | null>;
   readonly defaultTraceProviders: readonly string[];
   readonly localityLb: LocalityLb;
   readonly conditions: readonly Condition[];
@@ -34,7 +37,8 @@ const KEY = 'mesh';
 const ENVOY = 'envoy';
 const NOTHING: MeshConfig = {
   traceProviders: new Map(),
-  logProviders: new Set([ENVOY]),
+  logs: { disabled: undefined, format: undefined },
+  logProviders: new Map([[ENVOY, null]]),
   defaultTraceProviders: [],
   localityLb: {},
   conditions: [],
@@ -59,8 +63,9 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
     return { ...NOTHING, conditions: [say('False', 'Invalid', `${KEY} is not YAML: ${messageOf(error)}`)] };
   }
   const traceProviders = new Map<string, TraceProvider | string>();
-  const logProviders = new Set([ENVOY]);
   const remarks: string[] = [];
+  const inMesh = readLogSettings(parsed, remarks);
+  const logProviders = new Map<string, LogFormat | string | null>([[ENVOY, inMesh.format ?? null]]);
   for (const [index, provider] of itemsOf(parsed, 'extensionProviders').entries()) {
     const name = textOf(provider, 'name');
     if (name === undefined) {
@@ -70,11 +75,7 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
     const logs = fieldOf(provider, 'envoyFileAccessLog');
     const [zipkin, otlp] = [fieldOf(provider, 'zipkin'), fieldOf(provider, 'opentelemetry')];
     if (logs !== undefined) {
-      const unread = Object.keys(logs).filter((field) => field !== 'path');
-      const path = textOf(logs, 'path') ?? '/dev/stdout';
-      if (unread.length > 0) remarks.push(`provider ${name}: ${unread.join(', ')} is not honoured`);
-      else if (path !== '/dev/stdout') remarks.push(`provider ${name}: waypoints write to /dev/stdout alone`);
-      else logProviders.add(name);
+      logProviders.set(name, readFileProvider(name, logs));
     } else if (zipkin !== undefined) {
       traceProviders.set(name, readZipkin(name, zipkin));
     } else if (otlp !== undefined) {
@@ -83,15 +84,17 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
   }
   const locality = readMeshLocality(parsed);
   if ('problem' in locality) remarks.push(locality.problem);
-  for (const provider of traceProviders.values()) if (typeof provider === 'string') remarks.push(provider);
+  for (const provider of [...traceProviders.values(), ...logProviders.values()]) {
+    if (typeof provider === 'string') remarks.push(provider);
+  }
   const defaults = itemsOf(fieldOf(parsed, 'defaultProviders'), 'tracing');
   return {
-    ...{ traceProviders, logProviders },
+    ...{ traceProviders, logProviders, logs: inMesh },
     defaultTraceProviders: defaults.filter((name) => typeof name === 'string'),
     localityLb: 'problem' in locality ? {} : locality,
     conditions: [
       remarks.length === 0
-        ? say('True', 'Accepted', 'in force: the providers of logs and traces, localityLbSetting')
+        ? say('True', 'Accepted', 'in force: the access log, the providers of logs and traces, localityLbSetting')
         : say('False', 'PartiallyInvalid', remarks.join('; ')),
     ],
   };

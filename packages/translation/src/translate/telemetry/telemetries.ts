@@ -34,7 +34,13 @@ export class Telemetries {
     this.#mesh = config.conditions;
     const byDefault = config.defaultTraceProviders.map((name) => config.traceProviders.get(name));
     const provider = byDefault.find((one) => typeof one === 'object');
-    this.#base = { metrics: new Map(), ...(provider === undefined ? {} : { tracing: { provider } }) };
+    const { disabled, format } = config.logs;
+    const logging = { ...(disabled === true ? { disabled } : {}), ...(format === undefined ? {} : { format }) };
+    this.#base = {
+      metrics: new Map(),
+      ...(Object.keys(logging).length === 0 ? {} : { logging }),
+      ...(provider === undefined ? {} : { tracing: { provider } }),
+    };
     for (const object of sortedByAge([...model.telemetries.values()])) {
       const read = readTelemetry(object.spec, config);
       const objections = read.problems.length > 0 ? [] : objectionsToTelemetry(read.layer);

@@ -1,5 +1,6 @@
 import { messageOf } from '@ambit/core/errors';
 import { Expression } from '@ambit/traffic/expression/expression';
+import { parseLogTemplate } from '@ambit/traffic/log-format/log-template';
 import { RequestMetric } from '@ambit/proto/waypoint';
 import type {
   AccessLoggingSpec,
@@ -10,13 +11,21 @@ import type {
   TelemetrySpec,
   TracingSpec,
 } from '../../telemetry-objects.ts';
+import type { LogFormat } from '@ambit/traffic/model/telemetry';
 import type { MeshConfig, TraceProvider } from './mesh-config.ts';
 
 /** What one object says, or several of them together; what it does not say is absent. */
 export interface TelemetryLayer {
-  readonly logging?: { readonly disabled?: boolean; readonly filter?: string };
+  readonly logging?: LoggingLayer;
   readonly metrics: ReadonlyMap<RequestMetric, MetricLayer>;
   readonly tracing?: TracingLayer;
+}
+
+export interface LoggingLayer {
+  readonly disabled?: boolean;
+  readonly filter?: string;
+  /** Null: the waypoint's own. */
+  readonly format?: LogFormat | null;
 }
 
 export interface MetricLayer {
@@ -98,16 +107,23 @@ function readLogging(
   path: string,
   { logProviders }: MeshConfig,
   problems: string[],
-): NonNullable<TelemetryLayer['logging']> {
+): LoggingLayer {
+  const formats = new Map<string, LogFormat | null>();
   for (const { name } of providers) {
-    if (!logProviders.has(name)) problems.push(`${path}.providers: ${name} is no provider of logs that waypoints have`);
+    const format = logProviders.get(name);
+    if (format === undefined) problems.push(`${path}.providers: ${name} is no provider of logs that waypoints have`);
+    else if (typeof format === 'string') problems.push(`${path}.providers: ${format}`);
+    else formats.set(JSON.stringify(format), format);
   }
+  if (formats.size > 1) problems.push(`${path}.providers: a waypoint writes each line in one format alone`);
+  const [format] = formats.values();
   const expression = filter?.expression ?? '';
   if (expression !== '') checkExpression(expression, 'bool', `${path}.filter.expression`, problems);
   // Who names a provider wants its log, unless it says otherwise.
   return {
     ...(disabled !== undefined || providers.length > 0 ? { disabled: disabled === true } : {}),
     ...(expression === '' ? {} : { filter: expression }),
+    ...(format === undefined ? {} : { format }),
   };
 }
 
@@ -152,7 +168,7 @@ function readTracing(
   if (spec.disableContextPropagation === true) problems.push(`${path}.disableContextPropagation is not honoured`);
   const provider = providerOf(providers, `${path}.providers`, traceProviders, problems);
   for (const [name, { formatter }] of Object.entries(customTags ?? {})) {
-    if (formatter !== undefined) problems.push(`${path}.customTags.${name}.formatter is not honoured`);
+    if (formatter !== undefined) checkTemplate(formatter.value, `${path}.customTags.${name}.formatter`, problems);
   }
   return {
     ...(provider === undefined ? {} : { provider }),
@@ -176,6 +192,14 @@ function providerOf(
     `${path}: ${provider ?? `${first.name} is no provider of traces in extensionProviders of the mesh's settings`}`,
   );
   return undefined;
+}
+
+function checkTemplate(text: string, path: string, problems: string[]): void {
+  try {
+    parseLogTemplate(text);
+  } catch (error) {
+    problems.push(`${path}: ${messageOf(error)}`);
+  }
 }
 
 function checkExpression(text: string, type: 'bool' | 'string', path: string, problems: string[]): void {

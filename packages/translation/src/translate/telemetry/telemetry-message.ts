@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Telemetry, TelemetrySchema, TraceProtocol, type TraceTagSchema } from '@ambit/proto/waypoint';
 import { Problems } from '@ambit/traffic/model/problems';
 import { readTelemetry } from '@ambit/traffic/model/read-telemetry';
-import type { TelemetryLayer, TracingLayer } from './telemetry-layer.ts';
+import type { LoggingLayer, TelemetryLayer, TracingLayer } from './telemetry-layer.ts';
 
 /** Istio's default, in percent. */
 const DEFAULT_SAMPLING = 1;
@@ -13,7 +13,7 @@ export function telemetryMessage(layer: TelemetryLayer, serviceName: string): Te
   const { logging, metrics, tracing } = layer;
   if (logging === undefined && metrics.size === 0 && tracing?.provider === undefined) return undefined;
   return create(TelemetrySchema, {
-    ...(logging === undefined ? {} : { accessLog: { disabled: false, ...logging } }),
+    ...(logging === undefined ? {} : { accessLog: accessLogOf(logging) }),
     metrics: [...metrics]
       .sort(([one], [other]) => one - other)
       .map(([metric, { disabled = false, labels }]) => ({
@@ -26,6 +26,20 @@ export function telemetryMessage(layer: TelemetryLayer, serviceName: string): Te
       })),
     ...(tracing === undefined ? {} : { tracing: tracingOf(tracing, serviceName) }),
   });
+}
+
+function accessLogOf({
+  disabled = false,
+  filter = '',
+  format = null,
+}: LoggingLayer): NonNullable<MessageInitShape<typeof TelemetrySchema>['accessLog']> {
+  if (format === null) return { disabled, filter };
+  const { omitEmptyValues } = format;
+  const kind =
+    format.kind === 'text'
+      ? { case: 'text' as const, value: format.text }
+      : { case: 'labels' as const, value: { labels: [...format.labels] } };
+  return { disabled, filter, format: { kind, omitEmptyValues } };
 }
 
 /** What a waypoint would object to, by its own reader. */
@@ -52,8 +66,9 @@ function tracingOf(
     ...collector,
     sampledPerMillion: Math.round(percentage * PER_PERCENT),
     tags: sorted(Object.keys(tags)).flatMap((name): MessageInitShape<typeof TraceTagSchema>[] => {
-      const { literal, environment, header } = tags[name] ?? {};
+      const { literal, environment, header, formatter } = tags[name] ?? {};
       if (literal !== undefined) return [{ name, value: { case: 'literal', value: literal.value } }];
+      if (formatter !== undefined) return [{ name, value: { case: 'formatter', value: formatter.value } }];
       if (environment !== undefined) return [{ name, value: { case: 'environment', value: environment } }];
       return header === undefined ? [] : [{ name, value: { case: 'header', value: header } }];
     }),

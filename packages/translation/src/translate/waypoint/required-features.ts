@@ -18,6 +18,7 @@ export function requiredFeaturesOf(served: ServedService): string[] {
     ...new Set([
       ...clients.flatMap(({ routes }) => routes).flatMap((route) => routeFeatures(route)),
       ...namesOf([
+        ['access-log-format', telemetry?.accessLog?.format !== undefined],
         ['access-logging', telemetry?.accessLog !== undefined],
         ['authorization', authorizationPolicies.length > 0],
         ['client-certificates', clusters.some(({ upstreamTls }) => (upstreamTls?.clientCertificate ?? '') !== '')],

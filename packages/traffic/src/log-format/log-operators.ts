@@ -1,0 +1,76 @@
+/** The command operators of Envoy's access logs that a waypoint has a value for; those that begin with MESH are ours. */
+export type LogOperatorName =
+  | 'MESH_DESTINATION_WORKLOAD'
+  | 'MESH_POLICY'
+  | 'MESH_REASON'
+  | 'MESH_SOURCE_WORKLOAD'
+  | 'BYTES_RECEIVED'
+  | 'BYTES_SENT'
+  | 'CONNECTION_TERMINATION_DETAILS'
+  | 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS'
+  | 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT'
+  | 'DOWNSTREAM_LOCAL_ADDRESS'
+  | 'DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT'
+  | 'DOWNSTREAM_LOCAL_PORT'
+  | 'DOWNSTREAM_PEER_URI_SAN'
+  | 'DOWNSTREAM_REMOTE_ADDRESS'
+  | 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT'
+  | 'DOWNSTREAM_REMOTE_PORT'
+  | 'DURATION'
+  | 'GRPC_STATUS'
+  | 'GRPC_STATUS_NUMBER'
+  | 'PROTOCOL'
+  | 'REQ'
+  | 'REQUESTED_SERVER_NAME'
+  | 'RESP'
+  | 'RESPONSE_CODE'
+  | 'RESPONSE_CODE_DETAILS'
+  | 'RESPONSE_FLAGS'
+  | 'ROUTE_NAME'
+  | 'START_TIME'
+  | 'TRACE_ID'
+  | 'UPSTREAM_CLUSTER'
+  | 'UPSTREAM_HOST'
+  | 'UPSTREAM_LOCAL_ADDRESS'
+  | 'UPSTREAM_TRANSPORT_FAILURE_REASON';
+
+/** What the value of each is. */
+export const LOG_OPERATORS: Readonly<Record<LogOperatorName, 'field' | 'number' | 'text' | 'time'>> = {
+  BYTES_RECEIVED: 'number',
+  BYTES_SENT: 'number',
+  CONNECTION_TERMINATION_DETAILS: 'text',
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: 'text',
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: 'text',
+  DOWNSTREAM_LOCAL_ADDRESS: 'text',
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: 'text',
+  DOWNSTREAM_LOCAL_PORT: 'number',
+  DOWNSTREAM_PEER_URI_SAN: 'text',
+  DOWNSTREAM_REMOTE_ADDRESS: 'text',
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: 'text',
+  DOWNSTREAM_REMOTE_PORT: 'number',
+  DURATION: 'number',
+  GRPC_STATUS: 'text',
+  GRPC_STATUS_NUMBER: 'number',
+  PROTOCOL: 'text',
+  REQ: 'field',
+  REQUESTED_SERVER_NAME: 'text',
+  RESP: 'field',
+  RESPONSE_CODE: 'number',
+  RESPONSE_CODE_DETAILS: 'text',
+  RESPONSE_FLAGS: 'text',
+  ROUTE_NAME: 'text',
+  START_TIME: 'time',
+  TRACE_ID: 'text',
+  UPSTREAM_CLUSTER: 'text',
+  UPSTREAM_HOST: 'text',
+  UPSTREAM_LOCAL_ADDRESS: 'text',
+  UPSTREAM_TRANSPORT_FAILURE_REASON: 'text',
+  MESH_DESTINATION_WORKLOAD: 'text',
+  MESH_POLICY: 'text',
+  MESH_REASON: 'text',
+  MESH_SOURCE_WORKLOAD: 'text',
+};
+
+export function isLogOperator(name: string): name is LogOperatorName {
+  return Object.hasOwn(LOG_OPERATORS, name);
+}
