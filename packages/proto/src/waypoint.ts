@@ -4,6 +4,8 @@ export {
   AcceptedNameSchema,
   type AuthorizationPolicy,
   AuthorizationPolicySchema,
+  type Authorizer,
+  AuthorizerSchema,
   type CircuitBreaker,
   CircuitBreakerSchema,
   type ClientCertificate,

@@ -56,6 +56,12 @@ export const DETECTED_PROTOCOLS: MetricFamily = counter(
   ['protocol'],
 );
 
+export const AUTHORIZER_CHECKS: MetricFamily = counter(
+  'ambit_authorizer_checks_total',
+  'Requests that an external authorizer was to be asked about, by how that ended: allowed, denied, error, timeout, failure_mode_allowed, overflow, too_large, unavailable or cancelled.',
+  ['authorizer', 'result'],
+);
+
 export const UPSTREAM_REFUSALS: MetricFamily = counter(
   'ambit_upstream_refusals_total',
   'Requests, retries and connections that a limit of the cluster or its open circuit breaker kept from being sent; reason says which.',
@@ -135,6 +141,7 @@ export const REQUEST_FAMILIES: readonly MetricFamily[] = [
   SPANS_SENT,
   SPANS_DROPPED,
   DETECTED_PROTOCOLS,
+  AUTHORIZER_CHECKS,
   UPSTREAM_REFUSALS,
   RATE_LIMITED,
   RATE_LIMIT_SHARED,

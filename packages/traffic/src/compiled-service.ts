@@ -1,3 +1,4 @@
+import { CompiledAuthorizer } from './authorizer/compiled-authorizer.ts';
 import { type CompiledAuthorization, compileAuthorization } from './authorization/compiled-authorization.ts';
 import { CompiledTelemetry } from './compiled-telemetry.ts';
 import { CompiledCors } from './filters/cors.ts';
@@ -32,6 +33,8 @@ export interface CompiledService {
   readonly authentication: CompiledAuthentication | undefined;
   /** Judges what comes before anything else is done with it; undefined: nothing does. */
   readonly authorization: CompiledAuthorization | undefined;
+  /** Whom CUSTOM policies ask, by `Authorizer.name`. */
+  readonly authorizers: ReadonlyMap<string, CompiledAuthorizer>;
   /** By `Cluster.name`. */
   readonly clusters: ReadonlyMap<string, CompiledCluster>;
   /** Undefined: as the waypoint does by itself. */
@@ -125,6 +128,7 @@ export function compileService(model: ServedService): CompiledService {
     ports: new Map(model.ports.map((port) => [port.port, compilePort(port, clusters)])),
     authentication: compileAuthentication(model.tokenRules),
     authorization: compileAuthorization(model.authorizationPolicies),
+    authorizers: new Map(model.authorizers.map((authorizer) => [authorizer.name, new CompiledAuthorizer(authorizer)])),
     clusters,
     telemetry: model.telemetry === null ? undefined : new CompiledTelemetry(model.telemetry),
   };

@@ -13,6 +13,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'consistent-hash',
   'consumer-routes',
   'cors',
+  'external-authorization',
   'faults',
   'header-changes',
   'http2-keepalive',

@@ -209,3 +209,18 @@ export const MAX_JWKS_BYTES = 262_144;
 
 /** Characters of the URI of a set of public keys, as in Istio's schema. */
 export const MAX_KEY_URI_LENGTH = 2_048;
+
+/** External authorizers that the policies of one resource ask. Authorizers. */
+export const MAX_AUTHORIZERS = 16;
+
+/** Names of headers, or headers, in one list of an external authorizer. */
+export const MAX_AUTHORIZER_HEADERS = 256;
+
+/** Content of one request that an external authorizer may ask to see, octets: what is kept of a request for further tries. */
+export const MAX_CHECKED_BODY_BYTES = 1_048_576;
+
+/** Octets of an answer of an external authorizer, without its head; a longer one counts as an error. */
+export const MAX_CHECK_ANSWER_BYTES = 262_144;
+
+/** Fields that one answer of an external authorizer may change, set or take away; with more it counts as an error. */
+export const MAX_CHECK_ANSWER_FIELDS = 256;

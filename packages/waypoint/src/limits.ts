@@ -61,6 +61,18 @@ export const MIRROR_SERIES = 1024;
 /** Content that waits in memory of its own size, not in a buffer, where many requests are under way (bytes). */
 export const LITTLE_CONTENT_BYTES = 2_048;
 
+/** Requests that wait for the answer of an external authorizer, per data thread; further ones are answered 503. Requests. */
+export const CHECKS_UNDER_WAY = 8_192;
+
+/** Content of requests that external authorizers are shown at a time, per data thread, octets; a request beyond it is answered 503. */
+export const CHECKED_BODIES_BYTES: number = 64 << 20;
+
+/** Endpoints of an external authorizer that are tried for one request while none can be reached. Endpoints. */
+export const AUTHORIZER_TRIES = 3;
+
+/** External authorizers whose checks are counted by name, per data thread; those of further ones are counted as `unknown`. Authorizers. */
+export const AUTHORIZER_SERIES = 256;
+
 /** Time a data thread may spend on applying resources in one turn, milliseconds. */
 export const APPLY_BUDGET_MS = 1;
 

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { answering, application, Client, Raw, raw, type Seen } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
 import { clusterName } from './test-models.ts';
+import { policy } from './test-policies.ts';
 import type { TestForward } from './test-routes.ts';
 import { start } from './test-start.ts';
 import type { TestServiceOptions, TestWaypoint } from './test-waypoint.ts';
@@ -94,6 +95,7 @@ const CASES: Readonly<Record<ResponseFlag, Case>> = {
       ask(bed);
     },
   },
+  UAEX: { status: 403, options: { policies: [{ ...policy('custom'), authorizer: 'nobody' }] } },
   UC: { status: 503, options: single(saying(undefined)) },
   UF: { status: 503, options: { endpointPrincipal: THIEF } },
   UH: { status: 503, options: { subsets: { none: [] }, action: { destinations: [{ cluster: clusterName('none') }] } } },

@@ -3,8 +3,10 @@ import { workload } from '@ambit/mesh/test-model';
 import type { Workload } from '@ambit/mesh/workload';
 import type { PathNormalization } from '@ambit/traffic/request/path';
 import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
+import type { Authorizer } from '@ambit/traffic/model/authorizer';
 import type {
   CircuitBreaker,
+  Cluster,
   ConsistentHash,
   ClientFields,
   ConnectionPool,
@@ -55,6 +57,9 @@ export interface TestServiceModel {
   readonly policies?: readonly AuthorizationPolicy[];
   /** Default: none. */
   readonly tokenRules?: readonly TokenRule[];
+  readonly authorizers?: readonly Authorizer[];
+  /** Beside those of the service. Default: none. */
+  readonly authorizerClusters?: readonly Cluster[];
   /** Default `base`. */
   readonly pathNormalization?: PathNormalization;
   /** Default 2 s. */
@@ -119,6 +124,8 @@ export function serviceModel({
   consumers = [],
   policies = [],
   tokenRules = [],
+  authorizers = [],
+  authorizerClusters = [],
   pathNormalization = 'base',
   subsets = {},
   localityPreference = null,
@@ -157,30 +164,36 @@ export function serviceModel({
     ],
     tokenRules,
     authorizationPolicies: policies,
+    authorizers,
     localRateLimits: rateLimits,
     clientFields: { ...NOTHING_TOLD, ...clientFields },
     pathNormalization,
-    clusters: ['', ...Object.keys(subsets)].map((subset) => ({
-      name: clusterName(subset),
-      namespace: 'shop',
-      hostname: HOSTNAME,
-      workloadUid: '',
-      port: 80,
-      protocol,
-      subset,
-      subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
-      loadBalancing,
-      localityPreference,
-      connectTimeoutMs,
-      upstreamTls,
-      proxyProtocol,
-      connectionPool: connectionPool === null ? null : { ...NO_LIMITS, ...connectionPool },
-      outlierDetection: outlierDetection === null ? null : { ...OUTLIERS, ...outlierDetection },
-      circuitBreaker,
-      retryBudget,
-      consistentHash,
-      warmup,
-    })),
+    clusters: [
+      ...authorizerClusters,
+      ...['', ...Object.keys(subsets)].map(
+        (subset): Cluster => ({
+          name: clusterName(subset),
+          namespace: 'shop',
+          hostname: HOSTNAME,
+          workloadUid: '',
+          port: 80,
+          protocol,
+          subset,
+          subsetWorkloadUids: (subsets[subset] ?? []).map((name) => `cluster//Pod/shop/${name}`),
+          loadBalancing,
+          localityPreference,
+          connectTimeoutMs,
+          upstreamTls,
+          proxyProtocol,
+          connectionPool: connectionPool === null ? null : { ...NO_LIMITS, ...connectionPool },
+          outlierDetection: outlierDetection === null ? null : { ...OUTLIERS, ...outlierDetection },
+          circuitBreaker,
+          retryBudget,
+          consistentHash,
+          warmup,
+        }),
+      ),
+    ],
   };
 }
 
@@ -220,6 +233,7 @@ export function workloadModel(uid: string, ports: Readonly<Record<number, Protoc
     tokenRules: [],
     authorizationPolicies: [],
     localRateLimits: [],
+    authorizers: [],
     clientFields: NOTHING_TOLD,
     pathNormalization: 'base',
     clusters: entries.map(({ port, protocol }) => ({

@@ -14,5 +14,5 @@ export function is(attribute: PolicyAttribute, ...texts: readonly string[]): Pol
 /** A policy `shop/<action>` with one rule, for which every condition must hold. */
 export function policy(action: PolicyAction, ...conditions: readonly PolicyCondition[]): AuthorizationPolicy {
   const clauses = conditions.map((condition) => ({ matches: [{ conditions: [condition] }] }));
-  return { namespace: 'shop', name: action, action, dryRun: false, rules: [{ clauses }] };
+  return { namespace: 'shop', name: action, action, dryRun: false, authorizer: '', rules: [{ clauses }] };
 }

@@ -26,6 +26,7 @@ import type { Protocol, ServedService } from '@ambit/traffic/model/served-servic
 import { readConfig } from './config.ts';
 import { SharedClusters } from './control/shared-clusters.ts';
 import { SharedRateLimits } from './control/shared-rate-limits.ts';
+import { CheckBudget } from './data/check-budget.ts';
 import { clusterObserver } from './data/cluster-observer.ts';
 import { ClusterStates } from './data/cluster-states.ts';
 import type { DataThreadContext } from './data/context.ts';
@@ -224,6 +225,7 @@ export class TestWaypoint {
       requestIds: new RequestIds((bytes) => {
         randomFillSync(bytes);
       }),
+      checks: new CheckBudget(),
       tracer: {
         ids: new TraceIds((bytes) => {
           randomFillSync(bytes);

@@ -16,6 +16,7 @@ import { givePeaksBack } from '@ambit/proxy/thread/peak-memory';
 import { DescriptorBudget } from '@ambit/reactor/descriptor-budget';
 import { Reactor } from '@ambit/reactor/reactor';
 import { RequestIds } from '@ambit/telemetry/request-id';
+import { CheckBudget } from './data/check-budget.ts';
 import { clusterObserver } from './data/cluster-observer.ts';
 import { ClusterStates } from './data/cluster-states.ts';
 import { TraceIds } from '@ambit/telemetry/trace/trace-ids';
@@ -118,6 +119,7 @@ const thread: DataThreadContext = {
   requestIds: new RequestIds((bytes) => {
     randomFillSync(bytes);
   }),
+  checks: new CheckBudget(),
   tracer: {
     ids: new TraceIds((bytes) => {
       randomFillSync(bytes);

@@ -1,4 +1,4 @@
-import { type DryRunFinding, NO_DENY_MATCH, noAllowMatch } from '@ambit/mesh/policy/decision';
+import { type Decision, type DryRunFinding, NO_DENY_MATCH, noAllowMatch } from '@ambit/mesh/policy/decision';
 import type { Subject } from '@ambit/mesh/policy/subject';
 import type { AuthorizationPolicy } from '../model/authorization-policy.ts';
 import type { RequestFacts } from '../request/request-facts.ts';
@@ -19,10 +19,26 @@ export class CompiledAuthorization {
     return this.#ofRequests.judge(subject, facts);
   }
 
+  /** The first CUSTOM policy that matches, with the rule by which it does: its authorizer is asked before anything is judged. */
+  checkOf(subject: Subject, facts: RequestFacts): CustomMatch | undefined {
+    return this.#ofRequests.custom(subject, facts);
+  }
+
   /** A connection whose bytes are not looked at. */
   judgeConnection(subject: Subject): Verdict {
     return this.#ofConnections.judge(subject, undefined);
   }
+}
+
+/** A request that an authorizer is to be asked about. */
+export interface CustomMatch {
+  /** `namespace/name` of the policy. */
+  readonly policy: string;
+  readonly rule: number;
+  /** `Authorizer.name` */
+  readonly authorizer: string;
+  /** What is decided when it says no, or nobody can be asked. */
+  readonly denied: Decision;
 }
 
 /** Undefined without policies: there is nothing to ask then. */
@@ -33,6 +49,9 @@ export function compileAuthorization(policies: readonly AuthorizationPolicy[]): 
 class PolicySet {
   readonly #denies: readonly CompiledPolicy[];
   readonly #allows: readonly CompiledPolicy[];
+  readonly #customs: readonly CompiledPolicy[];
+  /** Of connections nobody is asked: what would ask refuses. */
+  readonly #customsRefuse: boolean;
   /** Judged and not enforced. */
   readonly #watching: readonly CompiledPolicy[];
   /** What holds when no DENY and no ALLOW rule matched. */
@@ -45,6 +64,8 @@ class PolicySet {
     const enforced = policies.filter((policy) => !isWatching(policy));
     this.#denies = compile(enforced.filter(({ action }) => action === 'deny'));
     this.#allows = compile(enforced.filter(({ action }) => action === 'allow'));
+    this.#customs = compile(enforced.filter(({ action }) => action === 'custom'));
+    this.#customsRefuse = judges === 'connections';
     this.#watching = compile(policies.filter(isWatching));
     this.#otherwise = verdictOf(
       this.#allows.length > 0 ? noAllowMatch(this.#allows.map(({ key }) => key)) : NO_DENY_MATCH,
@@ -58,7 +79,23 @@ class PolicySet {
     return dryRun.length === 0 ? verdict : { ...verdict, decision: { ...verdict.decision, dryRun } };
   }
 
+  custom(subject: Subject, request: RequestFacts): CustomMatch | undefined {
+    for (const policy of this.#customs) {
+      const decision = policy.judge(subject, request)?.decision;
+      if (decision?.rule === undefined) continue;
+      const { authorizer, key } = policy;
+      return { policy: key, rule: decision.rule, authorizer, denied: decision };
+    }
+    return undefined;
+  }
+
   #judge(subject: Subject, request: RequestFacts | undefined): Verdict {
+    if (this.#customsRefuse) {
+      for (const policy of this.#customs) {
+        const verdict = policy.judge(subject, request);
+        if (verdict !== undefined) return verdict;
+      }
+    }
     for (const policy of this.#denies) {
       const verdict = policy.judge(subject, request);
       if (verdict !== undefined) return verdict;
@@ -76,7 +113,8 @@ class PolicySet {
     for (const policy of this.#watching) {
       const { key, action } = policy;
       const rule = policy.judge(subject, request)?.decision.rule;
-      if (rule !== undefined || action === 'allow') findings.push({ policy: key, action, rule });
+      if (action !== 'custom' && (rule !== undefined || action === 'allow'))
+        findings.push({ policy: key, action, rule });
     }
     return findings;
   }

@@ -33,12 +33,15 @@ export class CompiledPolicy {
   /** `namespace/name` */
   readonly key: string;
   readonly action: PolicyAction;
+  /** Of a CUSTOM policy, whom it asks; else empty. */
+  readonly authorizer: string;
   readonly #rules: readonly Rule[];
 
   constructor(policy: AuthorizationPolicy, judges: 'connections' | 'requests') {
     const { action } = policy;
     this.key = `${policy.namespace}/${policy.name}`;
     this.action = action;
+    this.authorizer = policy.authorizer;
     this.#rules = policy.rules.flatMap((rule, index): Rule[] => {
       const clauses = judges === 'requests' ? rule.clauses : clausesOfConnections(rule, action);
       if (clauses === undefined) return [];
@@ -52,15 +55,23 @@ export class CompiledPolicy {
     });
   }
 
-  /** The verdict of the first rule that matches; undefined when none does. Of an AUDIT policy only its rule counts. */
+  /**
+   * The verdict of the first rule that matches; undefined when none does. Of an AUDIT policy only its rule counts, and of a CUSTOM
+   * policy it is what holds unless somebody is asked.
+   */
   judge(subject: Subject, request: RequestFacts | undefined): Verdict | undefined {
     for (const rule of this.#rules) if (matches(rule, subject, request)) return rule.verdict;
     return undefined;
   }
 
   #decision(rule: number): Decision {
-    return this.action === 'deny' ? deniedBy(this.key, rule, undefined) : allowedBy(this.key, rule);
+    return isRefusing(this.action) ? deniedBy(this.key, rule, undefined) : allowedBy(this.key, rule);
   }
+}
+
+/** A match refuses, or may: then what cannot be asked must not keep it from matching. */
+function isRefusing(action: PolicyAction): boolean {
+  return action === 'deny' || action === 'custom';
 }
 
 function matches({ clauses }: Rule, subject: Subject, request: RequestFacts | undefined): boolean {
@@ -79,11 +90,11 @@ function allHold(conditions: readonly Condition[], subject: Subject, request: Re
 }
 
 /**
- * What is left of a rule where nobody sees requests, as in Istio: of a DENY what can be asked, so that it denies more; any other with
+ * What is left of a rule where nobody sees requests, as in Istio: of a DENY or CUSTOM what can be asked, so that it denies more; any other with
  * such a condition never matches (undefined).
  */
 function clausesOfConnections({ clauses }: PolicyRule, action: PolicyAction): readonly PolicyClause[] | undefined {
-  if (action !== 'deny') return clauses.some(asksForRequests) ? undefined : clauses;
+  if (!isRefusing(action)) return clauses.some(asksForRequests) ? undefined : clauses;
   return clauses.flatMap(({ matches }): PolicyClause[] => {
     const left = matches.map(({ conditions }) => ({
       conditions: conditions.filter(({ attribute }) => !isOfRequests(attribute)),
@@ -111,7 +122,7 @@ function compileCondition(condition: PolicyCondition, action: PolicyAction): Con
     const test = connectionTest(attribute, values);
     return negated ? (subject) => !test(subject) : test;
   }
-  // A match refuses in a DENY, and keeps out of an ALLOW what must not be in it.
-  const test = requestTest(attribute, condition, (action === 'deny') !== negated);
+  // A match refuses in a DENY, asks in a CUSTOM, and keeps out of an ALLOW what must not be in it.
+  const test = requestTest(attribute, condition, isRefusing(action) !== negated);
   return (_subject, request) => request !== undefined && test(request) !== negated;
 }

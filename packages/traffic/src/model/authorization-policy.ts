@@ -1,6 +1,6 @@
 // What judges requests and connections to a service or workload, read from `ambit.waypoint.AuthorizationPolicy` with everything checked.
 
-export type PolicyAction = 'allow' | 'audit' | 'deny';
+export type PolicyAction = 'allow' | 'audit' | 'custom' | 'deny';
 
 export interface AuthorizationPolicy {
   readonly namespace: string;
@@ -10,6 +10,8 @@ export interface AuthorizationPolicy {
   readonly dryRun: boolean;
   /** It matches when one of them does; none: never. */
   readonly rules: readonly PolicyRule[];
+  /** Of `custom`, whom a match asks: `Authorizer.name`; else empty. */
+  readonly authorizer: string;
 }
 
 export interface PolicyRule {

@@ -18,7 +18,7 @@ import type {
 } from './authorization-policy.ts';
 import type { Problems } from './problems.ts';
 
-const ACTIONS = ['allow', 'deny', 'audit'] as const satisfies readonly PolicyAction[];
+const ACTIONS = ['allow', 'deny', 'audit', 'custom'] as const satisfies readonly PolicyAction[];
 
 const ATTRIBUTES: readonly (PolicyAttribute | undefined)[] = [
   undefined,
@@ -32,11 +32,15 @@ const ATTRIBUTES: readonly (PolicyAttribute | undefined)[] = [
 const HEADER_NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const ACCOUNT = /^[^/*]+\/[^/*]+$/;
 
-/** The policies of a resource. Each must be readable as a whole: a part that was left out would change what it says. */
+/**
+ * The policies of a resource. Each must be readable as a whole: a part that was left out would change what it says. `authorizers`:
+ * the names of those that the resource has; undefined: not known.
+ */
 export function readAuthorizationPolicies(
   messages: readonly Message[],
   field: string,
   problems: Problems,
+  authorizers?: ReadonlySet<string>,
 ): AuthorizationPolicy[] {
   problems.refuseRepeated(
     field,
@@ -47,19 +51,36 @@ export function readAuthorizationPolicies(
   if (patterns > MAX_POLICY_PATTERNS) {
     problems.add(field, `they have ${patterns} values to compare with, more than ${MAX_POLICY_PATTERNS}`);
   }
-  return messages.map((message, index) => readAuthorizationPolicy(message, `${field}[${index}]`, problems));
+  return messages.map((message, index) =>
+    readAuthorizationPolicy(message, `${field}[${index}]`, problems, authorizers),
+  );
 }
 
-export function readAuthorizationPolicy(message: Message, field: string, problems: Problems): AuthorizationPolicy {
-  const { namespace, name, dryRun } = message;
+export function readAuthorizationPolicy(
+  message: Message,
+  field: string,
+  problems: Problems,
+  authorizers?: ReadonlySet<string>,
+): AuthorizationPolicy {
+  const { namespace, name, dryRun, authorizer } = message;
   if (namespace.length === 0) problems.add(`${field}.namespace`, 'is empty');
   if (name.length === 0) problems.add(`${field}.name`, 'is empty');
   refuseUnknown(message, field, problems);
+  const action = problems.enumName(ACTIONS, message.action, `${field}.action`) ?? 'deny';
+  if (action === 'custom') {
+    if (dryRun) problems.add(`${field}.dry_run`, 'an authorizer is not asked for nothing');
+    if (authorizers?.has(authorizer) === false) {
+      problems.add(`${field}.authorizer`, `no authorizer is called ${JSON.stringify(authorizer)}`);
+    }
+  } else if (authorizer !== '') {
+    problems.add(`${field}.authorizer`, 'only CUSTOM asks somebody');
+  }
   return {
     namespace,
     name,
-    action: problems.enumName(ACTIONS, message.action, `${field}.action`) ?? 'deny',
+    action,
     dryRun,
+    authorizer,
     rules: message.rules.map((rule, index) => readRule(rule, `${field}.rules[${index}]`, problems)),
   };
 }

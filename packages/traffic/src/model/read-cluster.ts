@@ -14,14 +14,25 @@ import type { Cluster, LoadBalancing, Protocol } from './served-service.ts';
 export const PROTOCOLS: readonly Protocol[] = ['auto', 'tcp', 'http1', 'http2'];
 const LOAD_BALANCINGS: readonly LoadBalancing[] = ['least-request', 'round-robin', 'random'];
 
-/** `workloadUid`: of the resource, whose clusters lead to it alone; empty for a service, whose clusters lead to services. */
-export function readClusters(messages: readonly Message[], workloadUid: string, problems: Problems): Cluster[] {
+/**
+ * `workloadUid`: of the resource, whose clusters lead to it alone, but for those of `authorizers`; empty for a service, whose clusters
+ * lead to services.
+ */
+export function readClusters(
+  messages: readonly Message[],
+  workloadUid: string,
+  authorizers: ReadonlySet<string>,
+  problems: Problems,
+): Cluster[] {
   problems.refuseRepeated(
     'clusters',
     messages.map(({ name }) => name),
     'name',
   );
-  return messages.map((message, index) => readCluster(message, `clusters[${index}]`, workloadUid, problems));
+  return messages.map((message, index) => {
+    const owner = authorizers.has(message.name) && message.workloadUid === '' ? '' : workloadUid;
+    return readCluster(message, `clusters[${index}]`, owner, problems);
+  });
 }
 
 function readCluster(message: Message, field: string, workloadUid: string, problems: Problems): Cluster {

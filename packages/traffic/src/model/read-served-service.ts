@@ -5,6 +5,7 @@ import { FEATURES } from '../features.ts';
 import { MAX_LISTED_PROBLEMS } from '../limits.ts';
 import { Problems } from './problems.ts';
 import { readAuthorizationPolicies } from './read-authorization.ts';
+import { readAuthorizers } from './read-authorizer.ts';
 import { readClusters } from './read-cluster.ts';
 import { readLocalRateLimits } from './read-local-rate-limit.ts';
 import { readPort } from './read-port.ts';
@@ -51,7 +52,8 @@ export function readServedService(bytes: Uint8Array): ServedService {
   if (message.hostname !== '' && workloadUid !== '') {
     problems.add('workload_uid', 'is set beside a hostname; is it a service or a workload?');
   }
-  const clusters = readClusters(message.clusters, workloadUid, problems);
+  const asked = new Set(message.authorizers.map(({ cluster }) => cluster));
+  const clusters = readClusters(message.clusters, workloadUid, asked, problems);
   const clusterNames = new Set(clusters.map(({ name }) => name));
   const service: ServedService = {
     resourceName,
@@ -67,7 +69,13 @@ export function readServedService(bytes: Uint8Array): ServedService {
     }),
     clusters,
     tokenRules: readTokenRules(message.tokenRules, 'token_rules', problems),
-    authorizationPolicies: readAuthorizationPolicies(message.authorizationPolicies, 'authorization_policies', problems),
+    authorizationPolicies: readAuthorizationPolicies(
+      message.authorizationPolicies,
+      'authorization_policies',
+      problems,
+      new Set(message.authorizers.map(({ name }) => name)),
+    ),
+    authorizers: readAuthorizers(message.authorizers, clusterNames, 'authorizers', problems),
     pathNormalization:
       problems.enumName(PATH_NORMALIZATIONS, message.pathNormalization, 'path_normalization') ?? 'base',
     telemetry: readTelemetry(message.telemetry, 'telemetry', problems),

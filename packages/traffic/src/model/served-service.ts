@@ -3,6 +3,7 @@
 
 import type { PathNormalization } from '../request/path.ts';
 import type { AuthorizationPolicy } from './authorization-policy.ts';
+import type { Authorizer } from './authorizer.ts';
 import type { LocalRateLimit } from './local-rate-limit.ts';
 import type { Cors, Fault, HeaderChanges, Redirect, Rewrite } from './route-filters.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -32,6 +33,8 @@ export interface ServedService {
   readonly tokenRules: readonly TokenRule[];
   /** What judges its requests and connections. */
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  /** Whom `custom` policies ask. */
+  readonly authorizers: readonly Authorizer[];
   /** Of the paths of its requests. */
   readonly pathNormalization: PathNormalization;
   /** Null: as the waypoint does by itself. */

@@ -90,6 +90,15 @@ export class RequestFacts {
     return new RequestFacts(fields, method, scheme, authority, normal.path, query, forwarded);
   }
 
+  /** The same request with other fields: pseudo fields must be the same. */
+  withFields(fields: FieldList): RequestFacts {
+    const { method, scheme, authority, path, query, forwardedPath } = this;
+    const facts = new RequestFacts(fields, method, scheme, authority, path, query, forwardedPath);
+    facts.token = this.token;
+    facts.#matchSteps = this.#matchSteps;
+    return facts;
+  }
+
   get lowerPath(): string {
     this.#lowerPath ??= this.path.toLowerCase();
     return this.#lowerPath;

@@ -2,6 +2,7 @@ import type { Model } from '../model.ts';
 
 type MeshObjects =
   | 'authorizationPolicies'
+  | 'configMaps'
   | 'endpointSlices'
   | 'gatewayClasses'
   | 'gateways'
@@ -19,6 +20,7 @@ export type MeshModel = Pick<Model, MeshObjects>;
 
 export const MESH_OBJECTS: readonly MeshObjects[] = [
   'authorizationPolicies',
+  'configMaps',
   'endpointSlices',
   'gatewayClasses',
   'gateways',

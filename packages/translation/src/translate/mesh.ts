@@ -21,8 +21,11 @@ import { ServiceWorkloads } from './service-workloads.ts';
 import { ReadyServices } from './serving.ts';
 import type { TranslationSettings } from './settings.ts';
 import { sortedByName } from './sorted-by-name.ts';
+import { readMeshConfig } from './telemetry/mesh-config.ts';
+import { Authorizers } from './waypoint/authorizers.ts';
 import { type WaypointBinding, type WorkloadBinding, Waypoints } from './waypoint/binding.ts';
 import { type Waypoint, type WaypointFacts, WaypointGateways } from './waypoint/gateways.ts';
+import { ServiceHosts } from './waypoint/hosts.ts';
 import { PolicyTargets } from './waypoint/policy-targets.ts';
 import type { ClientWorkload } from './waypoint/source-workloads.ts';
 import { type BoundWorkload, ServedWorkloads } from './waypoint/served-workload.ts';
@@ -51,6 +54,9 @@ export interface MeshTranslation {
   /** The published workloads, as clients. */
   readonly clients: readonly ClientWorkload[];
   readonly serviceWorkloads: ServiceWorkloads;
+  readonly hosts: ServiceHosts;
+  /** Whom CUSTOM policies ask. */
+  readonly authorizers: Authorizers;
 }
 
 /** `onceReady`: `namespace/name` of the waypoints' Gateways that were ready at some time. */
@@ -168,7 +174,9 @@ export function translateMesh(
     ...[...policies.values()].flatMap(({ authorization }) => authorization ?? []),
     ...mutualTls.authorizations(),
   ];
-  const targets = new PolicyTargets({ model, settings, gateways, bindings, policies: waypointPolicies });
+  const hosts = new ServiceHosts(model, settings, entryHosts);
+  const authorizers = new Authorizers(readMeshConfig(model, settings), hosts);
+  const targets = new PolicyTargets({ model, settings, gateways, bindings, policies: waypointPolicies, authorizers });
   return {
     addresses: sortedByName(addresses),
     authorizations: sortedByName(
@@ -197,8 +205,7 @@ export function translateMesh(
       }),
       ...machines.list.map(({ workload: { uid, namespace }, labels }) => ({ uid, namespace, labels })),
     ],
-    serviceWorkloads,
-    entryHosts,
+    ...{ serviceWorkloads, entryHosts, hosts, authorizers },
   };
 }
 

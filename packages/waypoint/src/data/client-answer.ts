@@ -4,6 +4,7 @@ import type { ClientExchange, ServerExchange } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { BufferPool } from '@ambit/reactor/buffer-pool';
 import type { CompiledDestination, CompiledRoute } from '@ambit/traffic/compiled-service';
+import { type FieldChanges, withChanges } from '@ambit/traffic/authorizer/field-changes';
 import type { CompiledCors } from '@ambit/traffic/filters/cors';
 import { answerMessage, type LocalAnswer, UPGRADE_NOT_ACCEPTED } from '@ambit/traffic/local-answer';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
@@ -23,6 +24,8 @@ export class ClientAnswer {
   /** What both say of response headers is done to every answer, an own one too: first what the destination says. */
   route: CompiledRoute | undefined;
   destination: CompiledDestination | undefined;
+  /** What an external authorizer wants of an endpoint's answer. */
+  checked: FieldChanges | undefined;
   readonly #down: ServerExchange;
   readonly #record: RequestRecord;
   readonly #buffers: BufferPool;
@@ -86,12 +89,13 @@ export class ClientAnswer {
 
   /** The head of an endpoint's answer. @throws AmbitError when it cannot be said to this client; nothing was sent then. */
   head(fields: string[], endStream: boolean, flags: ResponseFlags): void {
-    if (this.#setCookie !== undefined) fields.push('set-cookie', this.#setCookie);
-    this.#change(fields);
-    this.#down.respond(fields, endStream);
+    const head = this.checked === undefined ? fields : withChanges(fields, this.checked);
+    if (this.#setCookie !== undefined) head.push('set-cookie', this.#setCookie);
+    this.#change(head);
+    this.#down.respond(head, endStream);
     this.#begun = true;
-    this.#record.responding(Number(fields[1]), flags, 'via_upstream', fields);
-    this.#noteGrpcStatus(fields);
+    this.#record.responding(Number(head[1]), flags, 'via_upstream', head);
+    this.#noteGrpcStatus(head);
   }
 
   /** Content of an endpoint's answer; what the client does not take yet is kept, and holds `from` up. */

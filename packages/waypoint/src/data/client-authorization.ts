@@ -1,6 +1,6 @@
 import { AmbitError } from '@ambit/core/errors';
 import { type ConnectionFacts, Subject } from '@ambit/mesh/policy/subject';
-import type { CompiledAuthorization } from '@ambit/traffic/authorization/compiled-authorization';
+import type { CompiledAuthorization, CustomMatch } from '@ambit/traffic/authorization/compiled-authorization';
 import type { Verdict } from '@ambit/traffic/authorization/verdict';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import { PolicyDenied } from './policy-denied.ts';
@@ -23,6 +23,11 @@ export class ClientAuthorization {
   /** Undefined: nothing judges requests. */
   ofRequest({ compiled: { authorization } }: LiveService, facts: RequestFacts): Verdict | undefined {
     return authorization?.judgeRequest(this.#subjectOf(), facts);
+  }
+
+  /** Undefined: no external authorizer is asked. */
+  checkOf({ compiled: { authorization } }: LiveService, facts: RequestFacts): CustomMatch | undefined {
+    return authorization?.checkOf(this.#subjectOf(), facts);
   }
 
   /** Of a connection whose bytes are not looked at, by what is in force now. */

@@ -4,6 +4,7 @@ import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { RequestIds } from '@ambit/telemetry/request-id';
 import type { Config } from '../config.ts';
+import type { CheckBudget } from './check-budget.ts';
 import type { Tracer } from './request-trace.ts';
 import type { OpaqueConnection } from './opaque-connection.ts';
 import type { RequestLog } from './request-log.ts';
@@ -25,6 +26,8 @@ export interface DataThreadContext {
   readonly requestLog: RequestLog;
   readonly requestIds: RequestIds;
   readonly tracer: Tracer;
+  /** What requests may cost that wait for external authorizers. */
+  readonly checks: CheckBudget;
   /** Milliseconds since the epoch, for the access log. */
   readonly wallTime: () => number;
   /** The waypoint's own principal. */

@@ -100,6 +100,14 @@ export class MessageBody {
     else to.sendTrailers(this.trailers);
   }
 
+  /** From now on so much of it is kept, or less where some of it has been sent already. */
+  keep(bytes: number): void {
+    if (bytes === this.#keep) return;
+    if (bytes > 0 && this.#base === 0 && this.length <= bytes) this.#keep = bytes;
+    else if (this.#keep > 0) this.#stopKeeping();
+    this.#release();
+  }
+
   /** Everything that came, as long as none of it was dropped. */
   eachChunk(take: (bytes: Buffer, start: number, end: number) => void): void {
     for (const { bytes, end } of this.#chunks) take(bytes, 0, end);

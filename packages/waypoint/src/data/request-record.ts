@@ -160,6 +160,18 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
     this.reason = code;
   }
 
+  /** Why an external authorizer has not said what becomes of the request. */
+  unchecked(reason: string): void {
+    this.transportFailure = reason;
+  }
+
+  /** The same of a request that goes on, because the authorizer is declared to be open then. */
+  uncheckedBy(policy: string, reason: string): void {
+    this.policy = policy;
+    this.#observed = `authorizer-failed-open`;
+    this.unchecked(reason);
+  }
+
   clusterDrawn(cluster: UpstreamCluster): void {
     this.#cluster = cluster;
   }

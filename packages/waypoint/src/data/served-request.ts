@@ -2,6 +2,9 @@ import type { ExchangeReceiver, ExchangeReset, ServerExchange } from '@ambit/htt
 import { ErrorCode } from '@ambit/http/h2/frames';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
+import type { CustomMatch } from '@ambit/traffic/authorization/compiled-authorization';
+import type { CompiledAuthorizer } from '@ambit/traffic/authorizer/compiled-authorizer';
+import { withChanges } from '@ambit/traffic/authorizer/field-changes';
 import type { CompiledAction, CompiledMirror, CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
 import { drawDestination } from '@ambit/traffic/destination';
 import {
@@ -22,16 +25,18 @@ import type { CompiledAuthentication } from '@ambit/traffic/token/compiled-authe
 import { authenticatedFacts } from '@ambit/traffic/token/authenticated-facts';
 import { tokenAnswer } from '@ambit/traffic/token/token-answer';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
+import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { MIRROR_TIMEOUT_MS, REPLAY_BYTES } from '../limits.ts';
 import { ClientAnswer } from './client-answer.ts';
 import { ForwardedRequest, type Forwarder } from './forwarded-request.ts';
 import { MessageBody } from './message-body.ts';
 import { requestHead } from './message-heads.ts';
+import { type Allowed, type CheckHolder, RequestCheck } from './request-check.ts';
 import { RequestMirrors } from './request-mirrors.ts';
 import { PolicyDenied } from './policy-denied.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
-import type { LiveService } from './served-services.ts';
+import { type LiveService, portOf } from './served-services.ts';
 import { UpgradeHandshake } from './upgrade-handshake.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
 
@@ -41,7 +46,7 @@ type Forward = Extract<CompiledAction, { kind: 'forward' }>;
  * One request of a client, from its head to the end of its answer: routed once, taken through the filters of its route
  * (fault, CORS, what the route does; as in Envoy), and answered exactly once.
  */
-export class ServedRequest implements ExchangeReceiver, Forwarder {
+export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
   readonly #connection: ServedConnection;
   readonly #down: ServerExchange;
   readonly #record: RequestRecord;
@@ -51,6 +56,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
   #body: MessageBody | undefined;
   #forwarded: ForwardedRequest | undefined;
   #mirrors: RequestMirrors | undefined;
+  #check: RequestCheck | undefined;
   #delay: ReactorTimer | undefined;
   #over = false;
 
@@ -113,18 +119,63 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
   }
 
   #judge(facts: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
+    const match = this.#connection.client.authorization.checkOf(live, facts);
+    if (match === undefined) this.#authorize(facts, facts, live, routes);
+    else this.#hold(match, facts, live);
+  }
+
+  /** An external authorizer has let it through, with these changes. What it is served by is what is in force now. */
+  onAllowed({ request, response }: Allowed, { model }: CompiledAuthorizer): void {
+    const { thread, client } = this.#connection;
+    const facts = this.#facts;
+    const live = thread.services.find(client.served);
+    const port = live === undefined ? undefined : portOf(live, client.dialled.port);
+    if (facts === undefined || live === undefined || port === undefined) {
+      this.answer(SERVICE_NOT_SERVED);
+      return;
+    }
+    this.#check = undefined;
+    this.#toClient.checked = response;
+    const changed = request === undefined ? facts : facts.withFields(withChanges(facts.fields, request));
+    this.#facts = changed;
+    this.#authorize(changed, model.clearRouteCache ? changed : facts, live, client.routes.of(port));
+  }
+
+  onRefused(answer: LocalAnswer): void {
+    const facts = this.#facts;
+    if (facts !== undefined) this.#record.routed(facts, this.#toClient.grpc, undefined);
+    this.answer(answer);
+  }
+
+  /** The request waits until somebody outside has said whether it may go on; its content is taken as far as its window goes. */
+  #hold(match: CustomMatch, facts: RequestFacts, live: LiveService): void {
+    const { thread, client } = this.#connection;
+    if (!this.#headOnly) this.#body ??= new MessageBody(thread.reactor.buffers, this.#down, REPLAY_BYTES);
+    this.#check = new RequestCheck(this, {
+      ...{ thread, live, match, facts, client },
+      exchange: this.#down,
+      record: this.#record,
+      body: this.#body,
+    });
+    this.#check.begin();
+  }
+
+  /** `routing`: by which its route is chosen. */
+  #authorize(facts: RequestFacts, routing: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
     if (this.#isRefused(facts, live) || this.#isLimited(facts, live)) return;
-    const route = findRoute(routes, facts);
+    const route = findRoute(routes, routing);
     this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
-      this.answer(facts.tooCostly ? MATCH_TOO_COSTLY : ROUTE_NOT_FOUND);
+      this.answer(routing.tooCostly ? MATCH_TOO_COSTLY : ROUTE_NOT_FOUND);
       return;
     }
     this.#toClient.route = route;
     const { action, fault } = route;
     if (action.kind === 'forward' && !this.#headOnly) {
       const keep = action.retry === undefined ? 0 : REPLAY_BYTES;
-      this.#body ??= new MessageBody(this.#connection.thread.reactor.buffers, this.#down, keep);
+      if (this.#body === undefined)
+        this.#body = new MessageBody(this.#connection.thread.reactor.buffers, this.#down, keep);
+      else this.#body.keep(keep);
     }
     if (fault === undefined) this.#serve(facts, live, route);
     else this.#delayed(facts, live, route);
@@ -150,12 +201,14 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
       return;
     }
     body.receive(bytes, start, end, endStream, this.#forwarded?.exchange);
+    this.#check?.contentReceived(body);
     this.#mirrors?.receive(bytes, start, end, endStream);
     if (endStream) this.#forwarded?.requestReceived();
   }
 
   onTrailers(fields: FieldList): void {
     this.#body?.endWith(fields, this.#forwarded?.exchange);
+    if (this.#body !== undefined) this.#check?.contentReceived(this.#body);
     this.#mirrors?.endWith(fields);
     this.#forwarded?.requestReceived();
   }
@@ -360,6 +413,7 @@ export class ServedRequest implements ExchangeReceiver, Forwarder {
     if (this.#over) return;
     this.#over = true;
     this.#delay?.cancel();
+    this.#check?.cancel();
     this.#connection.thread.switched.delete(this);
     this.#forwarded?.end();
     this.#body?.clear();

@@ -5,6 +5,7 @@ import { tunnelMetrics } from '@ambit/proxy/tunnel-metrics';
 import { CONNECTION_REFUSALS } from '@ambit/telemetry/families';
 import { Metrics } from '@ambit/telemetry/metrics';
 import {
+  AUTHORIZER_CHECKS,
   BREAKER_OPENED,
   DETECTED_PROTOCOLS,
   MIRRORED_REQUESTS,
@@ -21,9 +22,10 @@ import type { RequestSnapshot } from '@ambit/telemetry/request-snapshot';
 import type { MetricsSnapshot } from '@ambit/telemetry/snapshot';
 import type { TrafficMetrics } from '@ambit/telemetry/traffic-metrics';
 import type { RuleOutcome } from '@ambit/traffic/rate-limit/rate-limits';
-import { MIRROR_SERIES, RATE_LIMIT_SERIES, REFUSAL_SERIES } from '../limits.ts';
+import { AUTHORIZER_SERIES, MIRROR_SERIES, RATE_LIMIT_SERIES, REFUSAL_SERIES } from '../limits.ts';
 import type { TokenFault } from '@ambit/traffic/token/token-fault';
 import type { MirrorResult } from './mirror-result.ts';
+import type { CheckOutcome } from './request-check.ts';
 
 /** `server_first`: nobody looked further, `tcp`: the client's words are no HTTP, `none`: it ended before any told. */
 export type DetectedProtocol = 'http1' | 'http2' | 'none' | 'server_first' | 'tcp';
@@ -33,6 +35,8 @@ export class ThreadMetrics {
   readonly requests: RequestMetrics = new RequestMetrics();
   readonly #metrics = new Metrics();
   readonly #decisions = new PolicyDecisions(this.#metrics);
+  /** Those whose checks are counted by name. */
+  readonly #authorizers = new Set<string>();
   /** Clusters whose copies are counted by name. */
   readonly #mirrors = new Set<string>();
   /** Clusters whose refusals, ejections and breakers are counted by name. */
@@ -60,6 +64,13 @@ export class ThreadMetrics {
   /** What policies decide about a request, or a connection whose bytes are not looked at. */
   decided(decision: Decision): void {
     this.#decisions.count(decision);
+  }
+
+  /** An external authorizer was to be asked about a request. */
+  checked(authorizer: string, outcome: CheckOutcome): void {
+    const counted = this.#authorizers.has(authorizer) || this.#authorizers.size < AUTHORIZER_SERIES;
+    if (counted) this.#authorizers.add(authorizer);
+    this.#metrics.number(AUTHORIZER_CHECKS, counted ? authorizer : 'unknown', outcome).value += 1;
   }
 
   /** The tokens of a request are good, or one of them is not. */

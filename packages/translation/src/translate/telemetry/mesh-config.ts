@@ -7,6 +7,7 @@ import { type Condition, conditionOf } from '../condition.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { type LogSettings, readFileProvider, readLogSettings } from './log-settings.ts';
 import { readMeshLocality } from '../waypoint/mesh-locality.ts';
+import { type AuthorizationProvider, readAuthorizationProvider } from '../waypoint/authorization-provider.ts';
 
 /** Where spans go. */
 export interface TraceProvider {
@@ -17,7 +18,7 @@ export interface TraceProvider {
   readonly path: string;
 }
 
-/** What is read of Istio's MeshConfig: who Telemetry may name as providers, and which endpoints come first. */
+/** What is read of Istio's MeshConfig: who Telemetry and CUSTOM policies may name as providers, and which endpoints come first. */
 export interface MeshConfig {
   /** By name; a text says why one cannot be used. */
   readonly traceProviders: ReadonlyMap<string, TraceProvider | string>;
@@ -26,6 +27,8 @@ export interface MeshConfig {
   readonly logProviders: ReadonlyMap<string, LogFormat | string | null>;
   readonly defaultTraceProviders: readonly string[];
   readonly localityLb: LocalityLb;
+  /** By name, those that CUSTOM policies may ask; a text says why one cannot be asked. */
+  readonly authorizers: ReadonlyMap<string, AuthorizationProvider | string>;
   readonly conditions: readonly Condition[];
 }
 
@@ -41,6 +44,7 @@ const NOTHING: MeshConfig = {
   logProviders: new Map([[ENVOY, null]]),
   defaultTraceProviders: [],
   localityLb: {},
+  authorizers: new Map(),
   conditions: [],
 };
 
@@ -50,7 +54,7 @@ export function meshConfigName({ rootNamespace }: TranslationSettings): string {
 }
 
 /** Reads the mesh's settings. What is wrong, or not read here, is told by a condition of the ConfigMap. */
-export function readMeshConfig(model: Model, settings: TranslationSettings): MeshConfig {
+export function readMeshConfig(model: Pick<Model, 'configMaps'>, settings: TranslationSettings): MeshConfig {
   const configMap = model.configMaps.get(meshConfigName(settings));
   const text = configMap?.data?.[KEY];
   if (configMap === undefined || text === undefined) return NOTHING;
@@ -63,6 +67,8 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
     return { ...NOTHING, conditions: [say('False', 'Invalid', `${KEY} is not YAML: ${messageOf(error)}`)] };
   }
   const traceProviders = new Map<string, TraceProvider | string>();
+  const authorizers = new Map<string, AuthorizationProvider | string>();
+  const names = new Set<string>();
   const remarks: string[] = [];
   const inMesh = readLogSettings(parsed, remarks);
   const logProviders = new Map<string, LogFormat | string | null>([[ENVOY, inMesh.format ?? null]]);
@@ -72,6 +78,10 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
       remarks.push(`extensionProviders[${index}].name is missing`);
       continue;
     }
+    const authorizer = readAuthorizer(name, provider);
+    if (names.has(name)) authorizers.set(name, `provider ${name}: the name occurs twice`);
+    else if (authorizer !== undefined) authorizers.set(name, authorizer);
+    names.add(name);
     const logs = fieldOf(provider, 'envoyFileAccessLog');
     const [zipkin, otlp] = [fieldOf(provider, 'zipkin'), fieldOf(provider, 'opentelemetry')];
     if (logs !== undefined) {
@@ -84,20 +94,36 @@ export function readMeshConfig(model: Model, settings: TranslationSettings): Mes
   }
   const locality = readMeshLocality(parsed);
   if ('problem' in locality) remarks.push(locality.problem);
-  for (const provider of [...traceProviders.values(), ...logProviders.values()]) {
+  for (const provider of [...traceProviders.values(), ...logProviders.values(), ...authorizers.values()]) {
     if (typeof provider === 'string') remarks.push(provider);
   }
   const defaults = itemsOf(fieldOf(parsed, 'defaultProviders'), 'tracing');
   return {
-    ...{ traceProviders, logProviders, logs: inMesh },
+    ...{ traceProviders, logProviders, logs: inMesh, authorizers },
     defaultTraceProviders: defaults.filter((name) => typeof name === 'string'),
     localityLb: 'problem' in locality ? {} : locality,
     conditions: [
       remarks.length === 0
-        ? say('True', 'Accepted', 'in force: the access log, the providers of logs and traces, localityLbSetting')
+        ? say(
+            'True',
+            'Accepted',
+            'in force: the access log, the providers of logs, traces and external authorization, localityLbSetting',
+          )
         : say('False', 'PartiallyInvalid', remarks.join('; ')),
     ],
   };
+}
+
+/** Undefined: it is a provider of something else. */
+function readAuthorizer(name: string, provider: unknown): AuthorizationProvider | string | undefined {
+  const found = (['envoyExtAuthzHttp', 'envoyExtAuthzGrpc'] as const).flatMap((kind) => {
+    const fields = fieldOf(provider, kind);
+    return fields === undefined ? [] : [{ kind, fields }];
+  });
+  const [first] = found;
+  if (first === undefined) return undefined;
+  if (found.length > 1) return `provider ${name}: it is both envoyExtAuthzHttp and envoyExtAuthzGrpc`;
+  return readAuthorizationProvider(name, first.kind, first.fields);
 }
 
 function readZipkin(name: string, fields: object): TraceProvider | string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeManifests } from '../../decode.ts';
+import { MAX_POLICY_BYTES } from '../../limits.ts';
 import { buildModel } from '../../model.ts';
 import { type Memory, translate } from '../../translate.ts';
 import { DEFAULT_SETTINGS } from '../settings.ts';
@@ -16,8 +17,8 @@ const READY_POD =
 const SERVICE =
   '{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop, labels: {istio.io/use-waypoint: w}}, spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}}';
 
-function policy(target: string, namespace = 'shop', action = 'DENY'): string {
-  return `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p, namespace: ${namespace}}, spec: {action: ${action}, ${action === 'CUSTOM' ? 'provider: {name: opa}, ' : ''}targetRefs: [${target}], rules: [{}]}}`;
+function policy(target: string, namespace = 'shop', action = 'DENY', rules = '{}'): string {
+  return `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p, namespace: ${namespace}}, spec: {action: ${action}, targetRefs: [${target}], rules: [${rules}]}}`;
 }
 
 function namespace(mode: string): string {
@@ -27,7 +28,13 @@ function namespace(mode: string): string {
 const ONCE_READY: Memory = { waypointsOnceReady: new Set(['shop/w']) };
 const ON_SERVICE = policy('{kind: Service, group: "", name: web}');
 const ON_GATEWAY = policy('{kind: Gateway, group: gateway.networking.k8s.io, name: w}');
-const BEYOND_WAYPOINTS = policy('{kind: Gateway, group: gateway.networking.k8s.io, name: w}', 'shop', 'CUSTOM');
+/** More than a waypoint is told. */
+const BEYOND_WAYPOINTS = policy(
+  '{kind: Gateway, group: gateway.networking.k8s.io, name: w}',
+  'shop',
+  'DENY',
+  `{to: [{operation: {paths: [/a${'a'.repeat(MAX_POLICY_BYTES / 2)}, /b${'b'.repeat(MAX_POLICY_BYTES / 2)}]}}]}`,
+);
 const ON_CLASS = '{kind: GatewayClass, group: gateway.networking.k8s.io, name: istio-waypoint}';
 const DEPLOYED = [GATEWAY, FRONT];
 

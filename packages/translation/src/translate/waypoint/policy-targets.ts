@@ -3,6 +3,7 @@ import { targetsOf } from '../authorization-policy.ts';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
+import type { Authorizers } from './authorizers.ts';
 import type { WaypointBinding } from './binding.ts';
 import { WAYPOINT_CLASSES } from './deployed-names.ts';
 import type { WaypointGateways } from './gateways.ts';
@@ -14,6 +15,7 @@ export interface PolicyTargetsParts {
   readonly settings: TranslationSettings;
   readonly gateways: WaypointGateways;
   readonly policies: WaypointPolicies;
+  readonly authorizers: Authorizers;
   /** Of Services and ServiceEntries, by `Kind namespace/name`; without one: none is asked for. */
   readonly bindings: ReadonlyMap<string, WaypointBinding>;
 }
@@ -54,8 +56,19 @@ export class PolicyTargets {
       return said('False', isOne ? (first?.reason ?? 'Invalid') : 'Invalid', `${targets}; no waypoint judges by it`);
     }
     const message = `${targets}${remarksOf(policy, converted)}`;
+    const closed = this.#closedBy(policy);
+    if (closed !== undefined) {
+      return said('False', 'UnsupportedValue', `${closed}, so what its rules match is refused; ${message}`);
+    }
     if (accepted.length < findings.length) return said('True', 'PartiallyInvalid', message);
     return said('True', converted.unsupported.length > 0 ? 'UnsupportedValue' : 'Accepted', message);
+  }
+
+  /** Why what a CUSTOM policy matches is refused without a question. */
+  #closedBy(policy: AuthorizationPolicy): string | undefined {
+    const { action, provider } = policy.spec;
+    if (action !== 'CUSTOM') return undefined;
+    return this.#parts.authorizers.problemOf(provider?.name ?? '') ?? this.#parts.policies.conflictOf(policy);
   }
 
   #find({ metadata: { namespace } }: AuthorizationPolicy, { kind, name }: PolicyTargetReference): TargetFinding {
@@ -121,6 +134,7 @@ function remarksOf({ spec }: AuthorizationPolicy, { message, enforced, unsupport
   const watching = enforced ? '' : '; it is counted and logged, and changes nothing';
   if (unsupported.length === 0) return watching;
   const cannot = `; waypoints cannot judge ${unsupported.join(', ')}`;
+  if (spec.action === 'CUSTOM') return `${cannot}: rules are judged without it, so more is asked about than written`;
   if (spec.action !== 'DENY') {
     const left = message?.rules.length === 0 ? 'none is left' : 'less matches than written';
     return `${cannot}: rules with it are left out, ${left}${watching}`;

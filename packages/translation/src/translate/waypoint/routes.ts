@@ -13,7 +13,6 @@ import { withClientFields } from './client-fields.ts';
 import { clientCertificates } from './client-certificates.ts';
 import { DestinationRules } from './destination-rules.ts';
 import { GatewayRoutes } from './gateway-routes.ts';
-import { ServiceHosts } from './hosts.ts';
 import { SecretCertificates } from './secret-certificates.ts';
 import { ServedServices } from './served-service.ts';
 import { ServiceCatalog } from './service-catalog.ts';
@@ -40,9 +39,8 @@ export interface NamedObjects {
 export function translateRoutes(
   model: Model,
   settings: TranslationSettings,
-  { bound, servedWorkloads, clients, serviceWorkloads, entryHosts }: MeshTranslation,
+  { bound, servedWorkloads, clients, serviceWorkloads, entryHosts, hosts, authorizers }: MeshTranslation,
 ): RoutesTranslation {
-  const hosts = new ServiceHosts(model, settings, entryHosts);
   const catalog = new ServiceCatalog(model, entryHosts);
   const bindings = Map.groupBy(bound, ({ service }) => service);
   const isReachedAnyway = (parent: MeshService, backend: MeshService): boolean =>
@@ -61,8 +59,12 @@ export function translateRoutes(
   const backendTls = new BackendTlsPolicies(model, catalog);
   const telemetries = new Telemetries(model, settings, catalog, meshConfig);
   const rateLimits = new RateLimitPolicies(model, catalog);
+  const clusterParts = { settings, destinationRules, backendTls, serviceWorkloads };
   const completed = (resource: ServedService, service: MeshService | undefined): ServedService =>
-    withClientFields(rateLimits.applyTo(telemetries.applyTo(resource, service), service), model);
+    withClientFields(
+      rateLimits.applyTo(telemetries.applyTo(authorizers.applyTo(resource, clusterParts), service), service),
+      model,
+    );
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
   });
@@ -78,8 +80,9 @@ export function translateRoutes(
     completed(workload, undefined),
   ]);
 
+  const everything = new Map([...servedServices, ...workloads]);
   return {
-    servedServices: sortedByName(new Map([...servedServices, ...workloads])),
+    servedServices: sortedByName(everything),
     conditions: [
       ...gatewayRoutes.conditions(),
       ...virtualServices.conditions(),
@@ -89,6 +92,6 @@ export function translateRoutes(
       ...backendTls.conditions((service) => (bindings.get(service) ?? []).map(({ waypoint }) => waypoint.gateway)),
     ],
     named: { configMaps: new Set([meshConfigName(settings), ...backendTls.configMaps()]), secrets: secrets.named },
-    clientCertificates: sortedByName(clientCertificates(servedServices.values(), secrets)),
+    clientCertificates: sortedByName(clientCertificates(everything.values(), secrets)),
   };
 }

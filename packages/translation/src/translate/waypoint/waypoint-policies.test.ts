@@ -46,10 +46,14 @@ it('policies of more bytes than a waypoint is told with each Service close it', 
 });
 
 describe('a policy', () => {
-  it('of another action that no waypoint knows changes nothing when it only watches', () => {
+  it('that asks an authorizer nobody knows refuses what it matches, and changes nothing when it only watches', () => {
     const custom = policy('c', 'action: CUSTOM, provider: {name: opa}, rules: [{}]');
-    expect(served([custom]).ports).toEqual([]);
+    expect(served([custom]).authorizers[0]?.protocol).toEqual({
+      case: 'unavailable',
+      value: 'MeshConfig has no provider opa',
+    });
     const watching = custom.replace('namespace: shop}', 'namespace: shop, annotations: {istio.io/dry-run: "true"}}');
+    expect(served([watching]).authorizationPolicies).toEqual([]);
     expect(served([watching]).ports).toHaveLength(1);
   });
 

@@ -1,4 +1,8 @@
-import { type AuthorizationPolicy as PolicyMessage, AuthorizationPolicySchema } from '@ambit/proto/waypoint';
+import {
+  type AuthorizationPolicy as PolicyMessage,
+  AuthorizationPolicySchema,
+  PolicyAction,
+} from '@ambit/proto/waypoint';
 import { MAX_POLICY_PATTERNS } from '@ambit/traffic/limits';
 import { patternsOf } from '@ambit/traffic/model/read-authorization';
 import { toBinary } from '@bufbuild/protobuf';
@@ -9,6 +13,7 @@ import { targetsOf } from '../authorization-policy.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import { asksForTokens } from '../request-authentication.ts';
 import type { TranslationSettings } from '../settings.ts';
+import { conflictOf, providersOf } from './authorizers.ts';
 import { convertWaypointPolicy, type WaypointPolicy } from './waypoint-policy.ts';
 
 /** What waits at a waypoint for an object. */
@@ -33,6 +38,8 @@ export class WaypointPolicies {
   /** Those for which tokens would have to be verified. */
   readonly #tokens = new Set<string>();
   readonly #judgements = new Map<string, Judgement>();
+  /** Why a CUSTOM policy, `namespace/name`, asks nobody somewhere. */
+  readonly #conflicts = new Map<string, string>();
 
   constructor(model: MeshModel, settings: TranslationSettings) {
     for (const policy of model.authorizationPolicies.values()) {
@@ -51,6 +58,11 @@ export class WaypointPolicies {
   /** Those that have targets, with what they mean. */
   get all(): ReadonlyMap<AuthorizationPolicy, WaypointPolicy> {
     return this.#all;
+  }
+
+  /** Why a CUSTOM policy lets nothing through for something that it targets. Known when all judgements are made. */
+  conflictOf({ metadata }: AuthorizationPolicy): string | undefined {
+    return this.#conflicts.get(objectName(metadata));
   }
 
   /** What policies say of an object by itself, its waypoint (`namespace/name`), and the class of that. */
@@ -79,6 +91,12 @@ export class WaypointPolicies {
     const policies = found
       .flatMap(({ message }) => message ?? [])
       .sort((a, b) => (objectName(a) < objectName(b) ? -1 : 1));
+    const conflict = conflictOf(providersOf(policies));
+    if (conflict !== undefined) {
+      for (const policy of policies) {
+        if (policy.action === PolicyAction.CUSTOM) this.#conflicts.set(objectName(policy), conflict);
+      }
+    }
     // A waypoint would refuse the resource, and one that has an older version would go on by that.
     if (sumOf(policies, patternsOf) > MAX_POLICY_PATTERNS || sumOf(policies, bytesOf) > MAX_POLICY_BYTES) return CLOSED;
     return { enforced: found.some(({ enforced }) => enforced), closed: false, policies };

@@ -32,15 +32,20 @@ export interface WaypointPolicy {
   readonly unsupported: readonly string[];
 }
 
-const ACTIONS = { ALLOW: PolicyAction.ALLOW, DENY: PolicyAction.DENY, AUDIT: PolicyAction.AUDIT } as const;
+const ACTIONS = {
+  ALLOW: PolicyAction.ALLOW,
+  DENY: PolicyAction.DENY,
+  AUDIT: PolicyAction.AUDIT,
+  CUSTOM: PolicyAction.CUSTOM,
+} as const;
 
 export function convertWaypointPolicy(policy: AuthorizationPolicy): WaypointPolicy {
   const { spec, metadata } = policy;
   const action = spec.action ?? 'ALLOW';
   const dryRun = valueOf(metadata.annotations, 'istio.io/dry-run') === 'true';
   const enforced = !dryRun && action !== 'AUDIT';
-  if (action === 'CUSTOM') {
-    return { message: undefined, obstacle: 'no waypoint asks an external authorizer', enforced, unsupported: [] };
+  if (action === 'CUSTOM' && dryRun) {
+    return { message: undefined, obstacle: 'no authorizer is asked in dry run', enforced, unsupported: [] };
   }
   const rules = (spec.rules ?? []).map((rule) => convertRule(rule, action, metadata.namespace));
   const message = create(AuthorizationPolicySchema, {
@@ -48,6 +53,7 @@ export function convertWaypointPolicy(policy: AuthorizationPolicy): WaypointPoli
     name: metadata.name,
     action: ACTIONS[action],
     dryRun,
+    authorizer: action === 'CUSTOM' ? (spec.provider?.name ?? '') : '',
     rules: rules.flatMap(({ rule }) => (rule === undefined ? [] : [rule])),
   });
   const problems = new Problems();
@@ -63,8 +69,8 @@ interface Alternative {
 }
 
 /**
- * What cannot be judged never widens what is let through (docs/adr/0006): an ALLOW rule with any of it is left out, a DENY rule is kept
- * without it and so denies more, at the extreme everything.
+ * What cannot be judged never widens what is let through (docs/adr/0006): an ALLOW rule with any of it is left out, a DENY or
+ * CUSTOM rule is kept without it and so denies or asks about more, at the extreme everything.
  */
 function convertRule(
   rule: PolicyRule,
@@ -84,7 +90,8 @@ function convertRule(
     }),
   ].filter((alternatives) => alternatives.length > 0);
   const unsupported = clauses.flat().flatMap((alternative) => alternative.unsupported);
-  if (action !== 'DENY' && unsupported.length > 0) return { rule: undefined, unsupported };
+  const isKept = action === 'DENY' || action === 'CUSTOM';
+  if (!isKept && unsupported.length > 0) return { rule: undefined, unsupported };
   const judged = clauses
     // An alternative without anything to judge is true, and with it the whole clause.
     .filter((alternatives) => alternatives.every(({ conditions }) => conditions.length > 0))
