@@ -181,7 +181,7 @@ export const MAX_RATE_LIMIT_BURST = 1_000_000;
 export const MAX_RATE_LIMIT_FILL_MS = 2_678_400_000;
 
 /** How long a data thread waits for another one that makes a bucket, milliseconds; then the value uses the shared one. */
-export const BUCKET_LOCK_WAIT_MS = 20;
+export const BUCKET_LOCK_WAIT_MS = 100;
 
 /** Rules for tokens of one resource. */
 export const MAX_TOKEN_RULES = 128;

@@ -1,10 +1,13 @@
 import type { LocalRateLimit, RateLimitKeyPart, RateLimitRule } from '@ambit/traffic/model/local-rate-limit';
 import type { HttpMatch } from '@ambit/traffic/model/served-service';
+import { keySourceName } from '@ambit/traffic/model/token-rule';
 import { describe, expect, it } from 'vitest';
+import { readKeys } from './control/read-keys.ts';
 import { type Answer, answering, application, Client, type Seen } from './test-application.ts';
 import { serviceModel } from './test-models.ts';
 import { is, policy } from './test-policies.ts';
 import { start } from './test-start.ts';
+import { ISSUER, TestKey, tokenRule } from './test-tokens.ts';
 import type { TestWaypoint } from './test-waypoint.ts';
 
 const OTHER_ACCOUNT = 'spiffe://cluster.local/ns/shop/sa/admin';
@@ -263,6 +266,35 @@ describe('a limit', () => {
     expect([status(), status(), status()]).toEqual([200, 200, 429]);
     bed.serve(serviceModel({}));
     expect(status()).toBe(200);
+  });
+});
+
+describe('a limit by a claim', () => {
+  const KEY = new TestKey('ES256', 'one');
+  const tokenOf = (claims: object): string => `Bearer ${KEY.token({ iss: ISSUER, sub: 'alice', ...claims })}`;
+
+  it.each<[string, readonly string[], object | undefined, object | undefined, boolean]>([
+    ['of the same text', ['sub'], { sub: 'alice' }, { sub: 'alice', jti: 'another' }, true],
+    ['of another text', ['sub'], { sub: 'alice' }, { sub: 'bob' }, false],
+    ['of another number', ['tenant'], { tenant: 1 }, { tenant: 2 }, false],
+    ['within another', ['realm', 'tenant'], { realm: { tenant: 'a' } }, { realm: { tenant: 'b' } }, false],
+    ['that tokens lack', ['tenant'], {}, { sub: 'bob' }, true],
+    ['of no token at all', ['sub'], undefined, undefined, true],
+    ['of a token, and none', ['sub'], {}, undefined, false],
+  ])('counts apart by claims %s', async (_, claim, one, other, shared) => {
+    const rules = [tokenRule()];
+    const bed = start({
+      endpoints: { 'cart-1': answering('HTTP/1.1', 200, 'hello') },
+      rateLimits: [limit([rule({ key: [{ kind: 'claim', name: claim }] })])],
+      tokenRules: rules,
+    });
+    const { keys } = await readKeys(JSON.stringify({ keys: [KEY.jwk()] }));
+    bed.tellKeys({ changed: rules.map((trusted) => ({ source: keySourceName(trusted.keys), keys })) });
+    const client = new Client(bed, 'HTTP/1.1');
+    const send = (claims: object | undefined): number =>
+      settled(bed, client.send(claims === undefined ? {} : { authorization: tokenOf(claims) })).status;
+    expect([send(one), send(other), send(one)]).toEqual([200, shared ? 429 : 200, 429]);
+    expect(settled(bed, client.send({ authorization: `${tokenOf({})}x` })).status).toBe(401);
   });
 });
 

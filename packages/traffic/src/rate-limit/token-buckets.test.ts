@@ -156,28 +156,56 @@ describe('the buckets of a rule', () => {
     expect(alive.take(key('b'))).toMatchObject({ admitted: true, shared: false });
   });
 
-  it.each([1, 64])('hold with four threads that want them at once (%d values)', async (values) => {
-    const size: BucketSize = { burst: 50, requests: 500, intervalMs: 1_000 };
-    const memory = allocateBuckets({ keys: values, now: Number(process.hrtime.bigint()) / 1e6, secret: SECRET });
+  /** What four threads got of each value, that ask for it as often as this. */
+  async function raced(
+    size: BucketSize,
+    keys: number,
+    { values = 1, rounds = 1, inStep = false, threads = 4 },
+  ): Promise<{ admitted: number[]; milliseconds: number }> {
+    const memory = allocateBuckets({ keys, now: Number(process.hrtime.bigint()) / 1e6, secret: SECRET });
     const shared = new SharedArrayBuffer(4);
     const results = await Promise.all(
-      [0, 1, 2, 3].map(async (thread) => {
+      Array.from({ length: threads }, async (_, thread) => {
         const worker = new Worker(new URL('./test-bucket-worker.ts', import.meta.url), {
-          workerData: { memory, thread, threads: 4, size, values, milliseconds: 400, shared },
+          workerData: { memory, thread, threads, size, values, rounds, inStep, shared },
         });
-        const [result] = (await once(worker, 'message')) as [
-          { admitted: number[]; asked: number; begin: number; end: number },
-        ];
+        const [result] = (await once(worker, 'message')) as [{ admitted: number[]; begin: number; end: number }];
         await worker.terminate();
         return result;
       }),
     );
-    const span = Math.max(...results.map(({ end }) => end)) - Math.min(...results.map(({ begin }) => begin));
-    const most = size.burst + (span * size.requests) / size.intervalMs;
-    for (let value = 0; value < values; value++) {
-      const admitted = results.reduce((sum, result) => sum + (result.admitted[value] ?? 0), 0);
-      expect(admitted).toBeLessThanOrEqual(most);
-      expect(admitted).toBeGreaterThan(size.burst);
+    const milliseconds = Math.max(...results.map(({ end }) => end)) - Math.min(...results.map(({ begin }) => begin));
+    const sums = Array.from({ length: values }, (_, value) => {
+      return results.reduce((sum, { admitted }) => sum + (admitted[value] ?? 0), 0);
+    });
+    return { admitted: sums, milliseconds };
+  }
+
+  const HOUR = 3_600_000;
+  it.each([
+    ['of the one value', 1, 1],
+    ['of each of some', 8, 8],
+    ['of all together', 0, 1],
+  ])('give out exactly what they hold %s, to four threads that want it at once', async (_, keys, values) => {
+    const burst = 60_000 / values;
+    const { admitted } = await raced({ burst, requests: 1, intervalMs: HOUR / 100 }, keys, { values, rounds: burst });
+    // Less than one token comes back meanwhile.
+    for (const count of admitted) expect(count).toBe(burst);
+  });
+
+  it('are one for each value, whichever of two threads makes it', async () => {
+    const [values, size] = [500, { burst: 1, requests: 1, intervalMs: HOUR }];
+    const { admitted } = await raced(size, values, { values, inStep: true, threads: 2 });
+    expect(admitted).toEqual(Array.from({ length: values }, () => 1));
+  });
+
+  it('give out no more than comes back meanwhile', async () => {
+    const size: BucketSize = { burst: 50, requests: 5_000, intervalMs: 1_000 };
+    const { admitted, milliseconds } = await raced(size, 4, { values: 4, rounds: 40_000 });
+    const most = size.burst + (milliseconds * size.requests) / size.intervalMs;
+    for (const count of admitted) {
+      expect(count).toBeLessThanOrEqual(most);
+      expect(count).toBeGreaterThan(size.burst);
     }
   });
 });

@@ -28,7 +28,7 @@ export class RateLimitPolicies {
   constructor(model: Model, catalog: ServiceCatalog) {
     this.#policies = sortedByAge([...model.localRateLimitPolicies.values()]);
     for (const policy of this.#policies) {
-      const objections = [...notHonoured(policy), ...objectionsToRateLimits([rateLimitMessage(policy, 'any')])];
+      const objections = objectionsToRateLimits([rateLimitMessage(policy, 'any')]);
       if (objections.length > 0) this.#objections.set(policy, objections);
       for (const target of policy.spec.targetRefs) {
         const place = placeOf(policy, target);
@@ -125,14 +125,6 @@ export class RateLimitPolicies {
     set.add(value);
     sets.set(policy, set);
   }
-}
-
-function notHonoured({ spec }: LocalRateLimitPolicy): string[] {
-  return spec.rules.flatMap(({ key = [] }, rule) =>
-    key.flatMap(({ type }, part) =>
-      type === 'Claim' ? [`spec.rules[${rule}].key[${part}]: no waypoint verifies tokens, so there are no claims`] : [],
-    ),
-  );
 }
 
 function placeOf({ metadata }: LocalRateLimitPolicy, { kind, name }: LocalRateLimitTarget): string {
