@@ -6,6 +6,8 @@ import type { LogFormat } from '@ambit/traffic/model/telemetry';
 import { type Condition, conditionOf } from '../condition.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { type LogSettings, readFileProvider, readLogSettings } from './log-settings.ts';
+import { readMeshRetry } from '../waypoint/mesh-retry.ts';
+import { DEFAULT_RETRY, type RetryPolicyInit } from '../waypoint/retry.ts';
 import { readMeshLocality } from '../waypoint/mesh-locality.ts';
 import { type AuthorizationProvider, readAuthorizationProvider } from '../waypoint/authorization-provider.ts';
 
@@ -18,7 +20,10 @@ export interface TraceProvider {
   readonly path: string;
 }
 
-/** What is read of Istio's MeshConfig: who Telemetry and CUSTOM policies may name as providers, and which endpoints come first. */
+/**
+ * What is read of Istio's MeshConfig: who Telemetry and CUSTOM policies may name as providers, which endpoints come first, and what
+ * is tried again.
+ */
 export interface MeshConfig {
   /** By name; a text says why one cannot be used. */
   readonly traceProviders: ReadonlyMap<string, TraceProvider | string>;
@@ -29,12 +34,17 @@ export interface MeshConfig {
   readonly localityLb: LocalityLb;
   /** By name, those that CUSTOM policies may ask; a text says why one cannot be asked. */
   readonly authorizers: ReadonlyMap<string, AuthorizationProvider | string>;
+  /** Where no object says what is tried again. */
+  readonly retry: RetryPolicyInit;
   readonly conditions: readonly Condition[];
 }
 
 /** The ConfigMap, in the root namespace, and its key. */
 const CONFIG_MAP = 'istio';
 const KEY = 'mesh';
+
+const IN_FORCE =
+  'the access log, the providers of logs, traces and external authorization, localityLbSetting, defaultHttpRetryPolicy';
 
 /** Istio's own provider of access logs, which is there without being configured. */
 const ENVOY = 'envoy';
@@ -45,6 +55,7 @@ const NOTHING: MeshConfig = {
   defaultTraceProviders: [],
   localityLb: {},
   authorizers: new Map(),
+  retry: DEFAULT_RETRY,
   conditions: [],
 };
 
@@ -94,6 +105,8 @@ export function readMeshConfig(model: Pick<Model, 'configMaps'>, settings: Trans
   }
   const locality = readMeshLocality(parsed);
   if ('problem' in locality) remarks.push(locality.problem);
+  const retry = readMeshRetry(parsed);
+  if ('problem' in retry) remarks.push(retry.problem);
   for (const provider of [...traceProviders.values(), ...logProviders.values(), ...authorizers.values()]) {
     if (typeof provider === 'string') remarks.push(provider);
   }
@@ -102,13 +115,10 @@ export function readMeshConfig(model: Pick<Model, 'configMaps'>, settings: Trans
     ...{ traceProviders, logProviders, logs: inMesh, authorizers },
     defaultTraceProviders: defaults.filter((name) => typeof name === 'string'),
     localityLb: 'problem' in locality ? {} : locality,
+    retry: 'problem' in retry ? DEFAULT_RETRY : retry,
     conditions: [
       remarks.length === 0
-        ? say(
-            'True',
-            'Accepted',
-            'in force: the access log, the providers of logs, traces and external authorization, localityLbSetting',
-          )
+        ? say('True', 'Accepted', `in force: ${IN_FORCE}`)
         : say('False', 'PartiallyInvalid', remarks.join('; ')),
     ],
   };

@@ -2,7 +2,7 @@ import type { GrpcRoute, GrpcRouteMatch } from '../../gateway-objects.ts';
 import { exact, namedMatches, regex, type StringMatchInit } from './matches.ts';
 import { notHonoured } from './not-honoured.ts';
 import { readRule, type RuleContext } from './read-rule.ts';
-import { DEFAULT_RETRY } from './retry.ts';
+import { MESH_RETRY } from './retry.ts';
 import { requestReading, type RouteReading } from './route-reading.ts';
 import type { RankedMatch } from './route-rule.ts';
 
@@ -20,7 +20,7 @@ export function readGrpcRoute(route: GrpcRoute, context: RuleContext): RouteRead
       // No filter of a GRPCRoute looks at paths.
       matchedPrefix: '',
       timeoutMs: 0,
-      retry: DEFAULT_RETRY,
+      retry: MESH_RETRY,
       notHonoured: notHonoured(rule, RULE_FIELDS, path),
     };
     return readRule(parts, context);

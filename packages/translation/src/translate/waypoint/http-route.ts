@@ -5,7 +5,7 @@ import { exact, namedMatches, regex, type StringMatchInit } from './matches.ts';
 import { notHonoured } from './not-honoured.ts';
 import type { Specificity } from './precedence.ts';
 import { matchedPrefixOf, readRule, type RuleContext } from './read-rule.ts';
-import { BACKOFF_BASE_MS, DEFAULT_RETRY, DEFAULT_RETRY_CONDITIONS, type RetryPolicyInit } from './retry.ts';
+import { BACKOFF_BASE_MS, DEFAULT_RETRY_CONDITIONS, MESH_RETRY, type RetryPolicyInit } from './retry.ts';
 import { requestReading, type RouteReading } from './route-reading.ts';
 import type { RankedMatch } from './route-rule.ts';
 
@@ -66,11 +66,11 @@ function readPath(written: HttpRouteMatch['path']): { match: { path?: StringMatc
   }
 }
 
-/** The time for one try holds with and without `retry`; what is tried again without it is Istio's default. */
+/** The time for one try holds with and without `retry`; what is tried again without it is what the mesh says. */
 function retryOf({ retry, timeouts }: HttpRouteRule): RetryPolicyInit {
   const perTry = durationOf(timeouts?.backendRequest);
   const perTryTimeout = perTry === 0 ? {} : { perTryTimeoutMs: perTry };
-  if (retry === undefined) return { ...DEFAULT_RETRY, ...perTryTimeout };
+  if (retry === undefined) return { ...MESH_RETRY, ...perTryTimeout };
   // The default of the CustomResourceDefinition.
   const { attempts = 1, codes = [], backoff } = retry;
   return {

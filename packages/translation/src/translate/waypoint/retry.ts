@@ -8,7 +8,7 @@ export type RetryPolicyInit = MessageInitShape<typeof RetryPolicySchema>;
 /** Base of the delay between tries, milliseconds, when nothing else is asked for. */
 export const BACKOFF_BASE_MS = 25;
 
-/** What is tried again when no object says: nothing that may have reached the application (Istio's default). */
+/** What is tried again when neither an object says nor the mesh: nothing that may have reached the application (Istio's default). */
 export const DEFAULT_RETRY_CONDITIONS: readonly RetryCondition[] = [
   RetryCondition.CONNECT_FAILURE,
   RetryCondition.REFUSED_STREAM,
@@ -21,6 +21,9 @@ export const DEFAULT_RETRY: RetryPolicyInit = {
   conditions: [...DEFAULT_RETRY_CONDITIONS],
   backoffBaseMs: BACKOFF_BASE_MS,
 };
+
+/** Nobody says how often something is tried again, so the mesh does (`withMeshRetry`). */
+export const MESH_RETRY: RetryPolicyInit = {};
 
 /** The words of `retryOn` that are honoured. */
 const RETRY_ON: ReadonlyMap<string, RetryCondition> = new Map([
@@ -39,9 +42,9 @@ const RETRY_ON: ReadonlyMap<string, RetryCondition> = new Map([
   ['envoy-ratelimited', RetryCondition.ENVOY_RATELIMITED],
 ]);
 
-/** The retries of a VirtualService's route; absent: the default, no attempts: none. */
+/** The retries of a VirtualService's route; absent: those of the mesh, no attempts: none. */
 export function virtualRetry(retries: VirtualRetry | undefined): RetryPolicyInit {
-  if (retries === undefined) return DEFAULT_RETRY;
+  if (retries === undefined) return MESH_RETRY;
   const {
     attempts = 0,
     perTryTimeout,

@@ -67,6 +67,7 @@ export function translateRoutes(
     );
   const served = new ServedServices({
     ...{ settings, gatewayRoutes, virtualServices, destinationRules, backendTls, serviceWorkloads },
+    meshRetry: meshConfig.retry,
   });
   const servedServices = new Map(
     bound.map(({ service, waypoint, judgement }): [string, ServedService] => [

@@ -3,7 +3,7 @@ import type { ServicePort } from '../../objects.ts';
 import type { ClusterSet } from './clusters.ts';
 import type { PortRoutes, RouteSet } from './gateway-routes.ts';
 import { protocolOf } from './protocol.ts';
-import { DEFAULT_RETRY } from './retry.ts';
+import { MESH_RETRY } from './retry.ts';
 import { ruleRoute } from './rule-route.ts';
 import { clusterNameOf, type HttpRouteInit, weighted } from './served-route.ts';
 
@@ -25,7 +25,7 @@ export function servedProtocol(
 export function gatewayRoutes(set: RouteSet, { port }: ServicePort, clusters: ClusterSet): HttpRouteInit[] {
   if (set.what === 'connections') {
     const destinations = weighted(set.backends, clusters);
-    return [{ name: set.name, action: { case: 'forward', value: { destinations, retry: DEFAULT_RETRY } } }];
+    return [{ name: set.name, action: { case: 'forward', value: { destinations, retry: MESH_RETRY } } }];
   }
   return set.candidates.map(({ name, match, rule }) =>
     ruleRoute(rule, { name, matches: [match], port, clusterOf: (target) => clusterNameOf(target, clusters) }),

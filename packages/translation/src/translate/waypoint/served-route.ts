@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { HttpRouteSchema, WeightedDestinationSchema } from '@ambit/proto/waypoint';
 import type { Backend } from './backends.ts';
 import type { ClusterSet } from './clusters.ts';
-import { DEFAULT_RETRY } from './retry.ts';
+import { MESH_RETRY } from './retry.ts';
 import type { HttpMatchInit } from './matches.ts';
 
 export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
@@ -12,7 +12,7 @@ export type DestinationInit = MessageInitShape<typeof WeightedDestinationSchema>
 export function defaultRoute(destination: DestinationInit): HttpRouteInit {
   return {
     name: 'default',
-    action: { case: 'forward', value: { destinations: [destination], retry: DEFAULT_RETRY } },
+    action: { case: 'forward', value: { destinations: [destination], retry: MESH_RETRY } },
   };
 }
 

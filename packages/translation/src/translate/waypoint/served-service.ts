@@ -16,7 +16,9 @@ import { ClusterSet } from './clusters.ts';
 import type { DestinationRules } from './destination-rules.ts';
 import type { GatewayRoutes, RouteSet } from './gateway-routes.ts';
 import type { Waypoint } from './gateways.ts';
+import { withMeshRetry } from './mesh-retry.ts';
 import { protocolOf } from './protocol.ts';
+import type { RetryPolicyInit } from './retry.ts';
 import { requiredFeaturesOf } from './required-features.ts';
 import { consumerRoutes, gatewayRoutes, servedProtocol } from './served-port.ts';
 import { defaultRoute, type DestinationInit, type HttpRouteInit, weighted } from './served-route.ts';
@@ -25,6 +27,8 @@ import type { Judgement } from './waypoint-policies.ts';
 
 export interface ServedServicesParts {
   readonly settings: TranslationSettings;
+  /** What is tried again where no object says so. */
+  readonly meshRetry: RetryPolicyInit;
   readonly gatewayRoutes: GatewayRoutes;
   readonly virtualServices: VirtualServices;
   readonly destinationRules: DestinationRules;
@@ -85,6 +89,7 @@ export class ServedServices {
     const { everybody, consumers } = this.#parts.gatewayRoutes.at(service, port);
     const protocol = servedProtocol(port, everybody, consumers);
     const place = { service, port, clusters, waypointNamespace };
+    const tried = (route: HttpRouteInit): HttpRouteInit => withMeshRetry(route, this.#parts.meshRetry);
     const carries = {
       requests: protocol !== Protocol.TCP,
       connections: protocol === Protocol.TCP || protocol === Protocol.AUTO,
@@ -92,11 +97,11 @@ export class ServedServices {
     return {
       port: port.port,
       protocol,
-      routes: carries.requests ? this.#routes(place, everybody) : [],
+      routes: carries.requests ? this.#routes(place, everybody).map(tried) : [],
       tcpDestinations: carries.connections ? this.#tcpDestinations(place, everybody) : [],
       consumers: consumers.map(({ namespace, set }) => ({
         namespace,
-        routes: carries.requests ? consumerRoutes(set, port, clusters) : [],
+        routes: carries.requests ? consumerRoutes(set, port, clusters).map(tried) : [],
         tcpDestinations: set.what === 'connections' && carries.connections ? weighted(set.backends, clusters) : [],
       })),
     };
