@@ -1,4 +1,4 @@
-/** An object of every kind on which no controller of this project acts, as small as its definition takes it. */
+/** An object of every kind on which no controller of this project acts, as small as its definition takes it, and one that it cannot act on. */
 export function notHonouredObjects(namespace: string, service: string, waypoint: string): object[] {
   const object = (apiVersion: string, kind: string, spec: object): object => ({
     ...{ apiVersion, kind, spec },
@@ -26,7 +26,8 @@ export function notHonouredObjects(namespace: string, service: string, waypoint:
     }),
     object('security.istio.io/v1', 'RequestAuthentication', {
       targetRefs: [target],
-      jwtRules: [{ issuer: 'https://example.com', jwksUri: 'https://example.com/keys' }],
+      // A field of framing is no place for claims.
+      jwtRules: [{ issuer: 'https://example.com', outputPayloadToHeader: 'content-length' }],
     }),
   ];
 }

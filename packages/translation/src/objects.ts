@@ -355,8 +355,25 @@ export interface RequestAuthentication {
     readonly targetRef?: PolicyTargetReference;
     readonly targetRefs?: readonly PolicyTargetReference[];
     /** Whose tokens are good, and where they are carried. */
-    readonly jwtRules?: readonly { readonly issuer?: string }[];
+    readonly jwtRules?: readonly JwtRule[];
   };
+}
+
+export interface JwtRule {
+  readonly issuer?: string;
+  readonly audiences?: readonly string[];
+  /** At most one of these three. */
+  readonly jwksUri?: string;
+  readonly jwks_uri?: string;
+  readonly jwks?: string;
+  readonly fromHeaders?: readonly { readonly name: string; readonly prefix?: string }[];
+  readonly fromParams?: readonly string[];
+  readonly fromCookies?: readonly string[];
+  readonly outputPayloadToHeader?: string;
+  readonly outputClaimToHeaders?: readonly { readonly header: string; readonly claim: string }[];
+  readonly forwardOriginalToken?: boolean;
+  readonly timeout?: string;
+  readonly spaceDelimitedClaims?: readonly string[];
 }
 
 /** `namespace/name`, or the name of a cluster-wide object. */

@@ -9,6 +9,7 @@ import type {
   RuleSource,
 } from '../objects.ts';
 import type { ReportAt } from './relations.ts';
+import { istioDurationMs } from './durations.ts';
 import { suggestionFor } from './suggestion.ts';
 
 type Path = readonly (number | string)[];
@@ -44,6 +45,14 @@ export function checkAuthorizationPolicy({ spec }: AuthorizationPolicy, report: 
 
 export function checkRequestAuthentication({ spec }: RequestAuthentication, report: ReportAt): void {
   checkTargets(spec, report);
+  (spec.jwtRules ?? []).forEach((rule, index) => {
+    const place = ['spec', 'jwtRules', index];
+    const keys = [rule.jwks, rule.jwksUri, rule.jwks_uri].filter((one) => one !== undefined);
+    if (keys.length > 1) report(place, 'only one of jwks and jwksUri may be given');
+    if (rule.timeout !== undefined && istioDurationMs(rule.timeout) === 0) {
+      report([...place, 'timeout'], 'must be at least 1ms');
+    }
+  });
 }
 
 /** An object is for what it selects, or for what it names. */

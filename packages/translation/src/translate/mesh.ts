@@ -14,7 +14,6 @@ import { Membership, type ServicePorts } from './membership.ts';
 import type { MeshModel } from './mesh-model.ts';
 import { describeService, type MeshService } from './mesh-service.ts';
 import { MutualTls } from './peer-authentication.ts';
-import { requestAuthenticationCondition } from './request-authentication.ts';
 import { SelectingPolicies } from './selecting-policies.ts';
 import { convertService, isPublished, serviceKey } from './service.ts';
 import { ServiceWorkloads } from './service-workloads.ts';
@@ -189,7 +188,7 @@ export function translateMesh(
         (policy) => policies.get(policy)?.condition ?? targets.conditionsOf(policy),
       ),
       ...mutualTls.conditions(),
-      ...Array.from(model.requestAuthentications.values(), requestAuthenticationCondition),
+      ...[...model.requestAuthentications.values()].flatMap((policy) => targets.conditionsOfTokens(policy)),
       ...waypoints.conditions(),
       ...conditions,
       ...entryHosts.conditions(),

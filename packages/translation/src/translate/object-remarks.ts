@@ -3,7 +3,7 @@ import type { ManifestObject } from '../objects.ts';
 import type { DestinationRule, VirtualService } from '../traffic-objects.ts';
 import { convertAuthorizationPolicy } from './authorization-policy.ts';
 import { type Condition, isComplaint } from './condition.ts';
-import { requestAuthenticationCondition } from './request-authentication.ts';
+import { tokensRemark } from './request-authentication.ts';
 import type { TranslationSettings } from './settings.ts';
 import { endpointRefusal, entryRefusal } from './entries/entry-refusal.ts';
 import { destinationFieldsNotHonoured, unusableTls } from './waypoint/destination-fields.ts';
@@ -21,7 +21,10 @@ import { objectionOf } from './waypoint/virtual-services.ts';
 export function remarksOn(object: ManifestObject, settings: TranslationSettings): string[] {
   if (object.kind === 'AuthorizationPolicy') return complaint(convertAuthorizationPolicy(object, settings).condition);
   if (object.kind === 'DestinationRule') return remarksOnDestinationRule(object);
-  if (object.kind === 'RequestAuthentication') return complaint(requestAuthenticationCondition(object));
+  if (object.kind === 'RequestAuthentication') {
+    const remark = tokensRemark(object);
+    return remark === undefined ? [] : [remark];
+  }
   if (object.kind === 'ServiceEntry') return withoutEffect(entryRefusal(object)?.message);
   if (object.kind === 'WorkloadEntry') {
     const refusal = endpointRefusal(object.spec);

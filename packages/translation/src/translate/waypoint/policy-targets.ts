@@ -1,6 +1,7 @@
-import type { AuthorizationPolicy, PolicyTargetReference } from '../../objects.ts';
+import type { AuthorizationPolicy, PolicyTargetReference, RequestAuthentication } from '../../objects.ts';
 import { targetsOf } from '../authorization-policy.ts';
 import { type Condition, conditionOf } from '../condition.ts';
+import { ineffectiveTokensCondition } from '../request-authentication.ts';
 import type { MeshModel } from '../mesh-model.ts';
 import type { TranslationSettings } from '../settings.ts';
 import type { Authorizers } from './authorizers.ts';
@@ -40,28 +41,23 @@ export class PolicyTargets {
     return converted === undefined ? [] : [this.#conditionOf(policy, converted)];
   }
 
+  /** Of whoever asks for tokens. */
+  conditionsOfTokens(policy: RequestAuthentication): Condition[] {
+    const ineffective = ineffectiveTokensCondition(policy);
+    if (ineffective !== undefined) return [ineffective];
+    const converted = this.#parts.policies.tokens.get(policy);
+    if (converted === undefined) return [];
+    const { obstacle } = converted;
+    const refusal = obstacle === undefined ? undefined : `${obstacle}, so what it targets is served on no port`;
+    return [this.#said(policy, refusal, '', 'Accepted')];
+  }
+
   #conditionOf(policy: AuthorizationPolicy, converted: WaypointPolicy): Condition {
-    const findings = targetsOf(policy).map((target) => this.#find(policy, target));
-    const accepted = findings.filter(({ reason }) => reason === 'Accepted');
-    const targets = findings.map(({ message }) => message).join('; ');
-    const said = (status: Condition['status'], reason: string, message: string): Condition =>
-      conditionOf(policy, 'WaypointAccepted', status, reason, message);
-    if (converted.message === undefined) {
-      const consequence = converted.enforced ? 'what it targets is served on no port' : 'nothing comes of it';
-      return said('False', 'UnsupportedValue', `${converted.obstacle ?? ''}, so ${consequence}; ${targets}`);
-    }
-    if (accepted.length === 0) {
-      const [first] = findings;
-      const isOne = findings.every(({ reason }) => reason === first?.reason);
-      return said('False', isOne ? (first?.reason ?? 'Invalid') : 'Invalid', `${targets}; no waypoint judges by it`);
-    }
-    const message = `${targets}${remarksOf(policy, converted)}`;
+    const consequence = converted.enforced ? 'what it targets is served on no port' : 'nothing comes of it';
+    const refusal = converted.message === undefined ? `${converted.obstacle ?? ''}, so ${consequence}` : undefined;
+    const reason = converted.unsupported.length > 0 ? 'UnsupportedValue' : 'Accepted';
     const closed = this.#closedBy(policy);
-    if (closed !== undefined) {
-      return said('False', 'UnsupportedValue', `${closed}, so what its rules match is refused; ${message}`);
-    }
-    if (accepted.length < findings.length) return said('True', 'PartiallyInvalid', message);
-    return said('True', converted.unsupported.length > 0 ? 'UnsupportedValue' : 'Accepted', message);
+    return this.#said(policy, refusal, remarksOf(policy, converted), reason, closed);
   }
 
   /** Why what a CUSTOM policy matches is refused without a question. */
@@ -71,7 +67,36 @@ export class PolicyTargets {
     return this.#parts.authorizers.problemOf(provider?.name ?? '') ?? this.#parts.policies.conflictOf(policy);
   }
 
-  #find({ metadata: { namespace } }: AuthorizationPolicy, { kind, name }: PolicyTargetReference): TargetFinding {
+  /** `refusal`: why nobody can go by it at all; `reason`: when all of its targets are there; `closed`: see `#closedBy`. */
+  #said(
+    policy: AuthorizationPolicy | RequestAuthentication,
+    refusal: string | undefined,
+    remarks: string,
+    reason: 'Accepted' | 'UnsupportedValue',
+    closed?: string,
+  ): Condition {
+    const findings = targetsOf(policy).map((target) => this.#find(policy, target));
+    const accepted = findings.filter((finding) => finding.reason === 'Accepted');
+    const targets = findings.map(({ message }) => message).join('; ');
+    const said = (status: Condition['status'], why: string, message: string): Condition =>
+      conditionOf(policy, 'WaypointAccepted', status, why, message);
+    if (refusal !== undefined) return said('False', 'UnsupportedValue', `${refusal}; ${targets}`);
+    if (accepted.length === 0) {
+      const [first] = findings;
+      const isOne = findings.every((finding) => finding.reason === first?.reason);
+      return said('False', isOne ? (first?.reason ?? 'Invalid') : 'Invalid', `${targets}; no waypoint judges by it`);
+    }
+    const message = `${targets}${remarks}`;
+    if (closed !== undefined) {
+      return said('False', 'UnsupportedValue', `${closed}, so what its rules match is refused; ${message}`);
+    }
+    return said('True', accepted.length < findings.length ? 'PartiallyInvalid' : reason, message);
+  }
+
+  #find(
+    { metadata: { namespace } }: AuthorizationPolicy | RequestAuthentication,
+    { kind, name }: PolicyTargetReference,
+  ): TargetFinding {
     switch (kind) {
       case 'Service':
         return this.#findService(kind, `${namespace}/${name}`, this.#parts.model.services);

@@ -12,6 +12,7 @@ export function requiredFeaturesOf(served: ServedService): string[] {
     telemetry,
     localRateLimits,
     clientFields,
+    tokenRules,
   } = served;
   const consumers = ports.flatMap((port) => port.consumers);
   const clients = [...ports, ...consumers];
@@ -36,6 +37,7 @@ export function requiredFeaturesOf(served: ServedService): string[] {
         ['path-normalization', pathNormalization !== PathNormalization.BASE],
         ['outlier-detection', clusters.some(({ outlierDetection }) => outlierDetection !== undefined)],
         ['proxy-protocol', clusters.some(({ proxyProtocol }) => proxyProtocol !== ProxyProtocol.NO_PROXY_PROTOCOL)],
+        ['request-authentication', tokenRules.length > 0],
         ['retry-budget', clusters.some(({ retryBudget }) => retryBudget !== undefined)],
         ['slow-start', clusters.some(({ warmup }) => warmup !== undefined)],
         ['subsets', clusters.some(({ subset }) => subset !== '')],

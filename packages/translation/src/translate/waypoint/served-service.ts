@@ -62,7 +62,7 @@ export class ServedServices {
    * Where policies wait that no waypoint can judge, no port is served. To ask for a feature that none has would not do: one that
    * serves the Service already would keep the version without the policy.
    */
-  convert({ gateway }: Waypoint, service: MeshService, { closed, policies }: Judgement): ServedService {
+  convert({ gateway }: Waypoint, service: MeshService, { closed, policies, tokenRules }: Judgement): ServedService {
     const waypointNamespace = gateway.metadata.namespace;
     const clusters = new ClusterSet({ ...this.#parts, waypointNamespace });
     const ports = tcpPorts(service).map((port) => this.#port(service, port, waypointNamespace, clusters));
@@ -74,6 +74,7 @@ export class ServedServices {
       ports: closed ? [] : ports,
       clusters: closed ? [] : clusters.list(),
       pathNormalization: PathNormalization[this.#parts.settings.pathNormalization],
+      tokenRules: [...tokenRules],
       authorizationPolicies: [...policies],
     });
     served.requiredFeatures = requiredFeaturesOf(served);

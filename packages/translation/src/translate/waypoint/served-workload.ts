@@ -47,7 +47,7 @@ export class ServedWorkloads {
     { gateway }: Waypoint,
     { uid, namespace }: BoundWorkload,
     services: ServicePorts,
-    { closed, policies }: Judgement,
+    { closed, policies, tokenRules }: Judgement,
   ): ServedService {
     const ports = closed ? [] : [...this.#portsOf(services)].sort(([a], [b]) => a - b);
     const served = create(ServedServiceSchema, {
@@ -56,6 +56,7 @@ export class ServedWorkloads {
       namespace,
       workloadUid: uid,
       pathNormalization: PathNormalization[this.#settings.pathNormalization],
+      tokenRules: [...tokenRules],
       authorizationPolicies: [...policies],
       ports: ports.map(([port, protocol]) => servedPort(port, protocol, clusterName(port, uid))),
       clusters: ports.map(([port, protocol]): MessageInitShape<typeof ClusterSchema> => {

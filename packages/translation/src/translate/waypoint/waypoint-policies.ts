@@ -2,8 +2,10 @@ import {
   type AuthorizationPolicy as PolicyMessage,
   AuthorizationPolicySchema,
   PolicyAction,
+  type TokenRule,
+  TokenRuleSchema,
 } from '@ambit/proto/waypoint';
-import { MAX_POLICY_PATTERNS } from '@ambit/traffic/limits';
+import { MAX_POLICY_PATTERNS, MAX_TOKEN_RULES } from '@ambit/traffic/limits';
 import { patternsOf } from '@ambit/traffic/model/read-authorization';
 import { toBinary } from '@bufbuild/protobuf';
 import { MAX_POLICY_BYTES } from '../../limits.ts';
@@ -14,6 +16,7 @@ import type { MeshModel } from '../mesh-model.ts';
 import { asksForTokens } from '../request-authentication.ts';
 import type { TranslationSettings } from '../settings.ts';
 import { conflictOf, providersOf } from './authorizers.ts';
+import { convertTokenRules, type TokenPolicy } from './token-rules.ts';
 import { convertWaypointPolicy, type WaypointPolicy } from './waypoint-policy.ts';
 
 /** What waits at a waypoint for an object. */
@@ -24,19 +27,22 @@ export interface Judgement {
   readonly closed: boolean;
   /** Sorted by namespace and name; empty when it is closed. */
   readonly policies: readonly PolicyMessage[];
+  /** By the names of their objects, then as written; empty when it is closed. */
+  readonly tokenRules: readonly TokenRule[];
 }
 
-export const NO_JUDGEMENT: Judgement = { enforced: false, closed: false, policies: [] };
+export const NO_JUDGEMENT: Judgement = { enforced: false, closed: false, policies: [], tokenRules: [] };
 
-const CLOSED: Judgement = { enforced: true, closed: true, policies: [] };
+const CLOSED: Judgement = { enforced: true, closed: true, policies: [], tokenRules: [] };
 
 /** The policies with targets, by what they target. */
 export class WaypointPolicies {
   readonly #all = new Map<AuthorizationPolicy, WaypointPolicy>();
   /** `namespace/Kind/name`; classes without namespace. */
   readonly #byTarget = new Map<string, WaypointPolicy[]>();
-  /** Those for which tokens would have to be verified. */
-  readonly #tokens = new Set<string>();
+  readonly #tokenPolicies = new Map<RequestAuthentication, TokenPolicy>();
+  /** Likewise. */
+  readonly #tokensByTarget = new Map<string, TokenPolicy[]>();
   readonly #judgements = new Map<string, Judgement>();
   /** Why a CUSTOM policy, `namespace/name`, asks nobody somewhere. */
   readonly #conflicts = new Map<string, string>();
@@ -51,8 +57,18 @@ export class WaypointPolicies {
       }
     }
     for (const policy of model.requestAuthentications.values()) {
-      if (asksForTokens(policy)) for (const target of placesOf(policy, settings)) this.#tokens.add(target);
+      if (!asksForTokens(policy) || targetsOf(policy).length === 0) continue;
+      const converted = convertTokenRules(policy);
+      this.#tokenPolicies.set(policy, converted);
+      for (const target of placesOf(policy, settings)) {
+        this.#tokensByTarget.set(target, [...(this.#tokensByTarget.get(target) ?? []), converted]);
+      }
     }
+  }
+
+  /** Those that have targets and ask for something, with what they mean. */
+  get tokens(): ReadonlyMap<RequestAuthentication, TokenPolicy> {
+    return this.#tokenPolicies;
   }
 
   /** Those that have targets, with what they mean. */
@@ -76,7 +92,7 @@ export class WaypointPolicies {
       `${metadata.namespace}/${kind}/${metadata.name}`,
       `${namespace}/Gateway/${name}`,
       ...classes.map((gatewayClass) => `GatewayClass/${gatewayClass}`),
-    ].filter((place) => this.#byTarget.has(place) || this.#tokens.has(place));
+    ].filter((place) => this.#byTarget.has(place) || this.#tokensByTarget.has(place));
     if (places.length === 0) return NO_JUDGEMENT;
     const key = places.join(' ');
     const known = this.#judgements.get(key) ?? this.#judge(places);
@@ -85,7 +101,10 @@ export class WaypointPolicies {
   }
 
   #judge(places: readonly string[]): Judgement {
-    if (places.some((place) => this.#tokens.has(place))) return CLOSED;
+    const tokens = [...new Set(places.flatMap((place) => this.#tokensByTarget.get(place) ?? []))];
+    if (tokens.some(({ obstacle }) => obstacle !== undefined)) return CLOSED;
+    const tokenRules = sortedRules(tokens);
+    if (tokenRules.length > MAX_TOKEN_RULES || sumOf(tokenRules, bytesOfRule) > MAX_POLICY_BYTES) return CLOSED;
     const found = [...new Set(places.flatMap((place) => this.#byTarget.get(place) ?? []))];
     if (found.some(({ message, enforced }) => message === undefined && enforced)) return CLOSED;
     const policies = found
@@ -99,12 +118,24 @@ export class WaypointPolicies {
     }
     // A waypoint would refuse the resource, and one that has an older version would go on by that.
     if (sumOf(policies, patternsOf) > MAX_POLICY_PATTERNS || sumOf(policies, bytesOf) > MAX_POLICY_BYTES) return CLOSED;
-    return { enforced: found.some(({ enforced }) => enforced), closed: false, policies };
+    const enforced = tokenRules.length > 0 || found.some((policy) => policy.enforced);
+    return { enforced, closed: false, policies, tokenRules };
   }
 }
 
-function sumOf(policies: readonly PolicyMessage[], count: (policy: PolicyMessage) => number): number {
-  return policies.reduce((sum, policy) => sum + count(policy), 0);
+function sumOf<Item>(items: readonly Item[], count: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + count(item), 0);
+}
+
+/** Those of one object stay in their order. */
+function sortedRules(tokens: readonly TokenPolicy[]): TokenRule[] {
+  return tokens
+    .flatMap(({ rules }) => rules)
+    .sort((a, b) => (a.policy === b.policy ? 0 : a.policy < b.policy ? -1 : 1));
+}
+
+function bytesOfRule(rule: TokenRule): number {
+  return toBinary(TokenRuleSchema, rule).length;
 }
 
 function bytesOf(policy: PolicyMessage): number {
