@@ -3,13 +3,7 @@ import { type MetricShape, MetricShaping, type MetricTags } from './metric-shape
 import type { RequestProtocol } from './request-labels.ts';
 import { RequestSeries } from './request-series.ts';
 import { type RequestSnapshot, takeRequestSnapshot } from './request-snapshot.ts';
-import {
-  type LabelledService,
-  partyLabels,
-  type ServiceLabels,
-  serviceLabels,
-  UNKNOWN_SERVICE,
-} from './traffic-labels.ts';
+import { type LabelledService, partyLabels, areLabelsOf, serviceLabels, UNKNOWN_SERVICE } from './traffic-labels.ts';
 import { Party } from './traffic-metrics.ts';
 
 /**
@@ -49,14 +43,13 @@ export class RequestMetrics {
     protocol: RequestProtocol,
     tags?: MetricTags,
   ): RequestSeries {
-    const labels = service === undefined ? UNKNOWN_SERVICE : serviceLabels(service);
     let byDestination = this.#bySource.get(source);
     const known = byDestination?.get(destination) ?? [];
-    const found = known.find(
-      (series) => series.protocol === protocol && series.tags === tags && isSame(series.service, labels),
-    );
-    if (found !== undefined) return found;
+    for (const series of known) {
+      if (series.protocol === protocol && series.tags === tags && areLabelsOf(series.service, service)) return series;
+    }
     if (this.#all.size >= REQUEST_OUTCOMES) return this.#folded[protocol];
+    const labels = service === undefined ? UNKNOWN_SERVICE : serviceLabels(service);
     const series = new RequestSeries(this.#owner, source, destination, labels, protocol, tags);
     this.#all.add(series);
     known.push(series);
@@ -117,10 +110,6 @@ export class RequestMetrics {
     },
     folded: (protocol: RequestProtocol): RequestSeries => this.#folded[protocol],
   };
-}
-
-function isSame(one: ServiceLabels, other: ServiceLabels): boolean {
-  return one.host === other.host && one.namespace === other.namespace && one.name === other.name;
 }
 
 function isCounted({ outcomes, requestMessages, responseMessages }: RequestSeries): boolean {

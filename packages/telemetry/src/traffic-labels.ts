@@ -94,6 +94,15 @@ export function serviceLabels({ hostname, namespace, name }: LabelledService): S
   return { host: known(hostname), namespace: known(namespace), name: known(name) };
 }
 
+/** Whether `labels` are what `serviceLabels` gives, or `UNKNOWN_SERVICE`. */
+export function areLabelsOf(labels: ServiceLabels, service: LabelledService | undefined): boolean {
+  return (
+    labels.host === known(service?.hostname) &&
+    labels.namespace === known(service?.namespace) &&
+    labels.name === known(service?.name)
+  );
+}
+
 /**
  * The values of `TRAFFIC_LABELS`. Security policy is mutual TLS as soon as both ends proved who they are; at a waypoint, which
  * is the other end for the source, as soon as the source did.

@@ -1,6 +1,5 @@
 import type { SocketAddress } from '@ambit/core/address';
 import type { AmbitError } from '@ambit/core/errors';
-import { formatSpiffeId } from '@ambit/core/spiffe';
 import type { Decision, DryRunFinding } from '@ambit/mesh/policy/decision';
 import type { Service } from '@ambit/mesh/service';
 import type { Workload } from '@ambit/mesh/workload';
@@ -14,6 +13,7 @@ import type { LoggedValues } from './logged-values.ts';
 import { observationOf } from './observation.ts';
 import { PolicyDenied } from './policy-denied.ts';
 import type { OpaqueFailure, OpaqueUpstream } from './opaque-dial.ts';
+import { principalOf } from './workload-principal.ts';
 
 /** Whose connection it is; what is not known of a refused one is undefined. */
 export interface OpaqueClient {
@@ -89,7 +89,7 @@ export class OpaqueRecord {
   #seriesTo(workload: Workload | undefined, service: Service | undefined): TrafficSeries {
     const { traffic } = this.#thread.metrics;
     const source = traffic.party(this.#client.workload, this.#client.principal);
-    const principal = workload?.protocol === 'hbone' ? formatSpiffeId(workload.identity) : undefined;
+    const principal = principalOf(workload);
     return traffic.series('waypoint', source, traffic.party(workload, principal), service, '-');
   }
 

@@ -1,5 +1,4 @@
 import { formatSocketAddress } from '@ambit/core/address';
-import { formatSpiffeId } from '@ambit/core/spiffe';
 import type { AmbitError } from '@ambit/core/errors';
 import type { Decision } from '@ambit/mesh/policy/decision';
 import type { HttpVersion } from '@ambit/http/exchange';
@@ -20,6 +19,7 @@ import { meshTags } from './mesh-tags.ts';
 import { RequestTrace } from './request-trace.ts';
 import type { ServedClient, ServedConnection } from './served-connection.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
+import { principalOf } from './workload-principal.ts';
 
 /** What is known of a request, gathered while it lasts; counted and logged once, when it is over. */
 export class RequestRecord implements LoggedValues, ObservedRequest {
@@ -279,10 +279,7 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
     const { traffic, requests } = this.#thread.metrics;
     const { client, source } = this.#connection;
     const workload = this.#chosen?.slot.endpoint.workload;
-    const destination = traffic.party(
-      workload,
-      workload?.protocol === 'hbone' ? formatSpiffeId(workload.identity) : undefined,
-    );
+    const destination = traffic.party(workload, principalOf(workload));
     const service = this.#cluster?.service ?? client.service;
     const tags = this.#telemetry?.tags(this);
     const series = requests.series(source, destination, service, this.#grpc ? 'grpc' : 'http', tags);
