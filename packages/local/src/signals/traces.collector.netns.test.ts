@@ -27,6 +27,7 @@ data:
   mesh: |
     extensionProviders:
       - { name: otlp-http, opentelemetry: { service: ${COLLECTOR_HOST}, port: ${COLLECTOR_PORTS.otlpHttp}, http: { path: /v1/traces } } }
+      - { name: otlp-grpc, opentelemetry: { service: ${COLLECTOR_HOST}, port: ${COLLECTOR_PORTS.otlpGrpc} } }
       - { name: zipkin, zipkin: { service: ${COLLECTOR_HOST}, port: ${COLLECTOR_PORTS.zipkin} } }
 `;
 
@@ -76,7 +77,7 @@ describe('the shop, whose traces go to a collector of OpenTelemetry', () => {
     return { traceparent: `00-${traceId}-${spanId}-01`, 'x-request-id': `visit-${traceId.slice(0, 8)}` };
   }
 
-  describe.each(['otlp-http', 'zipkin'])('by %s', (provider) => {
+  describe.each(['otlp-http', 'otlp-grpc', 'zipkin'])('by %s', (provider) => {
     beforeAll(async () => {
       await traceInForce(provider);
     });

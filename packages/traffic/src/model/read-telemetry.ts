@@ -35,7 +35,7 @@ const METRICS: readonly (RequestMetric | undefined)[] = [
   'grpc-request-messages',
   'grpc-response-messages',
 ];
-const PROTOCOLS: readonly (TraceCollector['protocol'] | undefined)[] = [undefined, 'otlp', 'zipkin'];
+const PROTOCOLS: readonly (TraceCollector['protocol'] | undefined)[] = [undefined, 'otlp', 'zipkin', 'otlp-grpc'];
 
 /** Prometheus' data model; names with two underscores in front are its own. */
 const LABEL_NAME = /^(?!__)[A-Za-z_][A-Za-z0-9_]{0,127}$/;

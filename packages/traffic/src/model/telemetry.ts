@@ -62,7 +62,7 @@ export interface Tracing {
 export interface TraceCollector {
   readonly name: string;
   /** Says how spans are sent, and which trace context endpoints get. */
-  readonly protocol: 'otlp' | 'zipkin';
+  readonly protocol: 'otlp' | 'otlp-grpc' | 'zipkin';
   readonly host: string;
   readonly port: number;
   readonly path: string;

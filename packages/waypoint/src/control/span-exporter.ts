@@ -1,14 +1,11 @@
 import type { Clock } from '@ambit/core/clock';
-import { messageOf } from '@ambit/core/errors';
 import type { Logger } from '@ambit/core/log';
-import { otlpJson } from '@ambit/telemetry/trace/otlp-json';
 import type { Span } from '@ambit/telemetry/trace/span';
-import { zipkinJson } from '@ambit/telemetry/trace/zipkin-json';
 import type { TraceCollector } from '@ambit/traffic/model/telemetry';
-import { SPAN_BATCH, SPAN_SEND_ATTEMPTS, SPAN_SEND_TIMEOUT_MS, SPANS_QUEUED } from '../limits.ts';
-
-// An import of node:http would also load the WebSocket client among its exports.
-const { request } = process.getBuiltinModule('node:http');
+import { GrpcSpanSender } from './grpc-span-sender.ts';
+import { HttpSpanSender } from './http-span-sender.ts';
+import type { SpanSender } from './span-sender.ts';
+import { SPAN_BATCH, SPAN_SEND_ATTEMPTS, SPANS_QUEUED } from '../limits.ts';
 
 export interface SpanExporterOptions {
   readonly collector: TraceCollector;
@@ -27,6 +24,7 @@ const PAUSE_MS = 500;
 /** Sends spans to one collector, one batch after the other; what it does not take in time is dropped and counted. */
 export class SpanExporter {
   readonly #options: SpanExporterOptions;
+  readonly #sender: SpanSender;
   #queue: Span[] = [];
   #sending: Promise<void> | undefined;
   #ending = false;
@@ -35,6 +33,9 @@ export class SpanExporter {
 
   constructor(options: SpanExporterOptions) {
     this.#options = options;
+    const { collector, clock } = options;
+    this.#sender =
+      collector.protocol === 'otlp-grpc' ? new GrpcSpanSender(collector, clock) : new HttpSpanSender(collector, clock);
   }
 
   add(spans: readonly Span[]): void {
@@ -48,6 +49,7 @@ export class SpanExporter {
   async close(): Promise<void> {
     this.#ending = true;
     while (this.#sending !== undefined) await this.#sending;
+    this.#sender.close();
   }
 
   async #send(): Promise<void> {
@@ -62,9 +64,8 @@ export class SpanExporter {
 
   async #sendBatch(batch: readonly Span[]): Promise<void> {
     const { collector, log, onSent, onDropped } = this.#options;
-    const body = collector.protocol === 'otlp' ? otlpJson(batch) : zipkinJson(batch);
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#post(body);
+      const outcome = await this.#sender.send(batch);
       if (outcome === 'taken') {
         if (this.#trouble !== '') log.info({ collector: collector.name }, 'the collector takes spans again');
         this.#trouble = '';
@@ -81,32 +82,6 @@ export class SpanExporter {
       }
       await this.#pause(PAUSE_MS * 2 ** (attempt - 1));
     }
-  }
-
-  /** Whether a later attempt makes sense follows OTLP (Failures, "Retryable Response Codes"). */
-  #post(body: string): Promise<'taken' | { readonly trouble: string; readonly again: boolean }> {
-    const { host, port, path } = this.#options.collector;
-    const bytes = Buffer.from(body);
-    return new Promise((resolve) => {
-      const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
-      const exchange = request({ host, port, path, method: 'POST', headers });
-      const overall = this.#options.clock.setTimeout(() => {
-        exchange.destroy(new Error('no answer in time'));
-      }, SPAN_SEND_TIMEOUT_MS);
-      exchange.on('response', (response) => {
-        response.resume();
-        response.on('error', () => undefined);
-        overall.cancel();
-        const status = response.statusCode ?? 0;
-        if (status >= 200 && status < 300) resolve('taken');
-        else resolve({ trouble: `status ${status}`, again: [429, 502, 503, 504].includes(status) });
-      });
-      exchange.on('error', (error) => {
-        overall.cancel();
-        resolve({ trouble: messageOf(error), again: true });
-      });
-      exchange.end(bytes);
-    });
   }
 
   #pause(milliseconds: number): Promise<void> {

@@ -14,7 +14,7 @@ import { type AuthorizationProvider, readAuthorizationProvider } from '../waypoi
 /** Where spans go. */
 export interface TraceProvider {
   readonly name: string;
-  readonly protocol: 'otlp' | 'zipkin';
+  readonly protocol: 'otlp' | 'otlp-grpc' | 'zipkin';
   readonly host: string;
   readonly port: number;
   readonly path: string;
@@ -48,6 +48,9 @@ const IN_FORCE =
 
 /** Istio's own provider of access logs, which is there without being configured. */
 const ENVOY = 'envoy';
+/** The call of OTLP over gRPC. */
+const OTLP_CALL = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+
 const NOTHING: MeshConfig = {
   traceProviders: new Map(),
   logs: { disabled: undefined, format: undefined },
@@ -144,7 +147,8 @@ function readZipkin(name: string, fields: object): TraceProvider | string {
 function readOpenTelemetry(name: string, fields: object): TraceProvider | string {
   const http = fieldOf(fields, 'http');
   if (http === undefined) {
-    return `provider ${name}: opentelemetry without http is sent by gRPC, which waypoints do not; write http: {path: /v1/traces}`;
+    const others = Object.keys(fields).filter((field) => !['service', 'port'].includes(field));
+    return readCollector(name, 'otlp-grpc', fields, others, OTLP_CALL);
   }
   const unread = [
     ...Object.keys(fields).filter((field) => !['service', 'port', 'http'].includes(field)),

@@ -2,10 +2,16 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Telemetry, TelemetrySchema, TraceProtocol, type TraceTagSchema } from '@ambit/proto/waypoint';
 import { Problems } from '@ambit/traffic/model/problems';
 import { readTelemetry } from '@ambit/traffic/model/read-telemetry';
+import type { TraceProvider } from './mesh-config.ts';
 import type { LoggingLayer, TelemetryLayer, TracingLayer } from './telemetry-layer.ts';
 
 /** Istio's default, in percent. */
 const DEFAULT_SAMPLING = 1;
+const PROTOCOLS: Readonly<Record<TraceProvider['protocol'], TraceProtocol>> = {
+  otlp: TraceProtocol.OTLP_HTTP_JSON,
+  'otlp-grpc': TraceProtocol.OTLP_GRPC,
+  zipkin: TraceProtocol.ZIPKIN_JSON,
+};
 const PER_PERCENT = 10_000;
 
 /** What a waypoint is told; undefined when that is nothing. `serviceName` is that of spans. */
@@ -59,7 +65,7 @@ function tracingOf(
       : {
           collector: {
             ...provider,
-            protocol: provider.protocol === 'otlp' ? TraceProtocol.OTLP_HTTP_JSON : TraceProtocol.ZIPKIN_JSON,
+            protocol: PROTOCOLS[provider.protocol],
           },
         };
   return {

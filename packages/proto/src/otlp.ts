@@ -1,0 +1,6 @@
+export {
+  type ExportTraceServiceRequest,
+  ExportTraceServiceRequestSchema,
+  type ExportTraceServiceResponse,
+  ExportTraceServiceResponseSchema,
+} from './gen/opentelemetry/trace_service_pb.ts';
