@@ -1,58 +1,28 @@
-import type { Authorizer } from '@ambit/traffic/model/authorizer';
+import { createServer } from 'node:http';
 import type { ValuePattern } from '@ambit/traffic/model/authorization-policy';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Answer, application, Client, respond, type Seen } from './test-application.ts';
-import { closeAuthorizers, grpcAuthorizer, grpcPod, httpAuthorizer, httpPod } from './test-authorizers.ts';
-import type { EndpointBehaviour } from './test-endpoint.ts';
+import { application, Client, Raw, respond, type Seen } from './test-application.ts';
+import {
+  ASK,
+  checks,
+  closeAuthorizers,
+  grpcAuthorizer,
+  grpcPod,
+  httpAuthorizer,
+  httpPod,
+  judged,
+  settled,
+} from './test-authorizers.ts';
 import { clusterName } from './test-models.ts';
-import { until } from './test-outside.ts';
-import { policy } from './test-policies.ts';
-import { start } from './test-start.ts';
-import type { TestWaypoint } from './test-waypoint.ts';
-
-const ASK = { ...policy('custom'), authorizer: 'opa' };
+import { outside } from './test-outside.ts';
+import { is, policy } from './test-policies.ts';
 
 afterEach(closeAuthorizers);
 
-interface Bed {
-  readonly bed: TestWaypoint;
-  readonly seen: Seen[];
-}
-
-/** A service behind an authorizer; what its application got. */
-function judged(authz: EndpointBehaviour, authorizer: Authorizer, more: object = {}): Bed {
-  const seen: Seen[] = [];
-  const bed = start({
-    endpoints: {
-      'cart-1': application('HTTP/1.1', {
-        onComplete: (one) => {
-          seen.push(one);
-          respond(one, 200, 'hello', ['x-user', 'app']);
-        },
-      }),
-      'authz-1': authz,
-    },
-    subsets: { authz: ['authz-1'], app: ['cart-1'] },
-    action: { destinations: [{ cluster: clusterName('app') }] },
-    policies: [ASK],
-    authorizers: [authorizer],
-    ...more,
-  });
-  return { bed, seen };
-}
-
-async function settled({ bed }: Bed, answer: Answer): Promise<Answer> {
-  await until(bed, () => answer.settled);
-  return answer;
-}
-
-/** Checks by how they ended. */
-function checks({ bed }: Bed): Record<string, number> {
-  const { counters } = bed.thread.metrics.snapshot();
-  const samples = counters.filter(({ name }) => name === 'ambit_authorizer_checks_total').flatMap((one) => one.samples);
-  return Object.fromEntries(samples.map(({ labels, values }) => [labels.join(' '), values[0] ?? 0]));
-}
-
+const field = ({ fields }: Seen, name: string): string | undefined => {
+  const at = fields.indexOf(name);
+  return at < 0 ? undefined : fields[at + 1];
+};
 const exact = (...texts: readonly string[]): ValuePattern[] => texts.map((text) => ({ kind: 'exact', text }));
 
 describe('an authorizer over HTTP', () => {
@@ -148,4 +118,181 @@ describe('an authorizer over gRPC', () => {
     expect([answer.status, answer.body, answer.field('x-why')]).toEqual([451, 'no', 'law']);
     expect(bed.seen).toEqual([]);
   });
+});
+
+describe('an authorizer that lets a request through', () => {
+  it('over HTTP changes what it may of request and answer, and DENY is asked about what came of it', async () => {
+    const { behaviour } = await httpPod((_, response) => {
+      response.writeHead(200, {
+        'x-user': 'alice',
+        'x-hidden': 'no',
+        'x-forwarded-client-cert': 'URI=spiffe://evil',
+        'x-forwarded-for': '10.0.0.1',
+        'x-envoy-auth-headers-to-remove': 'x-team, :path',
+        'x-session': 'new',
+        'content-length': '0',
+      });
+      response.end();
+    });
+    const authorizer = httpAuthorizer(
+      {},
+      {
+        upstreamHeadersOnAllow: [
+          { kind: 'prefix', text: 'x-user' },
+          { kind: 'prefix', text: 'x-forwarded' },
+        ],
+        clientHeadersOnAllow: exact('x-session', 'content-length'),
+      },
+    );
+    const noBob = policy('deny', { ...is('header', 'bob'), name: ['x-user'] });
+    const bed = judged(behaviour, authorizer, { policies: [ASK, noBob] });
+    const client = new Client(bed.bed, 'HTTP/1.1');
+    const answer = await settled(bed, client.send({ 'x-user': 'bob', 'x-team': 'red' }));
+    expect([answer.status, answer.body, answer.field('x-session')]).toEqual([200, 'hello', 'new']);
+    const [seen] = bed.seen;
+    if (seen === undefined) throw new Error('nothing came');
+    expect([field(seen, 'x-user'), field(seen, 'x-hidden'), field(seen, 'x-team')]).toEqual([
+      'alice',
+      undefined,
+      undefined,
+    ]);
+    expect([field(seen, 'x-forwarded-client-cert'), field(seen, 'x-forwarded-for')]).toEqual([undefined, undefined]);
+    expect(field(seen, ':path')).toBe('/');
+  });
+
+  it('over gRPC sets, appends and takes away', async () => {
+    const { behaviour } = await grpcPod((_, done) => {
+      done(null, {
+        status: { code: 0 },
+        httpResponse: {
+          case: 'okResponse',
+          value: {
+            headers: [
+              { header: { key: 'X-User', value: 'alice' } },
+              { header: { key: 'x-list', value: 'b' }, append: true },
+              { header: { key: 'x-nowhere', value: 'b' }, append: true },
+              { header: { key: ':path', value: '/admin' } },
+              { header: { key: 'host', value: 'evil' } },
+              { header: { key: 'transfer-encoding', value: 'chunked' } },
+            ],
+            headersToRemove: ['x-team', ':method'],
+            responseHeadersToAdd: [{ header: { key: 'x-session', value: 'new' } }],
+          },
+        },
+      });
+    });
+    const bed = judged(behaviour, grpcAuthorizer());
+    const answer = await settled(
+      bed,
+      new Client(bed.bed, 'HTTP/1.1').send({ 'x-user': 'bob', 'x-list': 'a', 'x-team': 'red' }),
+    );
+    expect([answer.status, answer.field('x-session')]).toEqual([200, 'new']);
+    const [seen] = bed.seen;
+    if (seen === undefined) throw new Error('nothing came');
+    expect(['x-user', 'x-nowhere', 'x-team', ':path', ':authority'].map((name) => field(seen, name))).toEqual([
+      'alice',
+      undefined,
+      undefined,
+      '/',
+      'cart',
+    ]);
+    expect(seen.fields.filter((_, at) => at % 2 === 1 && seen.fields[at - 1] === 'x-list')).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    [true, 204],
+    [false, 200],
+  ])('decides about the route when clearRouteCache is %s', async (clearRouteCache, status) => {
+    const { behaviour } = await httpPod((_, response) => {
+      response.writeHead(200, { 'x-user': 'alice' });
+      response.end();
+    });
+    const destinations = [{ cluster: clusterName('app') }];
+    const bed = judged(behaviour, httpAuthorizer({ clearRouteCache }, { upstreamHeadersOnAllow: exact('x-user') }), {
+      routes: [
+        {
+          matches: [{ headers: [{ name: 'x-user', value: { kind: 'exact', text: 'alice', ignoreCase: false } }] }],
+          action: { kind: 'direct-response', status: 204, body: '', contentType: '' },
+        },
+        { action: { kind: 'forward', destinations } },
+      ],
+    });
+    expect((await settled(bed, new Client(bed.bed, 'HTTP/1.1').send({}))).status).toBe(status);
+  });
+
+  it('is asked once, however often the request is tried', async () => {
+    const { behaviour, asked } = await httpPod((_, response) => response.end());
+    let tries = 0;
+    const bed = judged(behaviour, httpAuthorizer(), {
+      action: {
+        destinations: [{ cluster: clusterName('app') }],
+        retry: {
+          ...{ retries: 3, conditions: ['5xx'], statusCodes: [], perTryTimeoutMs: 0, backoffBaseMs: 1 },
+          ...{ remoteLocalities: false, ignorePreviousEndpoints: true },
+        },
+      },
+    });
+    bed.bed.endpoint('cart-1').behaviour = application('HTTP/1.1', {
+      onComplete: (one) => {
+        tries += 1;
+        respond(one, tries < 3 ? 503 : 200, one.body);
+      },
+    });
+    const answer = await settled(bed, new Client(bed.bed, 'HTTP/1.1').send({ ':method': 'POST' }, 'content'));
+    expect([answer.status, answer.body, tries, asked.length]).toEqual([200, 'content', 3, 1]);
+  });
+
+  it('is not asked about what its rules do not match', async () => {
+    const { behaviour, asked } = await httpPod((_, response) => {
+      response.writeHead(403);
+      response.end();
+    });
+    const bed = judged(behaviour, httpAuthorizer(), {
+      policies: [{ ...policy('custom', is('path', '/admin')), authorizer: 'opa' }],
+    });
+    const client = new Client(bed.bed, 'HTTP/1.1');
+    expect((await settled(bed, client.send({ ':path': '/' }))).status).toBe(200);
+    expect((await settled(bed, client.send({ ':path': '/public/../admin' }))).status).toBe(403);
+    expect(asked.map(({ path }) => path)).toEqual(['/admin']);
+  });
+});
+
+it('a denial of a gRPC call is one of gRPC', async () => {
+  const { behaviour } = await grpcPod((_, done) => {
+    const value = { status: { code: 401 }, body: 'who?' };
+    done(null, { status: { code: 16 }, httpResponse: { case: 'deniedResponse', value } });
+  });
+  const bed = judged(behaviour, grpcAuthorizer(), { protocol: 'http2' });
+  const call = { ':method': 'POST', ':path': '/shop.Cart/Get', 'content-type': 'application/grpc' };
+  const answer = await settled(bed, new Client(bed.bed, 'HTTP/2').send(call));
+  expect([answer.status, answer.field('grpc-status'), answer.field('grpc-message')]).toEqual([200, '16', 'who?']);
+});
+
+it('an authorizer outside of the mesh is asked as well', async () => {
+  const { behaviour } = await httpPod((_, response) => response.end());
+  const bed = judged(behaviour, httpAuthorizer());
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end();
+  });
+  await outside(bed.bed, 'authz-1', server);
+  try {
+    const client = new Client(bed.bed, 'HTTP/1.1');
+    for (const path of ['/a', '/b']) expect((await settled(bed, client.send({ ':path': path }))).status).toBe(200);
+    expect(asked).toEqual(['/a', '/b']);
+    expect(bed.bed.endpoint('authz-1').tunnels).toBe(0);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+it('a connection whose bytes are not looked at is refused', () => {
+  const { bed } = judged(() => undefined, httpAuthorizer(), {
+    protocol: 'tcp',
+    destinations: [{ cluster: clusterName('app') }],
+  });
+  expect(bed.tryOpen(new Raw())).toMatchObject({ status: 401 });
+  expect(bed.endpoint('cart-1').tunnels).toBe(0);
 });

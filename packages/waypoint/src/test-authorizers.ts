@@ -10,10 +10,15 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { type CheckRequest, CheckRequestSchema, CheckResponseSchema } from '@ambit/proto/ext-authz';
+import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-policy';
 import type { Authorizer } from '@ambit/traffic/model/authorizer';
-import { Raw } from './test-application.ts';
+import { type Answer, application, Raw, respond, type Seen } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
 import { clusterName } from './test-models.ts';
+import { until } from './test-outside.ts';
+import { policy } from './test-policies.ts';
+import { start } from './test-start.ts';
+import type { TestWaypoint } from './test-waypoint.ts';
 
 // Authorizers outside of the tests' loop: gRPC's and the runtime's own servers.
 
@@ -88,7 +93,7 @@ export async function httpPod(
 }
 
 type Response = MessageInitShape<typeof CheckResponseSchema>;
-type Answerer = (question: CheckRequest, done: sendUnaryData<Response>) => void;
+type Answerer = (question: CheckRequest, done: sendUnaryData<Response | Uint8Array>) => void;
 
 const CHECK: ServiceDefinition = {
   Check: {
@@ -115,7 +120,7 @@ export async function grpcPod(answer: Answerer): Promise<{
   let cancelled = 0;
   const server = new Server();
   server.addService(CHECK, {
-    Check: (call: ServerUnaryCall<CheckRequest, Response>, done: sendUnaryData<Response>) => {
+    Check: (call: ServerUnaryCall<CheckRequest, Response | Uint8Array>, done: sendUnaryData<Response | Uint8Array>) => {
       asked.push(call.request);
       call.on('cancelled', () => {
         cancelled += 1;
@@ -171,4 +176,46 @@ class Pod extends Raw {
     super.onClose(error);
     this.onGone?.();
   }
+}
+
+/** Asks `opa` about everything. */
+export const ASK: AuthorizationPolicy = { ...policy('custom'), authorizer: 'opa' };
+
+export interface JudgedBed {
+  readonly bed: TestWaypoint;
+  readonly seen: Seen[];
+}
+
+/** A service behind an authorizer; what its application got. */
+export function judged(authz: EndpointBehaviour, authorizer: Authorizer, more: object = {}): JudgedBed {
+  const seen: Seen[] = [];
+  const bed = start({
+    endpoints: {
+      'cart-1': application('HTTP/1.1', {
+        onComplete: (one) => {
+          seen.push(one);
+          respond(one, 200, 'hello', ['x-user', 'app']);
+        },
+      }),
+      'authz-1': authz,
+    },
+    subsets: { authz: ['authz-1'], app: ['cart-1'] },
+    action: { destinations: [{ cluster: clusterName('app') }] },
+    policies: [ASK],
+    authorizers: [authorizer],
+    ...more,
+  });
+  return { bed, seen };
+}
+
+export async function settled({ bed }: JudgedBed, answer: Answer): Promise<Answer> {
+  await until(bed, () => answer.settled);
+  return answer;
+}
+
+/** Checks by how they ended. */
+export function checks({ bed }: JudgedBed): Record<string, number> {
+  const { counters } = bed.thread.metrics.snapshot();
+  const samples = counters.filter(({ name }) => name === 'ambit_authorizer_checks_total').flatMap((one) => one.samples);
+  return Object.fromEntries(samples.map(({ labels, values }) => [labels.join(' '), values[0] ?? 0]));
 }

@@ -111,9 +111,11 @@ class FieldReader {
     return undefined;
   }
 
+  /** As a number or, as protobuf allows, a text of digits. */
   whole(field: string, least: number, most: number): number | undefined {
-    const value = this.#value(field);
-    if (value === undefined) return undefined;
+    const written = this.#value(field);
+    if (written === undefined) return undefined;
+    const value = typeof written === 'string' && /^[0-9]{1,10}$/.test(written) ? Number(written) : written;
     if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
     this.refuse(field, `is not a number from ${least} to ${most}`);
     return undefined;
