@@ -205,6 +205,26 @@ describe('a connection that the endpoint has closed while it was idle', () => {
     expect(settled(bed, client.send({})).body).toBe('answer 3');
     expect(bed.endpoint('cart-1').tunnels).toBe(2);
   });
+
+  it.each([
+    ['POST', undefined],
+    ['POST', 'paid'],
+    ['PATCH', undefined],
+  ])('is not sent again when it may not be repeated: %s %s', (method, body) => {
+    const seen: Seen[] = [];
+    const closing: EndpointBehaviour = application('HTTP/1.1', {
+      onComplete: (one) => {
+        seen.push(one);
+        if (seen.length === 2) one.exchange.reset(2);
+        else respond(one, 200, 'hello');
+      },
+    });
+    const bed = start({ endpoints: { 'cart-1': closing }, action: { retry: DEFAULT } });
+    const client = new Client(bed, 'HTTP/1.1');
+    settled(bed, client.send({}));
+    expect(settled(bed, client.send({ ':method': method }, body)).status).toBe(503);
+    expect(seen).toHaveLength(2);
+  });
 });
 
 describe('a request whose body turns out to be empty', () => {
