@@ -107,7 +107,7 @@ function get(
       end({ kind: 'unreachable', reason });
     };
     const timer = clock.setTimeout(() => {
-      fail(`no answer within ${timeoutMs} ms`);
+      fail('no answer in time');
     }, timeoutMs);
     exchange.on('error', (error) => {
       fail(messageOf(error));
@@ -143,7 +143,7 @@ function get(
 function inTime<T>(promise: Promise<T>, milliseconds: number, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.setTimeout(() => {
-      reject(new Error(`its name was not resolved within ${milliseconds} ms`));
+      reject(new Error('its name was not resolved in time'));
     }, milliseconds);
     promise.then(resolve, reject).finally(() => {
       timer.cancel();
