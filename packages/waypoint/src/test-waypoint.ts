@@ -53,6 +53,8 @@ export const VIP = '10.96.0.1';
 
 /** The waypoint's pod. */
 const OWN_POD = 'waypoint-1';
+/** Of its Gateway. */
+const OWN_SERVICE = 'shop/waypoint.shop.svc.cluster.local';
 
 /** A pod of the Gateway. */
 function replica(name: string, healthy: boolean): Workload {
@@ -61,7 +63,7 @@ function replica(name: string, healthy: boolean): Workload {
     identity: requireSpiffeId(WAYPOINT_ID),
     addresses: ['127.0.0.1'],
     workloadName: 'waypoint',
-    services: new Map([['shop/waypoint.shop.svc.cluster.local', []]]),
+    services: new Map([[OWN_SERVICE, []]]),
   });
 }
 
@@ -145,7 +147,10 @@ export class TestWaypoint {
       });
     });
     const store = storeOf({
-      services: [this.#service],
+      services: [
+        this.#service,
+        service('waypoint', ['10.96.0.2'], { key: OWN_SERVICE, ports: [port(15_008, 15_008)] }),
+      ],
       workloads: [
         ...workloads,
         workload('web-1', { addresses: ['127.0.0.1'] }),

@@ -222,6 +222,11 @@ export class Bed implements Drainable {
     this.#manifests.refresh();
   }
 
+  /** Whether each node is a zone of its own, `zone-a` and `zone-b` of one region; at first they are none. */
+  zoned(on: boolean): void {
+    this.#observation.zoned = on;
+  }
+
   /** What is wrong in the manifests, one line each, as the bed sees it (the controller says its own). */
   problems(): string[] {
     return this.#manifests.problems();

@@ -17,6 +17,7 @@ export class Observation {
   readonly #gather: () => { pods: readonly Pod[]; services: readonly PlacedService[] };
   #written = '';
   #due = false;
+  #zoned = false;
 
   constructor(folder: string, gather: () => { pods: readonly Pod[]; services: readonly PlacedService[] }) {
     this.#path = join(folder, FILE);
@@ -35,11 +36,21 @@ export class Observation {
   write(): void {
     this.#due = false;
     const { pods, services } = this.#gather();
-    const items: ManifestObject[] = [...NODE_NAMES.map(nodeObject), ...pods, ...services.flatMap(serviceObject)];
+    const items: ManifestObject[] = [
+      ...NODE_NAMES.map((name) => nodeObject(name, this.#zoned)),
+      ...pods,
+      ...services.flatMap(serviceObject),
+    ];
     const text = JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 1);
     if (text === this.#written) return;
     writeWhole(this.#path, text);
     this.#written = text;
+  }
+
+  /** Whether each node is a zone of its own; it is none at first. */
+  set zoned(zoned: boolean) {
+    this.#zoned = zoned;
+    this.write();
   }
 
   /** Nothing is written any more. */
@@ -48,8 +59,10 @@ export class Observation {
   }
 }
 
-function nodeObject(name: string): Node {
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name, namespace: '' } };
+function nodeObject(name: string, zoned: boolean): Node {
+  if (!zoned) return { apiVersion: 'v1', kind: 'Node', metadata: { name, namespace: '' } };
+  const labels = { 'topology.kubernetes.io/region': 'bed', 'topology.kubernetes.io/zone': `zone-${name}` };
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, namespace: '', labels } };
 }
 
 function serviceObject({ object, ip }: PlacedService): Service[] {

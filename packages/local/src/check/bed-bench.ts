@@ -49,6 +49,20 @@ export async function bedBench(bed: Bed, directory: string, clock: Clock, full: 
     node: (name) => nodes[name],
     rolled: (deployment) => rolled(bed, deployment, clock),
     waypoints: (gateway) => benchWaypoints(bed, gateway, clock),
+    zoned: (on) => bed.zoned(on),
+    ready: (pod) => bed.pods().find(({ name }) => name === pod)?.ready,
+    ip: (pod) => {
+      const found = bed.pods().find(({ name }) => name === pod);
+      if (found === undefined) throw new Error(`there is no pod ${pod}`);
+      return found.ip;
+    },
+    killPods: async (prefix) => {
+      const killedAt = clock.wallTime();
+      const killed = bed.pods().filter(({ name }) => name.startsWith(prefix));
+      const pids = killed.flatMap((pod) => pod.process()?.pid ?? []);
+      await Promise.all(pids.map((pid) => killAndWait(pid, clock)));
+      return killedAt;
+    },
     controller: benchController(bed),
     serviceAddress: (name) => bed.serviceAddress(name),
     watchLink: () => watchLink(bed),

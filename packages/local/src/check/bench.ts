@@ -32,6 +32,14 @@ export interface Bench extends Recoverable {
   rolled(deployment: string): Promise<void>;
   /** The pods that run for a Gateway `namespace/name`, ready ones first. */
   waypoints(gateway: string): BenchWaypoint[];
+  /** Whether each node is a zone of its own; at first they are none. */
+  zoned(on: boolean): void;
+  /** Whether the pod of this name is ready; undefined when there is none. */
+  ready(pod: string): boolean | undefined;
+  /** The address of the pod of this name. */
+  ip(pod: string): IpAddress;
+  /** Kills what runs in all pods whose names begin so, at once, as a power cut would; resolves with the moment before. */
+  killPods(prefix: string): Promise<number>;
   readonly controller: BenchController;
   /** The address of a Service `name.namespace`. */
   serviceAddress(name: string): IpAddress;

@@ -24,9 +24,11 @@ import { changingLabel } from './waypoint/label.ts';
 import { abTest, headerTier } from './waypoint/patterns/audience.ts';
 import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
 import { aborted, delayed, mirroring } from './waypoint/patterns/trial.ts';
+import { namespaceLost, zoneLost } from './waypoint/place-lost.ts';
 import { rawGreeting } from './waypoint/raw.ts';
 import { tlsOrigination } from './waypoint/tls-origination.ts';
 import { outages } from './waypoint/outage.ts';
+import { waypointGrows, waypointOfThree } from './waypoint/replicas-of-three.ts';
 import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
 import { secondWaypoint } from './waypoint/second-waypoint.ts';
@@ -93,6 +95,10 @@ export const CHECKS: readonly Check<Bench>[] = [
   secondWaypoint,
   waypointComesAndGoes,
   waypointKilled,
+  waypointOfThree,
+  waypointGrows,
+  zoneLost,
+  namespaceLost,
   failClosed,
   dialledPod,
   applicationRolled,

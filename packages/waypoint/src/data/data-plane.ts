@@ -6,7 +6,6 @@ import type { TunnelObserver } from '@ambit/hbone/observer';
 import type { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import { setKeepalive } from '@ambit/native/socket-option';
-import type { Workload } from '@ambit/mesh/workload';
 import { Listener, type ListenerHandler } from '@ambit/reactor/listener';
 import { APPLY_BUDGET_MS } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
@@ -50,8 +49,7 @@ export class DataPlane {
     this.#parts = parts;
     const { thread, credentials, observer, trustDomains } = parts;
     this.#thread = thread;
-    const ownWorkload = (): Workload | undefined => parts.upstreams.client().workload;
-    this.#rebalancing = new Rebalancing(thread, ownWorkload);
+    this.#rebalancing = new Rebalancing(thread, parts.upstreams.client);
     const door = new TunnelDoor(thread);
     this.#server = new HboneServer(thread.reactor, {
       context: () => credentials.get(thread.principal)?.server,

@@ -1,8 +1,11 @@
+import type { Client } from '@ambit/mesh/client';
 import type { MeshStore } from '@ambit/mesh/mesh-store';
-import type { Workload } from '@ambit/mesh/workload';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { DataThreadContext } from './context.ts';
 import type { ServedConnection } from './served-connection.ts';
+
+/** Of waypoints, and of their Services. */
+const HBONE_PORT = 15_008;
 
 /**
  * When the waypoint gets more pods, clients that keep their connections (HTTP/2, gRPC) would go on with the old ones for ever. Each
@@ -12,7 +15,7 @@ import type { ServedConnection } from './served-connection.ts';
  */
 export class Rebalancing {
   readonly #thread: DataThreadContext;
-  readonly #own: () => Workload | undefined;
+  readonly #own: () => Client;
   /** Connections that this thread asks at most; 0: none. */
   readonly #perSecond: number;
   #generation = -1;
@@ -27,8 +30,8 @@ export class Rebalancing {
   #pause = 0;
   #timer: ReactorTimer | undefined;
 
-  /** `own`: the waypoint's pod. */
-  constructor(thread: DataThreadContext, own: () => Workload | undefined) {
+  /** `own`: the waypoint's pod, from whose place others are counted. */
+  constructor(thread: DataThreadContext, own: () => Client) {
     this.#thread = thread;
     this.#own = own;
     this.#perSecond = thread.config.rebalanceRate / thread.config.dataThreads;
@@ -39,16 +42,17 @@ export class Rebalancing {
     const { config, store, connections, choice, reactor } = this.#thread;
     if (store.generation === this.#generation || this.#perSecond === 0) return;
     this.#generation = store.generation;
-    const own = this.#own();
-    if (own === undefined) return;
-    const [before, pods] = [this.#pods, readyReplicas(store, own)];
+    const [before, pods] = [this.#pods, readyReplicas(store, this.#own())];
     this.#pods = pods;
     if (pods < before) this.stop();
     if (before === 0 || pods <= before) return;
     const had = this.#timer === undefined ? this.#staying() : this.#share;
     this.#share = (had * before) / pods;
     this.#candidates = [...connections].values();
-    this.#pause = Math.max(config.rebalanceDuration / Math.max(1, had - this.#share), 1_000 / this.#perSecond);
+    this.#pause = Math.max(
+      config.rebalanceDuration / Math.max(1, this.#staying() - this.#share),
+      1_000 / this.#perSecond,
+    );
     // One connection more or less is a matter of chance, so that few on each of many threads are shared too.
     this.#share = Math.floor(this.#share) + (choice.random() < this.#share % 1 ? 1 : 0);
     this.#timer?.cancel();
@@ -97,13 +101,21 @@ export class Rebalancing {
   }
 }
 
-/** The pods of the same Deployment that a Service leads to. Of several Services the one with the fewest endpoints is the Gateway's. */
-function readyReplicas(store: MeshStore, own: Workload): number {
-  const sets = [...own.services.keys()].flatMap((key) => store.endpoints(key) ?? []).sort((a, b) => a.size - b.size);
-  let ready = 0;
-  for (const { model } of sets[0]?.members() ?? []) {
-    const isReplica = model.namespace === own.namespace && model.workloadName === own.workloadName;
-    if (isReplica && model.healthy) ready++;
-  }
-  return ready;
+/**
+ * The pods of the same Deployment to which clients near this one are sent. Of several Services that lead to it, the one with the
+ * fewest endpoints is the Gateway's. 0 while that is not known.
+ */
+function readyReplicas(store: MeshStore, own: Client): number {
+  const { workload } = own;
+  if (workload === undefined) return 0;
+  const sets = [...workload.services.keys()].flatMap((key) => store.endpoints(key) ?? []);
+  const [set] = sets.sort((a, b) => a.size - b.size);
+  const service = set === undefined ? undefined : store.services.byKey(set.serviceKey)?.model;
+  if (set === undefined || service === undefined) return 0;
+  const [nearest] = set.candidates(service, HBONE_PORT, 'waypoint', own);
+  const { namespace, workloadName } = workload;
+  const replicas = (nearest?.endpoints ?? []).filter(
+    ({ workload: other }) => other.namespace === namespace && other.workloadName === workloadName,
+  );
+  return replicas.length;
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer as createHttp2Server } from 'node:http2';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { hostname } from 'node:os';
 import { systemClock } from '@ambit/core/clock';
@@ -48,7 +49,9 @@ function tell(event: BackendEvent): void {
   console.log(JSON.stringify(event));
 }
 
-const served = Object.entries(BACKEND_PORTS).filter(([name]) => name !== 'partly' || OPTIONS.refuses !== true);
+const served = Object.entries(BACKEND_PORTS).filter(
+  ([name]) => name !== 'http2' && (name !== 'partly' || OPTIONS.refuses !== true),
+);
 await Promise.all(
   served.map(async ([, port]) => {
     const server = createServer({ keepAliveTimeout: 60_000 }, answer);
@@ -56,4 +59,12 @@ await Promise.all(
     await once(server, 'listening');
   }),
 );
+const http2 = createHttp2Server((request, response) => {
+  request.resume();
+  response.setHeader('x-version', OPTIONS.version);
+  response.setHeader('x-pod', POD);
+  response.end(`${POD}\n`);
+});
+http2.listen({ port: BACKEND_PORTS.http2, host: '::', backlog: 4096 });
+await once(http2, 'listening');
 console.log('ready');

@@ -13,6 +13,8 @@ export interface RequestsOptions {
    * left out and counted. Default: loops send as fast as they get answers.
    */
   readonly rate?: number;
+  /** `http2`: each loop has a connection of its own, and none is made per request or repeated. Default `http1`. */
+  readonly version?: 'http1' | 'http2';
   /** Whether a loop keeps its connection; otherwise each request has one of its own. Default true. */
   readonly keepAlive?: boolean;
   /** Ends by itself after so many requests. Default: when told to. */
@@ -80,6 +82,8 @@ export const BACKEND_PORTS = {
   http: 8080,
   /** Where those that refuse do not listen. */
   partly: 8090,
+  /** HTTP/2 without TLS; says who answers, whatever the path. */
+  http2: 8091,
 } as const;
 
 /** Where `failing-server` listens, beside the HTTP server. */

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { systemClock } from '@ambit/core/clock';
 import { pause } from '../check.ts';
+import { type Answered, KeptSession } from './kept-session.ts';
 import type { AnswerRow, RequestsOptions, RequestsReport } from './requests-options.ts';
 
 /** How long requests wait to be told to end, in milliseconds. */
@@ -45,12 +46,14 @@ export class Requests {
   }
 
   async #loop(): Promise<void> {
-    const { total = Number.POSITIVE_INFINITY, pause: between = 0 } = this.#options;
+    const { total = Number.POSITIVE_INFINITY, pause: between = 0, version } = this.#options;
+    const session = version === 'http2' ? new KeptSession(this.#options) : undefined;
     while (!this.#stopped && this.#begun < total) {
       this.#begun += 1;
-      await this.#one(this.#options.repeat === true ? 'first' : 'only');
+      await this.#one(this.#options.repeat === true ? 'first' : 'only', session);
       if (between > 0) await pause(systemClock, between);
     }
+    session?.close();
   }
 
   async #atRate(rate: number): Promise<void> {
@@ -64,7 +67,7 @@ export class Requests {
           this.#leftOut += 1;
           continue;
         }
-        const one = this.#one('only').finally(() => underWay.delete(one));
+        const one = this.#one(this.#options.repeat === true ? 'first' : 'only').finally(() => underWay.delete(one));
         underWay.add(one);
       }
       await pause(systemClock, TICK);
@@ -73,23 +76,25 @@ export class Requests {
   }
 
   /** A repeated request goes on a connection of its own: another kept one may have lost its other end as well. */
-  async #one(attempt: 'first' | 'only' | 'repeated'): Promise<void> {
+  async #one(attempt: 'first' | 'only' | 'repeated', session?: KeptSession): Promise<void> {
     const startedAt = systemClock.wallTime();
     const begin = systemClock.now();
     try {
-      const { status, version, pod } = await this.#exchange(attempt === 'repeated' ? false : this.#agent);
+      const { status, version, pod } = await (session === undefined
+        ? this.#exchange(attempt === 'repeated' ? false : this.#agent)
+        : session.exchange());
       const took = Math.round((systemClock.now() - begin) * 100) / 100;
       this.#answers.push([startedAt, took, status, version, pod]);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (attempt === 'first' && code === 'ECONNRESET') {
+      if (attempt === 'first' && session === undefined && code === 'ECONNRESET') {
         this.#repeated += 1;
         await this.#one('repeated');
       } else this.#failures.push({ startedAt, failure: code ?? message });
     }
   }
 
-  #exchange(agent: Agent | false): Promise<{ status: number; version: string; pod: string }> {
+  #exchange(agent: Agent | false): Promise<Answered> {
     const { host, port, path = '/', headers = {}, answerWithin = 5_000 } = this.#options;
     return new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(answerWithin);
