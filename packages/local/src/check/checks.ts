@@ -30,6 +30,7 @@ import { tlsOrigination } from './waypoint/tls-origination.ts';
 import { outages } from './waypoint/outage.ts';
 import { waypointGrows, waypointOfThree } from './waypoint/replicas-of-three.ts';
 import { waypointComesAndGoes, waypointKilled } from './waypoint/replicas.ts';
+import { rateLimited } from './waypoint/rate-limited.ts';
 import { brokenBackend, partOfABody } from './waypoint/retries.ts';
 import { secondWaypoint } from './waypoint/second-waypoint.ts';
 import { slowReader } from './waypoint/slow-reader.ts';
@@ -70,6 +71,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   grpc,
   rawGreeting,
   judgedAtWaypoint,
+  rateLimited,
   seenByWaypoint,
   brokenBackend,
   partOfABody,
