@@ -42,6 +42,27 @@ describe('remarks on a single object', () => {
       [],
     ],
     [
+      'a rate limit',
+      'policy.ambit.io/v1alpha1',
+      'LocalRateLimitPolicy',
+      '{targetRefs: [{group: "", kind: Service, name: web}], rules: [{name: a, limit: {requests: 1}}]}',
+      [],
+    ],
+    [
+      'a rate limit with an expression that is none',
+      'policy.ambit.io/v1alpha1',
+      'LocalRateLimitPolicy',
+      '{targetRefs: [{group: "", kind: Service, name: web}], rules: [{name: a, matches: [{path: {type: RegularExpression, value: "a("}}], limit: {requests: 1}}]}',
+      [/rules\[0\]\.matches\[0\]\.path\.regex: .*; the object has no effect$/],
+    ],
+    [
+      'a rate limit with more expressions than are looked at',
+      'policy.ambit.io/v1alpha1',
+      'LocalRateLimitPolicy',
+      `{targetRefs: [{group: "", kind: Service, name: web}], rules: [{name: a, matches: [{path: {type: RegularExpression, value: "(${'a'.repeat(1_024)}"}}], limit: {requests: 1}}]}`,
+      [],
+    ],
+    [
       'a fault without percentage, and a route after one that takes everything',
       'networking.istio.io/v1',
       'VirtualService',

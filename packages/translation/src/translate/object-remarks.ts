@@ -1,9 +1,11 @@
 import { MAX_REMARKED_BYTES, MAX_REMARKED_EXPRESSION_CHARACTERS } from '../limits.ts';
 import type { ManifestObject } from '../objects.ts';
+import type { LocalRateLimitPolicy } from '../rate-limit-objects.ts';
 import type { DestinationRule, VirtualService } from '../traffic-objects.ts';
 import { convertAuthorizationPolicy } from './authorization-policy.ts';
 import { type Condition, isComplaint } from './condition.ts';
 import { tokensRemark } from './request-authentication.ts';
+import { objectionsToRateLimits, rateLimitMessage } from './rate-limit/rate-limit-message.ts';
 import type { TranslationSettings } from './settings.ts';
 import { endpointRefusal, entryRefusal } from './entries/entry-refusal.ts';
 import { destinationFieldsNotHonoured, unusableTls } from './waypoint/destination-fields.ts';
@@ -25,6 +27,7 @@ export function remarksOn(object: ManifestObject, settings: TranslationSettings)
     const remark = tokensRemark(object);
     return remark === undefined ? [] : [remark];
   }
+  if (object.kind === 'LocalRateLimitPolicy') return remarksOnRateLimits(object);
   if (object.kind === 'ServiceEntry') return withoutEffect(entryRefusal(object)?.message);
   if (object.kind === 'WorkloadEntry') {
     const refusal = endpointRefusal(object.spec);
@@ -55,22 +58,35 @@ function remarksOnVirtualService(object: VirtualService): string[] {
   return [...(refusal === undefined ? [] : [refusal]), ...virtualRemarks(object), ...olderFields(object)];
 }
 
+function remarksOnRateLimits(object: LocalRateLimitPolicy): string[] {
+  const { rules } = object.spec;
+  if (isTooMuch(rules)) return [];
+  const objections = objectionsToRateLimits([rateLimitMessage(object, 'any')]);
+  return objections.map((objection) => `${objection}; the object has no effect`);
+}
+
 function refusalOf(object: VirtualService): string | undefined {
   const fields = virtualFieldsNotHonoured(object);
   if (fields.length > 0) return notHonouredMessage(fields);
   const { http = [] } = object.spec;
-  if (JSON.stringify(http).length > MAX_REMARKED_BYTES) return undefined;
-  const characters = expressionsIn(http).reduce((total, { length }) => total + length, 0);
-  if (characters > MAX_REMARKED_EXPRESSION_CHARACTERS) return undefined;
+  if (isTooMuch(http)) return undefined;
   // Nobody is known who carries the labels of a match: what that makes of it is told by the object's condition.
   return objectionOf(object, new SourceWorkloads([]));
 }
 
-/** The text of every field `regex`, however deep. */
+/** Whether it would cost too much to say something of it for whoever asks. */
+function isTooMuch(value: unknown): boolean {
+  if (JSON.stringify(value).length > MAX_REMARKED_BYTES) return true;
+  const characters = expressionsIn(value).reduce((total, { length }) => total + length, 0);
+  return characters > MAX_REMARKED_EXPRESSION_CHARACTERS;
+}
+
+/** The text of every field `regex`, and of `value` beside the type RegularExpression, however deep. */
 function expressionsIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
+  const name = 'type' in value && value.type === 'RegularExpression' ? 'value' : 'regex';
   return Object.entries(value).flatMap(([field, inner]: [string, unknown]) =>
-    field === 'regex' && typeof inner === 'string' ? [inner] : expressionsIn(inner),
+    field === name && typeof inner === 'string' ? [inner] : expressionsIn(inner),
   );
 }
 
