@@ -211,7 +211,7 @@ describe('a limit', () => {
 
   it('takes nothing from others of a request that one of them refuses', () => {
     const bed = limited(
-      limit([rule({ name: 'each', key: [part('header', 'x-tenant')] }), rule({ name: 'all', burst: 2, requests: 2 })]),
+      limit([rule({ name: 'all', burst: 2, requests: 2 }), rule({ name: 'each', key: [part('header', 'x-tenant')] })]),
     );
     const client = new Client(bed, 'HTTP/1.1');
     const status = (tenant: string): number => settled(bed, client.send({ 'x-tenant': tenant })).status;
