@@ -147,6 +147,8 @@ export interface HttpConnection {
   readonly ended: boolean;
   /** Exchanges that are not over. */
   readonly active: number;
+  /** Who receives on them, listed anew for each caller; not for every request. */
+  readonly receivers: readonly ExchangeReceiver[];
   /** To be called once, when the transport is open and before anything else: HTTP/2 writes its SETTINGS. */
   start(): void;
   /**

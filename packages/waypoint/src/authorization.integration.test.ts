@@ -403,3 +403,74 @@ it('requests to a workload are judged by the policies that come with it', () => 
   expect(settled(bed, client.send({ ':method': 'DELETE' })).status).toBe(403);
   expect(settled(bed, client.send({})).status).toBe(200);
 });
+
+describe('a request under way that a policy forbids when it changes', () => {
+  const forbid = (bed: TestWaypoint, protocol: 'http1' | 'http2') => {
+    bed.serve(serviceModel({ protocol, policies: [policy('deny', is('path', '/forbidden'))] }));
+    return performance.now();
+  };
+
+  it('ends within a second: a gRPC stream with its status, and the call beside it goes on', () => {
+    const seen: Seen[] = [];
+    const bed = start({
+      protocol: 'http2',
+      endpoints: {
+        'cart-1': application('HTTP/2', {
+          onRequest: (one) => {
+            seen.push(one);
+            one.exchange.respond([':status', '200', 'content-type', 'application/grpc'], false);
+            one.exchange.sendData(Buffer.from('message'), 0, 7, false);
+          },
+        }),
+      },
+    });
+    const client = new Client(bed, 'HTTP/2');
+    const call = (path: string): Answer =>
+      client.send({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' }, '', true);
+    const [forbidden, allowed] = [call('/forbidden'), call('/allowed')];
+    bed.loop.until(() => forbidden.body === 'message' && allowed.body === 'message');
+    const changed = forbid(bed, 'http2');
+    bed.loop.until(() => forbidden.settled);
+    expect(performance.now() - changed).toBeLessThan(1_000);
+    expect(forbidden.trailers).toEqual(['grpc-status', '7', 'grpc-message', 'RBAC: access denied']);
+    bed.loop.until(() => seen[0]?.reset !== undefined);
+    bed.loop.pass(20);
+    expect([allowed.settled, seen[1]?.reset]).toEqual([false, undefined]);
+    expect(bed.lines().at(-1)).toContain('policy="shop/deny" reason="AMBIT_POLICY_DENIED"');
+  });
+
+  it('ends with 403 when nothing was answered, and is cut when something was', () => {
+    const seen: Seen[] = [];
+    const bed = start({
+      endpoints: {
+        'cart-1': application('HTTP/1.1', {
+          onRequest: (one) => {
+            seen.push(one);
+            if (seen.length > 1) one.exchange.respond([':status', '200'], false);
+          },
+        }),
+      },
+    });
+    const ask = (): Answer => new Client(bed, 'HTTP/1.1').send({ ':path': '/forbidden' });
+    const silent = ask();
+    bed.loop.until(() => seen.length === 1);
+    const begun = ask();
+    bed.loop.until(() => begun.status === 200);
+    forbid(bed, 'http1');
+    bed.loop.until(() => silent.settled && begun.settled);
+    expect([silent.status, silent.body]).toEqual([403, 'RBAC: access denied']);
+    expect(begun.reset).toBeDefined();
+  });
+
+  it('comes to its end when that is soon', () => {
+    const seen: Seen[] = [];
+    const bed = start({ endpoints: { 'cart-1': application('HTTP/1.1', { onRequest: (one) => seen.push(one) }) } });
+    const answer = new Client(bed, 'HTTP/1.1').send({ ':path': '/forbidden' });
+    bed.loop.until(() => seen.length === 1);
+    forbid(bed, 'http1');
+    bed.loop.pass(20);
+    const [one] = seen;
+    if (one !== undefined) respond(one, 200, 'done');
+    expect(settled(bed, answer).status).toBe(200);
+  });
+});

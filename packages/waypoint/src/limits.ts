@@ -61,6 +61,9 @@ export const MIRROR_SERIES = 1024;
 /** Content that waits in memory of its own size, not in a buffer, where many requests are under way (bytes). */
 export const LITTLE_CONTENT_BYTES = 2_048;
 
+/** How long requests under way that a changed policy forbids may still come to their end, milliseconds; those that have become connections in another protocol are cut at once. */
+export const REVOKED_GRACE_MS = 500;
+
 /** Requests that wait for the answer of an external authorizer, per data thread; further ones are answered 503. Requests. */
 export const CHECKS_UNDER_WAY = 8_192;
 

@@ -1,5 +1,5 @@
 import { AmbitError } from '@ambit/core/errors';
-import type { ExchangeReset, HttpConnection, HttpConnectionHandler } from '../exchange.ts';
+import type { ExchangeReceiver, ExchangeReset, HttpConnection, HttpConnectionHandler } from '../exchange.ts';
 import { ErrorCode } from '../h2/frames.ts';
 import type { FieldList } from '../h2/message-fields.ts';
 import type { OutputSink } from '../h2/output-sink.ts';
@@ -51,6 +51,11 @@ export abstract class Http1Connection<Exchange extends Http1Exchange>
 
   get active(): number {
     return this.exchange === undefined ? 0 : 1;
+  }
+
+  get receivers(): ExchangeReceiver[] {
+    const receiver = this.exchange?.receiver;
+    return receiver === undefined ? [] : [receiver];
   }
 
   /** Nothing is read any more. */

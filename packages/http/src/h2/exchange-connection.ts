@@ -1,5 +1,5 @@
 import type { AmbitError } from '@ambit/core/errors';
-import type { HttpConnection, HttpConnectionHandler } from '../exchange.ts';
+import type { ExchangeReceiver, HttpConnection, HttpConnectionHandler } from '../exchange.ts';
 import { Http2Connection } from './connection.ts';
 import type { Http2Options } from './connection-options.ts';
 import type { Http2ConnectionError } from './errors.ts';
@@ -35,6 +35,10 @@ export abstract class Http2ExchangeConnection<Exchange extends Http2Exchange<Exc
 
   get active(): number {
     return this.http.streams.size;
+  }
+
+  get receivers(): ExchangeReceiver[] {
+    return [...this.http.streams.values()].flatMap(({ owner }) => owner?.receiver ?? []);
   }
 
   start(): void {

@@ -7,7 +7,7 @@ import type { Credentials } from '@ambit/proxy/credentials';
 import { KEEPALIVE } from '@ambit/proxy/keepalive';
 import { setKeepalive } from '@ambit/native/socket-option';
 import { Listener, type ListenerHandler } from '@ambit/reactor/listener';
-import { APPLY_BUDGET_MS } from '../limits.ts';
+import { APPLY_BUDGET_MS, REVOKED_GRACE_MS } from '../limits.ts';
 import type { Command, Report } from '../messages.ts';
 import type { DataThreadContext } from './context.ts';
 import { Rebalancing } from './rebalancing.ts';
@@ -41,6 +41,8 @@ export class DataPlane {
   readonly #rebalancing: Rebalancing;
   #listener: Listener | undefined;
   #applying = false;
+  /** Requests under way are going to be judged again. */
+  #judging = false;
   #reported = 0;
   /** Services wait for the batch of the mesh that was sent before them. */
   readonly #held: (() => void)[] = [];
@@ -190,14 +192,25 @@ export class DataPlane {
     }
   }
 
-  /** Judges again what was allowed and lasts. What goes wrong with one must not keep the others from being judged. */
+  /** Judges again what was allowed and lasts; requests that will soon be over are left to their end. */
   #reconsider(): void {
-    const { opaque, switched, reactor } = this.#thread;
-    for (const lasting of [...opaque, ...switched]) {
+    const { opaque, switched, connections, reactor } = this.#thread;
+    this.#judgeAgain([...opaque, ...switched]);
+    if (this.#judging) return;
+    this.#judging = true;
+    reactor.after(REVOKED_GRACE_MS, () => {
+      this.#judging = false;
+      this.#judgeAgain([...connections]);
+    });
+  }
+
+  /** What goes wrong with one must not keep the others from being judged. */
+  #judgeAgain(all: readonly { reconsider(): void }[]): void {
+    for (const lasting of all) {
       try {
         lasting.reconsider();
       } catch (error) {
-        reactor.report(error);
+        this.#thread.reactor.report(error);
       }
     }
   }

@@ -1,5 +1,6 @@
 import { AmbitError } from '@ambit/core/errors';
 import type { Decision } from '@ambit/mesh/policy/decision';
+import type { LocalAnswer } from '@ambit/traffic/local-answer';
 import type { Verdict } from '@ambit/traffic/authorization/verdict';
 
 /** A connection that policies do not allow. */
@@ -9,6 +10,8 @@ export class PolicyDenied extends AmbitError {
   readonly policy: string | undefined;
   /** As Istio writes it: `rbac_access_denied_matched_policy[…]`. */
   readonly details: string;
+  /** To a request. */
+  readonly answer: LocalAnswer | undefined;
 
   /** `circumstance` is said when the connection was allowed before. */
   constructor({ decision, answer }: Verdict, circumstance?: string) {
@@ -18,6 +21,7 @@ export class PolicyDenied extends AmbitError {
     });
     this.decision = decision;
     this.policy = policy;
+    this.answer = answer;
     this.details = answer?.details ?? '';
   }
 }

@@ -97,6 +97,11 @@ export class ServedConnection implements ServerConnectionHandler {
     return this.#http.active;
   }
 
+  /** The policies in force have changed some time ago: requests that still last are judged by them. */
+  reconsider(): void {
+    for (const receiver of this.#http.receivers) if (receiver instanceof ServedRequest) receiver.reconsider();
+  }
+
   /** Ends with the requests that are under way, or with the next one when there is none: it may be on its way. */
   drain(): void {
     this.#http.drain(true);

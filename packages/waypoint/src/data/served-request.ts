@@ -58,6 +58,8 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
   #mirrors: RequestMirrors | undefined;
   #check: RequestCheck | undefined;
   #delay: ReactorTimer | undefined;
+  /** The policies have let it through. */
+  #admitted = false;
   #over = false;
 
   constructor(connection: ServedConnection, exchange: ServerExchange, headOnly: boolean, record: RequestRecord) {
@@ -163,6 +165,7 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
   /** `routing`: by which its route is chosen. */
   #authorize(facts: RequestFacts, routing: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
     if (this.#isRefused(facts, live) || this.#isLimited(facts, live)) return;
+    this.#admitted = true;
     const route = findRoute(routes, routing);
     this.#record.routed(facts, this.#toClient.grpc, route);
     if (route === undefined) {
@@ -181,14 +184,28 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     else this.#delayed(facts, live, route);
   }
 
-  /** The policies in force have changed: of a request in another protocol they are asked again. */
+  /**
+   * The policies in force have changed: they are asked again about a request that was let through. One that has become a connection in
+   * another protocol is asked about at once, others when they last.
+   */
   reconsider(): void {
-    if (this.#over || this.#facts === undefined) return;
+    if (this.#over || !this.#admitted || this.#facts === undefined) return;
     const refusal = this.#connection.client.authorization.refusalOfRequest(this.#facts);
     if (refusal === undefined) return;
-    this.#record.denied(refusal instanceof PolicyDenied ? refusal.policy : undefined, refusal.code);
+    const isDenied = refusal instanceof PolicyDenied;
+    const details = isDenied ? refusal.details : 'service_not_served';
+    this.#record.denied(isDenied ? refusal.policy : undefined, refusal.code);
     this.#forwarded?.abandon();
-    this.cut('-', refusal instanceof PolicyDenied ? refusal.details : 'service_not_served');
+    if (this.#forwarded?.switched === true) {
+      this.cut('-', details);
+      return;
+    }
+    this.#forwarded?.end();
+    if (!this.#toClient.begun) this.answer((isDenied ? refusal.answer : undefined) ?? SERVICE_NOT_SERVED);
+    else if (this.#toClient.grpc && this.#toClient.trailers(REVOKED)) {
+      if (!this.#down.remoteEnded) this.#down.reset(ErrorCode.noError);
+      this.#end('-', details);
+    } else this.cut('-', details);
   }
 
   // From the client.
@@ -428,3 +445,6 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
 function nameOf({ rule: { limit } }: RuleOutcome): string {
   return `${limit.namespace}/${limit.name}`;
 }
+
+/** How a call ends that was let through before: PERMISSION_DENIED, as it would have been answered. */
+const REVOKED = ['grpc-status', '7', 'grpc-message', 'RBAC: access denied'];
