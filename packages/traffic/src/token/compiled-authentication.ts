@@ -95,11 +95,10 @@ export class CompiledAuthentication {
 
   /** Without tokens that were for the waypoint alone, without what clients put where claims belong, with what backends are to get. */
   #fieldsFor(fields: FieldList, good: readonly GoodToken[]): FieldList {
-    const added = good.flatMap(({ rule, parsed }) => rule.headersOf(rule.verified(parsed), parsed.payload));
+    const added = good.flatMap(({ rule, parsed }) => rule.headersOf(parsed));
     const taken = good.filter(({ rule }) => !rule.model.forwardToken).map(({ place }) => place);
-    const namesOf = (kind: TokenPlace['kind']): ReadonlySet<string> =>
-      new Set(taken.flatMap((place) => (place.kind === kind ? [place.name] : [])));
-    const [headers, parameters, cookies] = [namesOf('header'), namesOf('parameter'), namesOf('cookie')];
+    const headers = namesOf(taken, 'header');
+    const [parameters, cookies] = [namesOf(taken, 'parameter'), namesOf(taken, 'cookie')];
     const left: string[] = [];
     for (let at = 0; at + 1 < fields.length; at += 2) {
       const name = fields[at] ?? '';
@@ -176,6 +175,14 @@ function firstByRule(good: readonly GoodToken[], rules: readonly CompiledTokenRu
 function refused(fault: TokenFault): Authentication {
   return { kind: 'refused', fault, sources: [] };
 }
+
+function namesOf(places: readonly TokenPlace[], kind: TokenPlace['kind']): ReadonlySet<string> {
+  let names: Set<string> | undefined;
+  for (const place of places) if (place.kind === kind) (names ??= new Set()).add(place.name);
+  return names ?? NO_NAMES;
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 function hyphenated(name: string): string {
   return name.includes('_') ? name.replaceAll('_', '-') : name;

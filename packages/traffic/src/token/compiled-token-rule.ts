@@ -6,12 +6,21 @@ import type { ParsedToken } from './parse-token.ts';
 import type { TokenFault } from './token-fault.ts';
 import { VerifiedToken } from './verified-token.ts';
 
+/** What a rule makes of a good token. */
+interface ReadToken {
+  readonly verified: VerifiedToken;
+  readonly headers: readonly string[];
+}
+
 /** A rule for tokens made ready. */
 export class CompiledTokenRule {
   readonly model: TokenRule;
   /** Of its keys, see `keySourceName`. */
   readonly source: string;
   readonly #audiences: ReadonlySet<string>;
+  /** Whether tokens are for one of the audiences; and what was made of good ones. Neither changes while they are remembered. */
+  readonly #isForUs = new WeakMap<ParsedToken, boolean>();
+  readonly #read = new WeakMap<ParsedToken, ReadToken>();
 
   constructor(model: TokenRule) {
     this.model = model;
@@ -24,20 +33,44 @@ export class CompiledTokenRule {
   }
 
   /** What is wrong with what a token of the issuer claims; `now` in seconds since the epoch. As in Envoy, but for a time of issue that is yet to come. */
-  faultOf({ expires, notBefore, issuedAt, audiences }: ParsedToken, now: number): TokenFault | undefined {
+  faultOf(token: ParsedToken, now: number): TokenFault | undefined {
+    const { expires, notBefore, issuedAt } = token;
     const latest = now + TOKEN_CLOCK_SKEW_SECONDS;
     if ((notBefore ?? 0) > latest || (issuedAt ?? 0) > latest) return 'notYet';
     if (expires !== undefined && now > expires + TOKEN_CLOCK_SKEW_SECONDS) return 'expired';
-    if (this.#audiences.size === 0) return undefined;
-    return audiences.some((audience) => this.#audiences.has(withoutScheme(audience))) ? undefined : 'audience';
+    return this.#audiences.size === 0 || this.#hasAudience(token) ? undefined : 'audience';
   }
 
-  verified({ claims }: ParsedToken): VerifiedToken {
-    return new VerifiedToken(claims, this.model.spaceDelimitedClaims);
+  /** The same each time. */
+  verified(token: ParsedToken): VerifiedToken {
+    return this.#of(token).verified;
   }
 
   /** What backends get of a token, name, value, name, value… */
-  headersOf(token: VerifiedToken, payload: string): string[] {
+  headersOf(token: ParsedToken): readonly string[] {
+    return this.#of(token).headers;
+  }
+
+  #hasAudience(token: ParsedToken): boolean {
+    let isForUs = this.#isForUs.get(token);
+    if (isForUs === undefined) {
+      isForUs = token.audiences.some((audience) => this.#audiences.has(withoutScheme(audience)));
+      this.#isForUs.set(token, isForUs);
+    }
+    return isForUs;
+  }
+
+  #of(token: ParsedToken): ReadToken {
+    let read = this.#read.get(token);
+    if (read === undefined) {
+      const verified = new VerifiedToken(token.claims, this.model.spaceDelimitedClaims);
+      read = { verified, headers: this.#headersOf(verified, token.payload) };
+      this.#read.set(token, read);
+    }
+    return read;
+  }
+
+  #headersOf(token: VerifiedToken, payload: string): string[] {
     const { payloadHeader, claimHeaders } = this.model;
     const headers = payloadHeader === '' ? [] : [payloadHeader, payload];
     for (const { header, claim } of claimHeaders) {

@@ -71,11 +71,17 @@ function inHeader(place: TokenPlace, { fields }: RequestFacts): readonly string[
 
 /** The word `Bearer` is the same in any case (RFC 9110 11.1), so that nobody passes as a client without token by spelling it otherwise. */
 function behindPrefix({ prefix, isWord }: TokenPlace, value: string): string | undefined {
-  const at = prefix.length === 0 ? 0 : value.toLowerCase().indexOf(prefix);
+  const at = placeOf(prefix, value);
   if (at < 0) return undefined;
   const rest = value.slice(at + prefix.length);
   if (isWord && !/^[ \t]/.test(rest)) return undefined;
   return rest.trim();
+}
+
+/** Nearly always it stands in front: a token is long, and need not be copied for that. */
+function placeOf(prefix: string, value: string): number {
+  if (value.slice(0, prefix.length).toLowerCase() === prefix) return 0;
+  return value.toLowerCase().indexOf(prefix);
 }
 
 function inQuery(name: string, query: string): readonly string[] {
