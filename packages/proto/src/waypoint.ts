@@ -97,6 +97,8 @@ export {
   RequestMetric,
   type SourceMatch,
   SourceMatchSchema,
+  type SessionPersistence,
+  SessionPersistenceSchema,
   type StringMatch,
   StringMatchSchema,
   type Http2Keepalive,

@@ -22,6 +22,7 @@ import type {
   ServedService,
   WeightedDestination,
 } from './model/served-service.ts';
+import { CompiledSession } from './session/compiled-session.ts';
 import { CompiledRetryPolicy } from './retry/compiled-retry-policy.ts';
 import { type CompiledAuthentication, compileAuthentication } from './token/compiled-authentication.ts';
 
@@ -78,6 +79,8 @@ export type CompiledAction =
       /** 0: none. */
       readonly timeoutMs: number;
       readonly retry: CompiledRetryPolicy | undefined;
+      /** Undefined: each request for itself. */
+      readonly session: CompiledSession | undefined;
     }
   | { readonly kind: 'direct-response'; readonly answer: LocalAnswer }
   | { readonly kind: 'redirect'; readonly redirect: CompiledRedirect };
@@ -184,7 +187,7 @@ function compileRoute(route: HttpRoute, clusters: ReadonlyMap<string, CompiledCl
   return {
     name: route.name,
     matchers: route.matches.map((match) => new RequestMatcher(match)),
-    action: compileAction(route.action, clusters),
+    action: compileAction(route.action, route.name, clusters),
     requestHeaders: compileHeaders(route.requestHeaders),
     responseHeaders: compileHeaders(route.responseHeaders),
     fault: route.fault === null ? undefined : new CompiledFault(route.fault),
@@ -192,7 +195,11 @@ function compileRoute(route: HttpRoute, clusters: ReadonlyMap<string, CompiledCl
   };
 }
 
-function compileAction(action: RouteAction, clusters: ReadonlyMap<string, CompiledCluster>): CompiledAction {
+function compileAction(
+  action: RouteAction,
+  route: string,
+  clusters: ReadonlyMap<string, CompiledCluster>,
+): CompiledAction {
   switch (action.kind) {
     case 'forward':
       return {
@@ -200,12 +207,23 @@ function compileAction(action: RouteAction, clusters: ReadonlyMap<string, Compil
         destinations: compileDestinations(action.destinations, clusters, action.rewrite, action.mirrors),
         timeoutMs: action.timeoutMs,
         retry: compileRetry(action.retry),
+        session: compileSession(action, route, clusters),
       };
     case 'direct-response':
       return { kind: 'direct-response', answer: directAnswer(action.status, action.body, action.contentType) };
     case 'redirect':
       return { kind: 'redirect', redirect: new CompiledRedirect(action) };
   }
+}
+
+function compileSession(
+  { session, destinations, rewrite, mirrors }: Extract<RouteAction, { kind: 'forward' }>,
+  route: string,
+  clusters: ReadonlyMap<string, CompiledCluster>,
+): CompiledSession | undefined {
+  if (session === null) return undefined;
+  const weighty = destinations.map((destination) => ({ ...destination, weight: 1 }));
+  return new CompiledSession(session, route, compileDestinations(weighty, clusters, rewrite, mirrors).all);
 }
 
 function compileHeaders(changes: HeaderChanges | null): CompiledHeaderChanges | undefined {

@@ -31,6 +31,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   'retries',
   'retry-budget',
   'rewrites',
+  'session-persistence',
   'slow-start',
   'source-matches',
   'subsets',

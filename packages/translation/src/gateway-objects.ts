@@ -200,6 +200,18 @@ export interface HttpRoute {
   };
 }
 
+/** Durations of the Gateway API; absent and `0s` is none. */
+export interface SessionPolicy {
+  /** Absent: a name of the rule's own. */
+  readonly sessionName?: string;
+  readonly absoluteTimeout?: string;
+  readonly idleTimeout?: string;
+  /** Absent: Cookie. */
+  readonly type?: 'Cookie' | 'Header';
+  /** Absent: Session. */
+  readonly cookieConfig?: { readonly lifetimeType?: 'Permanent' | 'Session' };
+}
+
 export interface HttpRouteRule {
   readonly name?: string;
   readonly matches?: readonly HttpRouteMatch[];
@@ -208,7 +220,7 @@ export interface HttpRouteRule {
   /** Durations of the Gateway API; `0s` is none. */
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
   readonly retry?: { readonly codes?: readonly number[]; readonly attempts?: number; readonly backoff?: string };
-  readonly sessionPersistence?: unknown;
+  readonly sessionPersistence?: SessionPolicy;
 }
 
 export interface HttpRouteMatch {
@@ -236,7 +248,7 @@ export interface GrpcRouteRule {
   readonly matches?: readonly GrpcRouteMatch[];
   readonly filters?: readonly RouteFilter[];
   readonly backendRefs?: readonly BackendReference[];
-  readonly sessionPersistence?: unknown;
+  readonly sessionPersistence?: SessionPolicy;
 }
 
 export interface GrpcRouteMatch {

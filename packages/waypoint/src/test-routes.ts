@@ -81,6 +81,7 @@ function actionOf(action: TestAction): RouteAction {
         retry: null,
         rewrite: null,
         mirrors: [],
+        session: null,
         ...action,
         destinations: action.destinations.map(destinationOf),
       };

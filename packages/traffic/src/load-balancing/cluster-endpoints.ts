@@ -116,14 +116,25 @@ export class ClusterEndpoints {
    * Without outlier detection those in quarantine are passed over: when only they are untried, one of them; when all were tried, any.
    * With it those that are out are never chosen, unless fewer than `minHealthPercent` are in, and a rank of which too many are out
    * shares its requests with the next (`OVERPROVISIONING`). Undefined when there is none.
-   * `passedRanks`: how many of the best ranks come last; not of shares. `hash`: of the request; with consistent hashing it belongs to
-   * one endpoint, and one that may not be chosen is stood in for by the same other one.
+   * `passedRanks`: how many of the best ranks come last; not of shares. `belongs`: to whom the request does. The hash of
+   * its key, with consistent hashing; an endpoint that may not be chosen is stood in for by the same other one. Or the uid of the
+   * endpoint that its session is with, which is chosen if it may be.
    */
-  choose(tried: readonly string[], choice: Choice, passedRanks = 0, hash?: Hash64): EndpointSlot | undefined {
+  choose(
+    tried: readonly string[],
+    choice: Choice,
+    passedRanks = 0,
+    belongs?: Hash64 | string,
+  ): EndpointSlot | undefined {
+    const hash = typeof belongs === 'string' ? undefined : belongs;
     if (this.#hash !== undefined) this.#wanted = hash ?? randomHash(choice.random);
     const outliers = this.#outliers;
     const isJudged = outliers?.anyOut === true && !this.#panics(outliers);
     const isOut = isJudged ? (uid: string): boolean => outliers.isOut(uid) : undefined;
+    if (typeof belongs === 'string') {
+      const bound = this.#slots.get(belongs);
+      if (bound !== undefined && usable(bound, tried, isOut)) return bound;
+    }
     this.#first = this.#firstRank(passedRanks, this.#rankDraw(choice), isOut);
     if (outliers !== undefined) {
       if (isOut === undefined) return this.#any(tried, choice.random);

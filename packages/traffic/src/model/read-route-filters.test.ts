@@ -102,6 +102,7 @@ describe('a route with filters', () => {
         timeoutMs: 0,
         retry: null,
         mirrors: [],
+        session: null,
         rewrite: { authority: '', path: { kind: 'regex', regex: '(a)', substitution: '\\1' } },
         destinations: [
           {

@@ -14,6 +14,7 @@ import { readHeaderChanges } from './read-header-changes.ts';
 import { readMatch } from './read-match.ts';
 import { readMirrors } from './read-mirrors.ts';
 import { readRedirect } from './read-redirect.ts';
+import { readSession } from './read-session.ts';
 import { readRewrite } from './read-rewrite.ts';
 import type { HttpRoute, RetryCondition, RetryPolicy, RouteAction } from './served-service.ts';
 
@@ -83,6 +84,7 @@ function readForward(
     retry: message.retry === undefined ? null : readRetry(message.retry, `${field}.retry`, problems),
     rewrite: readRewrite(message.rewrite, `${field}.rewrite`, problems),
     mirrors: readMirrors(message.mirrors, `${field}.mirrors`, clusters, problems),
+    session: readSession(message.sessionPersistence, `${field}.session_persistence`, problems),
   };
 }
 

@@ -98,6 +98,8 @@ export type RouteAction =
       readonly retry: RetryPolicy | null;
       readonly rewrite: Rewrite | null;
       readonly mirrors: readonly Mirror[];
+      /** Null: each request for itself. */
+      readonly session: SessionPersistence | null;
     }
   | {
       readonly kind: 'direct-response';
@@ -232,6 +234,20 @@ export interface Cluster {
   readonly consistentHash: ConsistentHash | null;
   /** Of endpoints that come later. Null: they get their share at once. */
   readonly warmup: Warmup | null;
+}
+
+/** The requests of one client go to one endpoint of a route. Times in seconds, 0 for none. */
+export interface SessionPersistence {
+  readonly kind: 'cookie' | 'header';
+  /** Of a header in lower case. */
+  readonly name: string;
+  /** Of the cookie; empty: none is said. */
+  readonly path: string;
+  /** The cookie outlives the client's session, up to the absolute timeout. */
+  readonly permanent: boolean;
+  readonly absoluteTimeoutS: number;
+  /** Between two requests. */
+  readonly idleTimeoutS: number;
 }
 
 /** Requests of one key go to one endpoint. */

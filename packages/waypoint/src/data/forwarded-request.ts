@@ -32,6 +32,7 @@ import type { MessageBody } from './message-body.ts';
 import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { UpgradeHandshake } from './upgrade-handshake.ts';
+import type { RequestSession } from './request-session.ts';
 import type { ServedClient } from './served-connection.ts';
 import type { TracedTry } from './traced-try.ts';
 import { TryVerdict } from './try-verdict.ts';
@@ -66,6 +67,8 @@ export interface ForwardedParts {
   readonly action: Extract<CompiledAction, { kind: 'forward' }>;
   readonly cluster: UpstreamCluster;
   readonly client: ServedClient;
+  /** Undefined: its route has none. */
+  readonly session: RequestSession | undefined;
 }
 
 /** A request on its way: tried at one endpoint after another as its route allows, until one answers. */
@@ -74,8 +77,8 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   readonly #parts: ForwardedParts;
   readonly #attempts: Attempts;
   readonly #deadline: Deadline;
-  /** Of its key, when its cluster wants one; the same for all tries. */
-  readonly #hash: Hash64 | undefined;
+  /** The hash of its key, when its cluster wants one, or the endpoint of its session; the same for all tries. */
+  readonly #belongs: Hash64 | string | undefined;
   #attempt: Attempt | undefined;
   /** Of the try, when its span is wanted. */
   #traced: TracedTry | undefined;
@@ -95,7 +98,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     this.#deadline = Deadline.of(facts, action.timeoutMs, thread.reactor.now);
     this.#verdict = new TryVerdict(cluster);
     const hashed = cluster.compiled.hash?.ofRequest(facts, client.address.ip, thread.choice.random);
-    this.#hash = hashed?.hash;
+    this.#belongs = parts.session?.uid ?? hashed?.hash;
     if (hashed?.setCookie !== undefined) toClient.sets(hashed.setCookie);
   }
 
@@ -227,6 +230,9 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
     this.#tryTimer?.cancel();
     if (decision.kind === 'pass' && decision.flags === 'UO') cluster.refused('AMBIT_RETRY_BUDGET');
     const head = responseHead(fields, thread.reactor.now - record.startedAt);
+    const { session } = this.#parts;
+    if (session !== undefined && this.#attempt !== undefined)
+      session.tell(cluster, this.#attempt.chosen.slot.uid, head);
     if (status === 101 && this.#parts.upgrade?.agreed(head) === false) {
       this.#replace(failureAnswer(INVALID_RESPONSE, undefined));
       return;
@@ -281,7 +287,7 @@ export class ForwardedRequest implements AttemptOwner, AttemptProgress {
   #try(): void {
     const attempts = this.#attempts;
     const { cluster, client, head } = this.#parts;
-    const chosen = cluster.choose(attempts.tried, client, head, attempts.passedRanks, this.#hash);
+    const chosen = cluster.choose(attempts.tried, client, head, attempts.passedRanks, this.#belongs);
     if (chosen === 'unknown') {
       this.#forwarder.answer(CLUSTER_NOT_FOUND);
       return;

@@ -34,6 +34,7 @@ import { requestHead } from './message-heads.ts';
 import { type Allowed, type CheckHolder, RequestCheck } from './request-check.ts';
 import { RequestMirrors } from './request-mirrors.ts';
 import { PolicyDenied } from './policy-denied.ts';
+import { RequestSession } from './request-session.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
 import { type LiveService, portOf } from './served-services.ts';
@@ -346,7 +347,9 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
 
   #forward(facts: RequestFacts, live: LiveService, route: CompiledRoute, action: Forward): void {
     const { thread, authority } = this.#connection;
-    const destination = drawDestination(action.destinations, thread.choice.random);
+    const session =
+      action.session === undefined ? undefined : new RequestSession(action.session, facts, live, thread.wallTime());
+    const destination = session?.destination ?? drawDestination(action.destinations, thread.choice.random);
     this.#toClient.destination = destination;
     if (destination?.redirect !== undefined) {
       this.answer(destination.redirect.answer(facts));
@@ -400,6 +403,7 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
       action,
       cluster,
       client: this.#connection.client,
+      session,
     });
     this.#forwarded.begin();
   }

@@ -72,24 +72,21 @@ export class UpstreamCluster {
   /**
    * Draws an endpoint; `'unknown'` when the service or workload is not known, undefined when it has no usable one. A workload is
    * reached where the client dialled it and nowhere else. `head`: of the request as it is sent on, if it is one.
-   * `passedRanks`: of endpoints, that come last. `hash`: where the request belongs, in a cluster with consistent hashing.
+   * `passedRanks`: of endpoints, that come last. `belongs`: to whom the request does (`ClusterEndpoints.choose`).
    */
   choose(
     tried: readonly string[],
     client: DiallingClient,
     head?: FieldList,
     passedRanks = 0,
-    hash?: Hash64,
+    belongs?: Hash64 | string,
   ): ChosenEndpoint | 'unknown' | undefined {
     if (this.compiled.model.workloadUid !== '') return this.#dialled(tried, client, head);
     const { store, choice } = this.#upstreams;
     const { service } = this;
     if (service === undefined) return 'unknown';
     if (service.loadBalancing.mode === 'passthrough') return this.#passedThrough(tried, client, head);
-    const own = this.#upstreams.client();
-    const candidates = store.endpoints(service.key)?.candidates(service, this.compiled.model.port, 'service', own);
-    this.endpoints.refresh(candidates ?? NONE, choice, own);
-    const slot = this.endpoints.choose(tried, choice, passedRanks, hash);
+    const slot = this.#refreshed(service).choose(tried, choice, passedRanks, belongs);
     if (slot === undefined) return undefined;
     const ip = chooseAddress(slot.endpoint.workload, service.addresses[0]?.ip ?? '', service);
     if (ip === undefined || slot.endpoint.workload.network !== store.network) return undefined;
@@ -97,6 +94,20 @@ export class UpstreamCluster {
       slot,
       upstream: this.#endpoint(slot, { ip, port: slot.endpoint.port }, client, head),
     };
+  }
+
+  /** Its endpoints as they are now; undefined when there is nothing to choose. */
+  current(): ClusterEndpoints | undefined {
+    const { service } = this;
+    return service === undefined || service.loadBalancing.mode === 'passthrough' ? undefined : this.#refreshed(service);
+  }
+
+  #refreshed(service: Service): ClusterEndpoints {
+    const { store, choice, client } = this.#upstreams;
+    const own = client();
+    const candidates = store.endpoints(service.key)?.candidates(service, this.compiled.model.port, 'service', own);
+    this.endpoints.refresh(candidates ?? NONE, choice, own);
+    return this.endpoints;
   }
 
   #endpoint(slot: EndpointSlot, address: SocketAddress, client: DiallingClient, head?: FieldList): UpstreamEndpoint {

@@ -6,7 +6,7 @@ import { MESH_RETRY } from './retry.ts';
 import { requestReading, type RouteReading } from './route-reading.ts';
 import type { RankedMatch } from './route-rule.ts';
 
-const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs'];
+const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'sessionPersistence'];
 
 /** Reads a GRPCRoute. A call of method M of service S is a request for the path `/S/M`. */
 export function readGrpcRoute(route: GrpcRoute, context: RuleContext): RouteReading {
@@ -21,6 +21,7 @@ export function readGrpcRoute(route: GrpcRoute, context: RuleContext): RouteRead
       matchedPrefix: '',
       timeoutMs: 0,
       retry: MESH_RETRY,
+      session: rule.sessionPersistence,
       notHonoured: notHonoured(rule, RULE_FIELDS, path),
     };
     return readRule(parts, context);

@@ -9,7 +9,7 @@ import { BACKOFF_BASE_MS, DEFAULT_RETRY_CONDITIONS, MESH_RETRY, type RetryPolicy
 import { requestReading, type RouteReading } from './route-reading.ts';
 import type { RankedMatch } from './route-rule.ts';
 
-const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'retry'];
+const RULE_FIELDS = ['name', 'matches', 'filters', 'backendRefs', 'timeouts', 'retry', 'sessionPersistence'];
 
 /** Reads an HTTPRoute. `hostnames` have no function on a Service (GEP-1294). */
 export function readHttpRoute(route: HttpRoute, context: RuleContext): RouteReading {
@@ -23,6 +23,7 @@ export function readHttpRoute(route: HttpRoute, context: RuleContext): RouteRead
       matchedPrefix: matchedPrefixOf(matches),
       timeoutMs: durationOf(rule.timeouts?.request),
       retry: retryOf(rule),
+      session: rule.sessionPersistence,
       notHonoured: notHonoured(rule, RULE_FIELDS, path),
     };
     return readRule(parts, context);

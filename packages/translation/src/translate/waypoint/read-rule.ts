@@ -1,8 +1,16 @@
-import type { BackendReference, HttpRouteMatch, RouteFilter, RouteObject } from '../../gateway-objects.ts';
+import type {
+  BackendReference,
+  HttpRouteMatch,
+  RouteFilter,
+  RouteObject,
+  SessionPolicy,
+} from '../../gateway-objects.ts';
+import { objectName } from '../../objects.ts';
 import type { MeshService } from '../mesh-service.ts';
 import type { BackendResolver, ReferenceProblem, ResolvedBackend } from './backends.ts';
 import { readFilters } from './route-filters.ts';
 import type { RouteRule } from './route-rule.ts';
+import { sessionOf, sessionProblems } from './session-persistence.ts';
 import { ruleRoute } from './rule-route.ts';
 import { objectionsTo } from './waypoint-objections.ts';
 
@@ -14,6 +22,7 @@ export interface RuleParts extends Pick<RouteRule, 'matches' | 'name' | 'retry' 
   readonly path: string;
   /** What filters that replace a prefix replace. */
   readonly matchedPrefix: string;
+  readonly session: SessionPolicy | undefined;
   /** Paths of fields that are not honoured. */
   readonly notHonoured: readonly string[];
 }
@@ -26,7 +35,7 @@ export interface RuleContext {
 }
 
 export function readRule(
-  { filters, backendRefs, path, matchedPrefix, notHonoured, ...parts }: RuleParts,
+  { filters, backendRefs, path, matchedPrefix, notHonoured, session: policy, ...parts }: RuleParts,
   { route, parent, resolver }: RuleContext,
 ): { readonly rule: RouteRule; readonly references: ReferenceProblem[] } {
   const resolve = (reference: BackendReference): ResolvedBackend => resolver.resolve(reference, route, parent);
@@ -43,10 +52,19 @@ export function readRule(
   });
   const problems = [
     ...notHonoured.map((field) => `${field}: not honoured`),
+    ...sessionProblems(policy, `${path}.sessionPersistence`),
     ...whole.problems,
     ...backends.flatMap(({ own }) => own.problems),
   ];
-  const rule = { ...parts, filters: whole.filters, backends: backends.map(({ backend }) => backend), problems };
+  const session =
+    policy === undefined ? undefined : sessionOf(policy, `${route.kind} ${objectName(route.metadata)} ${path}`);
+  const rule = {
+    ...parts,
+    session,
+    filters: whole.filters,
+    backends: backends.map(({ backend }) => backend),
+    problems,
+  };
   return {
     rule: acceptable(rule, path),
     references: [...whole.references, ...backends.flatMap(({ references }) => references)],

@@ -69,6 +69,7 @@ export function routeFeatures({ matches, action, requestHeaders, responseHeaders
     ['remote-localities', retry?.remoteLocalities === true],
     ['retries', retry !== undefined],
     ['rewrites', levels.some(({ rewrite }) => rewrite !== undefined)],
+    ['session-persistence', forward?.sessionPersistence !== undefined],
     ['source-matches', matches.some(({ source }) => source !== undefined)],
     ['timeouts', (forward?.timeoutMs ?? 0) > 0 || (retry?.perTryTimeoutMs ?? 0) > 0],
   ]);

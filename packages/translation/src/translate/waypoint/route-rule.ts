@@ -3,6 +3,7 @@ import type { HttpMatchInit } from './matches.ts';
 import type { Specificity } from './precedence.ts';
 import type { RetryPolicyInit } from './retry.ts';
 import type { RouteFilters } from './route-filters.ts';
+import type { SessionInit } from './session-persistence.ts';
 
 export interface RankedMatch {
   readonly match: HttpMatchInit;
@@ -19,6 +20,8 @@ export interface RouteRule {
   readonly filters: RouteFilters;
   readonly timeoutMs: number;
   readonly retry: RetryPolicyInit;
+  /** Undefined: each request for itself. */
+  readonly session: SessionInit | undefined;
   /** Why it cannot be honoured, with paths; what it matches is then answered with 500. */
   readonly problems: readonly string[];
 }

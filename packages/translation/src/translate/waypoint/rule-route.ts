@@ -20,7 +20,7 @@ export interface RuleRouteContext {
 export function ruleRoute(rule: RouteRule, { name, matches, port, clusterOf }: RuleRouteContext): HttpRouteInit {
   const route = { name, matches: matchesOf(matches) };
   if (rule.problems.length > 0) return { ...route, action: { case: 'forward', value: {} } };
-  const { filters, backends, timeoutMs, retry } = rule;
+  const { filters, backends, timeoutMs, retry, session } = rule;
   const { redirect, rewrite, cors } = filters;
   const changes = { ...headersOf(filters), ...(cors === undefined ? {} : { cors }) };
   if (redirect !== undefined) {
@@ -37,6 +37,7 @@ export function ruleRoute(rule: RouteRule, { name, matches, port, clusterOf }: R
         retry,
         ...(rewrite === undefined ? {} : { rewrite }),
         mirrors: filters.mirrors.map((mirror) => mirrorOf(mirror, clusterOf)),
+        ...(session === undefined ? {} : { sessionPersistence: session }),
       },
     },
   };
