@@ -1,3 +1,4 @@
+import { bucketQuantile } from './bucket-quantile.ts';
 import { REQUEST_BUCKETS } from './request-families.ts';
 import { MESSAGE_LABELS } from './request-labels.ts';
 import { HISTOGRAM_WIDTH, OUTCOME_WIDTH } from './request-series.ts';
@@ -44,9 +45,9 @@ export function serviceRates(
       service,
       requestsPerSecond: Math.max(totals.requests - (past?.requests ?? 0), 0) / seconds,
       errorsPerSecond: Math.max(totals.errors - (past?.errors ?? 0), 0) / seconds,
-      p50: quantile(durations, 0.5),
-      p95: quantile(durations, 0.95),
-      p99: quantile(durations, 0.99),
+      p50: bucketQuantile(REQUEST_BUCKETS, durations, 0.5),
+      p95: bucketQuantile(REQUEST_BUCKETS, durations, 0.95),
+      p99: bucketQuantile(REQUEST_BUCKETS, durations, 0.99),
     };
   }).sort((one, other) => other.requestsPerSecond - one.requestsPerSecond || (one.service < other.service ? -1 : 1));
 }
@@ -69,22 +70,4 @@ function totalsOf(snapshots: readonly RequestSnapshot[]): Map<string, Totals> {
     }
   }
   return all;
-}
-
-/** As Prometheus tells it: evenly spread within a bucket; above the last bound it is that bound. */
-function quantile(counts: readonly number[], share: number): number | null {
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return null;
-  const rank = share * total;
-  let seen = 0;
-  for (const [bucket, count] of counts.entries()) {
-    if (seen + count >= rank && count > 0) {
-      const upper = REQUEST_BUCKETS[bucket];
-      if (upper === undefined) break;
-      const lower = REQUEST_BUCKETS[bucket - 1] ?? 0;
-      return lower + ((upper - lower) * (rank - seen)) / count;
-    }
-    seen += count;
-  }
-  return REQUEST_BUCKETS.at(-1) ?? null;
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NODE_NAMES } from '../bed/address-plan.ts';
 import { TestShop } from './test-shop.ts';
 
 const VISITS = 10;
@@ -20,7 +21,23 @@ interface ServicePage {
   }[];
 }
 
-describe('/services of a running waypoint', () => {
+interface ConnectionPage {
+  readonly seconds: number;
+  readonly services: readonly {
+    readonly reporter: string;
+    readonly destination: string;
+    readonly openedPerSecond: number;
+    readonly failedPerSecond: number;
+    readonly sentBytesPerSecond: number;
+  }[];
+  readonly connectMilliseconds: readonly {
+    readonly reporter: string;
+    readonly p50: number | null;
+    readonly p99: number | null;
+  }[];
+}
+
+describe('/services', () => {
   let shop: TestShop;
 
   beforeAll(async () => {
@@ -30,7 +47,7 @@ describe('/services of a running waypoint', () => {
     await shop.close();
   });
 
-  it('tells rates, errors and percentiles of the requests that were made while it was asked', async () => {
+  it('of a running waypoint tells rates, errors and percentiles of the requests that were made while it was asked', async () => {
     const asked = shop.waypoints().map((pod) => shop.admin(pod, `/services?seconds=${SECONDS}`));
     // Each waypoint has looked once before the first visit.
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -54,5 +71,29 @@ describe('/services of a running waypoint', () => {
         expect(p99 ?? 0).toBeGreaterThanOrEqual(p95 ?? 0);
       }
     }
+  });
+
+  it('of a running node proxy tells connections, bytes and times of what pods of its node open and get', async () => {
+    const asked = NODE_NAMES.map((name) => shop.bed.node(name).proxy.admin(`/services?seconds=${SECONDS}`));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (let count = 0; count < VISITS; count += 1) expect(await shop.visit()).toMatchObject({ status: 200 });
+    const pages = (await Promise.all(asked)).map((body) => JSON.parse(body) as ConnectionPage);
+
+    // The visitor and the greeter's clients open a connection each time.
+    for (const name of ['storefront', 'greeter']) {
+      const own = pages.flatMap(({ seconds, services }) =>
+        services
+          .filter((one) => one.reporter === 'source' && one.destination === `${name}.shop.svc.cluster.local`)
+          .map((one) => ({ ...one, seconds })),
+      );
+      const opened = own.reduce((sum, { openedPerSecond, seconds }) => sum + openedPerSecond * seconds, 0);
+      const sent = own.reduce((sum, { sentBytesPerSecond }) => sum + sentBytesPerSecond, 0);
+      const failed = own.reduce((sum, { failedPerSecond }) => sum + failedPerSecond, 0);
+      expect([name, Math.round(opened), failed, sent > 0]).toEqual([name, VISITS, 0, true]);
+    }
+    const times = pages.flatMap(({ connectMilliseconds }) => connectMilliseconds);
+    expect(times.some(({ reporter, p50, p99 }) => reporter === 'source' && p50 !== null && (p99 ?? 0) >= p50)).toBe(
+      true,
+    );
   });
 });

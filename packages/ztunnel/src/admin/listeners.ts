@@ -1,13 +1,16 @@
+import type { Clock } from '@ambit/core/clock';
 import type { Config } from '../config.ts';
 import type { LogWriter } from '@ambit/proxy/log-writer';
 import type { ProxyMetrics } from '@ambit/proxy/proxy-metrics';
 import { renderNodeMetrics } from '../control/node-metrics.ts';
 import { configDump, type DumpSources } from './config-dump.ts';
+import { servicePage } from './service-page.ts';
 import { AdminListeners } from '@ambit/proxy/admin/admin-listeners';
 import type { Routes } from '@ambit/proxy/admin/http-listener';
 import type { Readiness } from '@ambit/proxy/admin/readiness';
 
 export interface AdminOptions extends DumpSources {
+  readonly clock: Clock;
   readonly readiness: Readiness;
   readonly metrics: ProxyMetrics;
   readonly accessLog: LogWriter;
@@ -36,6 +39,7 @@ function adminRoutes(options: AdminOptions): Routes {
       status: 200,
       body: `${JSON.stringify(await configDump(options), undefined, 2)}\n`,
     }),
+    'GET /services': (query) => servicePage(query, options.threads, options.clock),
     ...(options.config.faults ? faultRoutes(options.config, options) : {}),
   };
 }

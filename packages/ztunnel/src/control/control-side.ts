@@ -175,6 +175,7 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
   // The proxy serves now what its predecessor served. What follows loads libraries and speaks with others.
   const { openAdminListeners } = await import('../admin/listeners.ts');
   const admin = await openAdminListeners({
+    clock,
     config,
     threads,
     pods,
