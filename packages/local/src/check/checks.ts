@@ -20,6 +20,7 @@ import { dialledPod } from './waypoint/dialled-pod.ts';
 import { failClosed } from './waypoint/fail-closed.ts';
 import { grpc } from './waypoint/grpc.ts';
 import { judgedAtWaypoint } from './waypoint/judged.ts';
+import { tokensAtWaypoint } from './waypoint/tokens.ts';
 import { changingLabel } from './waypoint/label.ts';
 import { abTest, headerTier } from './waypoint/patterns/audience.ts';
 import { blueGreen, canarySteps } from './waypoint/patterns/release.ts';
@@ -71,6 +72,7 @@ export const CHECKS: readonly Check<Bench>[] = [
   grpc,
   rawGreeting,
   judgedAtWaypoint,
+  tokensAtWaypoint,
   rateLimited,
   seenByWaypoint,
   brokenBackend,

@@ -165,6 +165,8 @@ describe('public keys of an issuer', () => {
     bed.sets.keepOnly([]);
     expect(bed.changes.at(-1)).toMatchObject({ removed: [keySourceName(source)] });
     bed.clock.advance(2 * JWKS_REFRESH_MS);
+    // Longer than it takes to fetch them.
+    await new Promise((resolve) => setTimeout(resolve, 100));
     expect([issuer.hits.length, bed.sets.all().changed]).toEqual([1, []]);
   });
 
