@@ -61,7 +61,7 @@ export const USAGE: string = [
     ([name, { defaults, peer, subjects }]) =>
       `  --subjects LIST   ${name}: of ${subjects.join(',')} (default ${defaults.join(',')}, and ${peer} when there is one)`,
   ),
-  '  --features WHAT   l7: all or routes (default routes)',
+  '  --features WHAT   l7: all or routes (default all)',
   '  --warm-up MS      load before each window (default 600)',
   '  --measure MS      length of each window (default 2000)',
   '  --patience MS     longest wait for a quiet machine before each window (default 10000)',
@@ -129,7 +129,7 @@ function featuresOf(benchmark: BenchmarkName, text: string | undefined): Feature
   }
   if (text !== undefined && text !== 'all' && text !== 'routes')
     throw wrong(`--features ${text}: must be all or routes`);
-  return text ?? 'routes';
+  return text ?? 'all';
 }
 
 function whole(name: string, text: string): number {
