@@ -123,7 +123,11 @@ describe('a session', () => {
     expect(twenty(bed, { cookie: pairOf(first) }).by).toEqual(['cart-1']);
     expect(twenty(bed, {}).by).toEqual(['cart-2']);
     // The same endpoint by another route is another session.
-    const action = { kind: 'forward', session: COOKIE, destinations: [{ cluster: two }] } as const;
+    const destinations = [
+      { cluster: one, weight: 0 },
+      { cluster: two, weight: 1 },
+    ];
+    const action = { kind: 'forward', session: COOKIE, destinations } as const;
     bed.serve(serviceModel({ subsets, routes: [{ name: 'another', action }] }));
     expect(twenty(bed, { cookie: pairOf(first) }).by).toEqual(['cart-2']);
   });
