@@ -12,6 +12,8 @@ export interface LocalAnswer {
   readonly details: string;
   /** Text for the client; for gRPC its message. */
   readonly body: string;
+  /** The same as octets, where they are not those of the text. Default: UTF-8 of it. */
+  readonly octets?: Buffer;
   /** The gRPC status when it is not the one that the HTTP status maps to. */
   readonly grpcStatus: number | undefined;
   /** Of the body. */
@@ -170,7 +172,7 @@ export function answerMessage(
   }
   const fields = [':status', String(answer.status)];
   if (answer.status !== 204 && answer.status !== 304) {
-    fields.push('content-length', String(Buffer.byteLength(answer.body)));
+    fields.push('content-length', String(answer.octets?.length ?? Buffer.byteLength(answer.body)));
     if (answer.body.length > 0) fields.push('content-type', answer.contentType);
   }
   if (answer.flags === 'UO') fields.push('x-envoy-overloaded', 'true');

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { ValuePattern } from '@ambit/traffic/model/authorization-policy';
+import type { Tracing } from '@ambit/traffic/model/telemetry';
 import { afterEach, describe, expect, it } from 'vitest';
 import { application, Client, Raw, respond, type Seen } from './test-application.ts';
 import {
@@ -255,6 +256,29 @@ describe('an authorizer that lets a request through', () => {
     expect((await settled(bed, client.send({ ':path': '/public/../admin' }))).status).toBe(403);
     expect(asked.map(({ path }) => path)).toEqual(['/admin']);
   });
+});
+
+it('what an authorizer says to the client need not be text', async () => {
+  const octets = Buffer.from([0x1f, 0x8b, 0x80, 0xff]);
+  const { behaviour } = await httpPod((_, response) => {
+    response.writeHead(403, { 'content-encoding': 'gzip' });
+    response.end(octets);
+  });
+  const bed = judged(behaviour, httpAuthorizer());
+  const answer = await settled(bed, new Client(bed.bed, 'HTTP/1.1').send({}));
+  expect(Buffer.from(answer.body, 'latin1')).toEqual(octets);
+});
+
+it('an authorizer is asked in the trace of the request', async () => {
+  const { behaviour, asked } = await httpPod((_, response) => response.end());
+  const tracing: Tracing = {
+    collector: { name: 'c', protocol: 'otlp', host: 'collector', port: 4318, path: '/v1/traces' },
+    ...{ sampledPerMillion: 1_000_000, tags: [], meshTags: false, serviceName: 'cart.shop' },
+  };
+  const bed = judged(behaviour, httpAuthorizer(), { telemetry: { tracing } });
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  await settled(bed, new Client(bed.bed, 'HTTP/1.1').send({ traceparent: `00-${trace}-b7ad6b7169203331-01` }));
+  expect(asked[0]?.headers['traceparent']).toContain(trace);
 });
 
 it('a denial of a gRPC call is one of gRPC', async () => {

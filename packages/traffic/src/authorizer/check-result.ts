@@ -20,7 +20,8 @@ export function failed(reason: string): CheckResult {
 }
 
 /** What the authorizer says to the client. `fields` without framing. */
-export function denial(status: number, fields: readonly string[], body: string): CheckResult {
+export function denial(status: number, fields: readonly string[], content: Buffer): CheckResult {
+  const body = content.toString('utf8');
   const others: string[] = [];
   let contentType = 'text/plain';
   for (let at = 0; at + 1 < fields.length; at += 2) {
@@ -29,7 +30,7 @@ export function denial(status: number, fields: readonly string[], body: string):
     else others.push(name, value);
   }
   const answer = localAnswer(status, 'UAEX', 'ext_authz_denied', body);
-  return { kind: 'denied', answer: { ...answer, contentType, fields: others } };
+  return { kind: 'denied', answer: { ...answer, contentType, fields: others, octets: content } };
 }
 
 /** Of one that could not be asked, or gave no answer. */

@@ -121,7 +121,7 @@ function resultOf({ status, httpResponse }: CheckResponse): CheckResult {
     const reader = new FieldChangesReader();
     for (const option of denied?.headers ?? []) put(reader, option, 'add', 'add');
     if (reader.problem !== undefined) return failed(reader.problem);
-    return denial(code >= 200 && code <= 599 ? code : 403, reader.changes?.add ?? [], denied?.body ?? '');
+    return denial(code >= 200 && code <= 599 ? code : 403, reader.changes?.add ?? [], Buffer.from(denied?.body ?? ''));
   }
   if (httpResponse.case === 'deniedResponse') return failed('its answer allows and denies');
   if (httpResponse.case === undefined) return { kind: 'allowed', request: undefined, response: undefined };

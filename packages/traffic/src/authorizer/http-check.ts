@@ -79,6 +79,6 @@ export class HttpCheck {
       const [name = '', value = ''] = [head[at], head[at + 1]];
       if (mayChange(name) && this.#onDeny(name)) fields.push(name, value);
     }
-    return denial(status, fields, body.toString('utf8'));
+    return denial(status, fields, body);
   }
 }

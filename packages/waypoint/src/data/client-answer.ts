@@ -83,7 +83,7 @@ export class ClientAnswer {
     this.#record.responding(Number(message.fields[1]), answer.flags, answer.details, message.fields);
     this.#noteGrpcStatus(message.fields);
     if (message.body.length === 0) return true;
-    this.#rest = Buffer.from(message.body);
+    this.#rest = answer.octets ?? Buffer.from(message.body);
     return this.#sendRest(this.#rest);
   }
 

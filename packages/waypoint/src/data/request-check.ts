@@ -139,7 +139,9 @@ export class RequestCheck {
       { ...client, ownPrincipal: thread.principal },
       content,
     );
-    this.#call = new AuthorizerCall(thread.reactor, authorizer, cluster, client, question, (answer) => {
+    const head = [...question.head];
+    record.trace?.apply(head);
+    this.#call = new AuthorizerCall(thread.reactor, authorizer, cluster, client, { ...question, head }, (answer) => {
       if ('result' in answer) this.#failed(answer, authorizer);
       else this.#answered(authorizer, answer);
     });
