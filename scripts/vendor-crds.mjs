@@ -73,5 +73,7 @@ ${rows.join('\n')}
 
 Not copied: the ValidatingAdmissionPolicy of the Gateway API that forbids other channels and older versions of its
 definitions. It would bind whoever else installs them.
+
+\`ambit/\` is not copied: it holds the definitions of this project.
 `,
 );
