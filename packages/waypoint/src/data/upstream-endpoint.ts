@@ -132,14 +132,25 @@ export class UpstreamEndpoint {
   }
 }
 
+/** A connection that is being made. */
+interface Dial {
+  readonly since: number;
+  late: boolean;
+  over: boolean;
+}
+
 /** The connections of one HTTP version to one endpoint. */
 class VersionPool implements LimitedPool {
   readonly #endpoint: UpstreamEndpoint;
   readonly #version: UpstreamVersion;
   readonly #connections = new Set<UpstreamConnection>();
   readonly #waiting: ConnectionSeeker[] = [];
-  /** Connections that are being made, and since when. */
-  readonly #dialling = new Set<{ readonly since: number }>();
+  /** Connections that are being made. */
+  #dialling = 0;
+  /** Of these, those that were not late when it was last looked. */
+  #expected = 0;
+  /** In the order in which they were begun; those that are over go when they come first. */
+  readonly #young: Dial[] = [];
   #connectTimeoutMs = 0;
   #retired = false;
 
@@ -149,7 +160,7 @@ class VersionPool implements LimitedPool {
   }
 
   get size(): number {
-    return this.#connections.size + this.#dialling.size;
+    return this.#connections.size + this.#dialling;
   }
 
   seek(seeker: ConnectionSeeker, fresh: boolean, connectTimeoutMs: number): void {
@@ -178,7 +189,7 @@ class VersionPool implements LimitedPool {
     else this.#waiting.push(seeker);
     this.#connectTimeoutMs = connectTimeoutMs;
     // On one fresh HTTP/2 connection all can go that lost theirs.
-    if (this.#expected() < this.#wanted() || (fresh && this.#version === 'HTTP/1.1')) this.#dial();
+    if (this.#expectedDials() < this.#wanted() || (fresh && this.#version === 'HTTP/1.1')) this.#dial();
   }
 
   withdraw(seeker: ConnectionSeeker): void {
@@ -196,7 +207,7 @@ class VersionPool implements LimitedPool {
 
   /** Who waits gets a connection, or hears that there will be none; called whenever one is lost to new requests. */
   serveWaiting(): void {
-    if (this.#waiting.length === 0 || this.#expected() > 0) return;
+    if (this.#waiting.length === 0 || this.#expectedDials() > 0) return;
     if (this.#retired) this.#failWaiting(gone());
     else this.#dial();
   }
@@ -254,11 +265,18 @@ class VersionPool implements LimitedPool {
    * Connections that may open soon. What takes long has lost packets, and the next ones go out later and later (RFC 6298): who
    * comes after the loss is over must not wait for them.
    */
-  #expected(): number {
+  #expectedDials(): number {
     const since = this.#endpoint.now - LATE_DIAL_MS;
-    let expected = 0;
-    for (const dial of this.#dialling) if (dial.since > since) expected += 1;
-    return expected;
+    for (
+      let first = this.#young[0];
+      first !== undefined && (first.over || first.since <= since);
+      first = this.#young[0]
+    ) {
+      this.#young.shift();
+      if (!first.over) this.#expected -= 1;
+      first.late = true;
+    }
+    return this.#expected;
   }
 
   #tooManyIdle(): boolean {
@@ -275,10 +293,14 @@ class VersionPool implements LimitedPool {
       limits.starves(this);
       return;
     }
-    const dial = { since: this.#endpoint.now };
-    this.#dialling.add(dial);
+    const dial: Dial = { since: this.#endpoint.now, late: false, over: false };
+    this.#young.push(dial);
+    this.#dialling += 1;
+    this.#expected += 1;
     this.#endpoint.dial(this.#connectTimeoutMs, this.#version, (dialled) => {
-      this.#dialling.delete(dial);
+      this.#dialling -= 1;
+      dial.over = true;
+      if (!dial.late) this.#expected -= 1;
       if (dialled instanceof AmbitError) {
         limits?.connectionEnded();
         this.#failed(dialled);
@@ -298,12 +320,12 @@ class VersionPool implements LimitedPool {
   /** HTTP/1: each connection that fails fails one request. HTTP/2: whoever waited for it. */
   #failed(error: AmbitError): void {
     if (this.#version === 'HTTP/2') {
-      if (this.#expected() === 0) this.#failWaiting(error);
+      if (this.#expectedDials() === 0) this.#failWaiting(error);
       return;
     }
     this.#next()?.onConnectFailed(error);
     if (this.#retired) this.serveWaiting();
-    else if (this.#expected() < this.#waiting.length) this.#dial();
+    else if (this.#expectedDials() < this.#waiting.length) this.#dial();
   }
 
   #failWaiting(error: AmbitError): void {
