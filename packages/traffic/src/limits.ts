@@ -45,7 +45,7 @@ export const RETRY_BUDGET_PERCENT = 20;
  * Retries that were in vain in the newest two tenths of the window, in percent of the requests there: when all endpoints fail,
  * this ends retries within the second, and the share above only over the whole of the window.
  */
-export const RETRIES_IN_VAIN_PERCENT = 12;
+export const RETRIES_IN_VAIN_PERCENT = 10;
 
 /** When so many of a window's requests were retried in vain, in percent, those under way are taken to be in vain too. */
 export const RETRIES_DOUBTED_PERCENT = 2;
