@@ -25,7 +25,7 @@ export function* buildHashRing(members: readonly HashMember[], minimumSize: numb
       if (place % HASH_BUILD_STEPS === HASH_BUILD_STEPS - 1) yield undefined;
     }
   }
-  const order = sortedOrder(highs, lows);
+  const order = yield* sortedOrder(highs, lows);
   return new HashRing(permuted(highs, order), permuted(lows, order), permuted(owners, order));
 }
 
@@ -56,7 +56,7 @@ class HashRing implements HashTable {
 const DIGITS = 2_048;
 
 /** The order of 64-bit numbers: by their upper halves digit by digit, which tells apart all but a few. */
-function sortedOrder(highs: Uint32Array, lows: Uint32Array): Uint32Array {
+function* sortedOrder(highs: Uint32Array, lows: Uint32Array): Generator<undefined, Uint32Array, undefined> {
   let order = Uint32Array.from(highs.keys());
   for (let shift = 0; shift < 32; shift += 11) {
     const starts = new Uint32Array(DIGITS + 1);
@@ -69,10 +69,12 @@ function sortedOrder(highs: Uint32Array, lows: Uint32Array): Uint32Array {
       raise(starts, digit, 1);
     }
     order = next;
+    if (order.length > HASH_BUILD_STEPS) yield undefined;
   }
   for (let at = 1; at < order.length; at++) {
     for (let back = at; back > 0; back--) {
-      const [one = 0, two = 0] = [order[back - 1], order[back]];
+      const one = order[back - 1] ?? 0;
+      const two = order[back] ?? 0;
       if (!isBefore(highs[two] ?? 0, lows[two] ?? 0, highs[one] ?? 0, lows[one] ?? 0)) break;
       order[back - 1] = two;
       order[back] = one;
