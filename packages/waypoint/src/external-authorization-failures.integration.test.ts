@@ -1,6 +1,7 @@
 import { status as Status } from '@grpc/grpc-js';
 import type { Authorizer } from '@ambit/traffic/model/authorizer';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CHECKS_UNDER_WAY } from './limits.ts';
 import { application, Client, Raw, respond } from './test-application.ts';
 import {
   checks,
@@ -215,7 +216,7 @@ describe('requests that wait', () => {
       done(null, { status: { code: 0 } });
     });
     const bed = judged(behaviour, grpcAuthorizer({ failOpen: true }));
-    while (bed.bed.thread.checks.begin(0));
+    for (let taken = 0; taken < CHECKS_UNDER_WAY; taken++) bed.bed.thread.checks.begin(0);
     const answer = await settled(bed, new Client(bed.bed, 'HTTP/1.1').send({}));
     expect([answer.status, answer.field('x-ambit-reason')]).toEqual([503, 'AMBIT_AUTHORIZER_BUSY']);
     bed.bed.thread.checks.end(0);
