@@ -13,6 +13,8 @@ import type { TestWaypoint } from './test-waypoint.ts';
 
 const KEY = new TestKey('RS256', 'one');
 const OTHER = new TestKey('ES256', 'two');
+/** The clock by which tokens are judged stands still. Milliseconds since the epoch. */
+const NOW = 1_700_000_000_000;
 const CLAIMS = { iss: ISSUER, sub: 'alice' };
 
 const known = new Map<TestKey, readonly TokenKey[]>();
@@ -46,6 +48,7 @@ function guarded(rules: readonly TokenRule[], fields: TestServiceModel = {}, key
     },
     tokenRules: rules,
   });
+  bed.wallTime = () => NOW;
   bed.tellKeys({
     changed: rules.map((rule) => ({
       source: keySourceName(rule.keys),
@@ -72,7 +75,7 @@ function bearer(token: string): { readonly authorization: string } {
 }
 
 function inSeconds(seconds: number): number {
-  return Math.floor(Date.now() / 1_000) + seconds;
+  return NOW / 1_000 + seconds;
 }
 
 function refusal(answer: Answer): readonly [number, string] {
@@ -356,6 +359,39 @@ describe('what backends get of a token', () => {
   });
 });
 
+describe('what is told of a request', () => {
+  const rule = tokenRule({
+    ...{ parameters: ['token'], cookies: ['session'], forwardToken: true },
+    claimHeaders: [{ header: 'x-user', claim: 'sub' }],
+  });
+  const names = ['authorization', 'cookie', ':path', 'x-user'];
+  const tags = names.map((name) => ({ name, source: 'header' as const, text: name, defaultValue: '-' }));
+  const tracing = {
+    ...{ sampledPerMillion: 1_000_000, tags, meshTags: false, serviceName: 'cart.shop' },
+    collector: { name: 'c', protocol: 'zipkin' as const, host: '127.0.0.1', port: 9, path: '/' },
+  };
+  const told = (head: Readonly<Record<string, string>>): readonly string[] => {
+    const { send, bed } = guarded([rule], { telemetry: { tracing } });
+    send(head);
+    return bed.traced().find(({ span }) => span.kind === 'server')?.span.tags ?? [];
+  };
+
+  it.each<[string, string, string]>([
+    ['good', KEY.token(CLAIMS), 'alice'],
+    ['bad', KEY.token({ ...CLAIMS, exp: 1 }), '-'],
+  ])('with a %s token is never the token, and never what the client says in the place of a claim', (_, token, user) => {
+    const tags = told({
+      ...bearer(token),
+      cookie: `a=b; session=${token}`,
+      'x-user': 'root',
+      ':path': `/?token=${token}`,
+    });
+    const valueOf = (name: string): string | undefined => tags[tags.indexOf(name) + 1];
+    expect(names.map(valueOf)).toEqual(['-', 'a=b', '/', user]);
+    expect(tags.join(' ')).not.toContain(token.slice(0, 40));
+  });
+});
+
 describe('keys', () => {
   const source = keySourceName(tokenRule().keys);
   const rotated = (): { source: string; keys: readonly TokenKey[] } => ({ source, keys: known.get(OTHER) ?? [] });
@@ -407,7 +443,7 @@ describe('keys', () => {
     const { send, bed } = guarded([tokenRule()]);
     const token = KEY.token({ ...CLAIMS, exp: inSeconds(30) });
     expect(send(bearer(token)).status).toBe(200);
-    bed.wallTime = () => Date.now() + 91_000;
+    bed.wallTime = () => NOW + 91_000;
     expect(refusal(send(bearer(token)))).toEqual([401, 'Jwt is expired']);
     expect(bed.thread.tokens.remembered).toBe(0);
   });

@@ -55,6 +55,7 @@ export class CompiledAuthentication {
   /** Headers that carry tokens, with hyphens. */
   readonly #tokenHeaders: ReadonlySet<string>;
   readonly #parameters: ReadonlySet<string>;
+  readonly #cookies: ReadonlySet<string>;
 
   constructor(rules: readonly TokenRule[]) {
     this.rules = rules.map((rule) => new CompiledTokenRule(rule));
@@ -66,11 +67,24 @@ export class CompiledAuthentication {
     );
     this.#tokenHeaders = new Set(rules.flatMap(({ headers }) => headers.map(({ name }) => hyphenated(name))));
     this.#parameters = new Set(rules.flatMap(({ parameters }) => parameters));
+    this.#cookies = new Set(rules.flatMap(({ cookies }) => cookies));
   }
 
   /** A target as it may be written down: without tokens. */
   withoutTokens(target: string): string {
     return withoutParameters(target, this.#parameters);
+  }
+
+  /** The same of fields: nothing is left where tokens may be, or where claims belong that `fields` do not bring from a token. */
+  writable(fields: FieldList, isVerified: boolean): FieldList {
+    const left: string[] = [];
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      const name = fields[at] ?? '';
+      const value = this.#valueFor(name, fields[at + 1] ?? '', this.#parameters, this.#cookies);
+      const isHidden = this.#isTokenHeader(name) || (!isVerified && this.#isForged(name));
+      if (value !== undefined && !isHidden) left.push(name, value);
+    }
+    return left;
   }
 
   /** `sources` of a refusal: where newer keys could change it. */

@@ -49,7 +49,7 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
   grpcStatus: number = NO_GRPC_STATUS;
   readonly #thread: DataThreadContext;
   readonly #connection: ServedConnection;
-  readonly #fields: FieldList;
+  #fields: FieldList;
   readonly #telemetry: LiveTelemetry | undefined;
   /** Undefined: nobody has asked for traces. */
   readonly trace: RequestTrace | undefined;
@@ -118,6 +118,12 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
   get endpoint(): LoggedValues['endpoint'] {
     const chosen = this.#chosen;
     return chosen && { address: chosen.upstream.address, workload: chosen.slot.endpoint.workload };
+  }
+
+  /** What is told of the request from now on: tokens are not, and what only they may say is. */
+  authenticated(fields: FieldList, path: string): void {
+    this.#fields = fields;
+    this.path = path;
   }
 
   header(name: string): string | undefined {

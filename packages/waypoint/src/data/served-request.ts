@@ -96,7 +96,11 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
   ): void {
     const { thread, authority } = this.#connection;
     const outcome = authentication.judge(sent, thread.tokens);
-    this.#record.path = authentication.withoutTokens(this.#record.path ?? '');
+    const isPassed = outcome.kind === 'passed';
+    if (!isPassed || outcome.token !== undefined || outcome.fields !== sent.fields) {
+      const fields = authentication.writable(isPassed ? outcome.fields : sent.fields, isPassed);
+      this.#record.authenticated(fields, authentication.withoutTokens(this.#record.path ?? ''));
+    }
     if (outcome.kind === 'passed') {
       if (outcome.token !== undefined) thread.metrics.tokenJudged('good');
       const facts = authenticatedFacts(sent, outcome, authority, live.compiled.model.pathNormalization);
