@@ -1,3 +1,4 @@
+import { messageOf } from '@ambit/core/errors';
 import type { Bench } from '../bench.ts';
 import { type Check, demand, eventually, pause } from '../check.ts';
 import type { RequestsReport } from '../clients/requests-options.ts';
@@ -97,7 +98,8 @@ metadata:
 
 /** The endpoints stay written down when their pods are gone: nobody but who asks them learns that. */
 function entry(addresses: readonly string[]): string {
-  return `apiVersion: networking.istio.io/v1
+  return `${repeating(HOST)}---
+apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata:
   name: ${SPREAD}
@@ -130,9 +132,28 @@ spec:
 `;
 }
 
+/**
+ * Requests may be repeated also when they were sent and their endpoint has died before it answered: by default they are not, as in
+ * Istio, since nobody knows what it has done. Without a time for each try one to an address that is gone would wait for its answer.
+ */
+function repeating(host: string): string {
+  return `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: ${host}
+  namespace: ${L7_NAMESPACE}
+spec:
+  hosts: [${host}]
+  http:
+    - retries: {attempts: 2, perTryTimeout: 1s, retryOn: 'connect-failure,refused-stream,reset'}
+      route: [{destination: {host: ${host}}}]
+`;
+}
+
 /** Endpoints near the waypoint come first, since who fails is passed over. */
 function zonal(): string {
-  return `apiVersion: networking.istio.io/v1
+  return `${repeating(ZONAL)}---
+apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata:
   name: ${ZONAL}
@@ -164,8 +185,23 @@ async function whileLost(
   await pause(bench.clock, 2 * WATCHED);
   const report = await load.stop();
   demand(report.leftOut === 0, `${report.leftOut} requests were not sent: ${AT_ONCE} were under way`);
-  demandAllAnswered(report);
+  try {
+    demandAllAnswered(report);
+  } catch (error) {
+    throw new Error(`${messageOf(error)}; the waypoint says ${reasons(bench, lostAt)}`, { cause: error });
+  }
   return { report, lostAt };
+}
+
+/** Why the waypoint answered with 503, and how often. */
+function reasons(bench: Bench, since: number): string {
+  const counts = new Map<string, number>();
+  for (const { fields } of bench.waypoints(WAYPOINT).flatMap((waypoint) => waypoint.accessLog(since - WATCHED))) {
+    if (fields['response_code'] !== 503) continue;
+    const reason = `${fields['response_flags'] ?? ''} ${fields['response_code_details'] ?? ''}`;
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ');
 }
 
 function describeLoss(report: RequestsReport, lostAt: number): string {
