@@ -202,7 +202,7 @@ describe('too many series', () => {
 
 // Cardinality: whatever many clients and backends do.
 describe('a scrape of as many series as there may be', () => {
-  it('takes less than a second', () => {
+  it('takes less than a second of a processor', () => {
     const threads = Array.from({ length: 2 }, () => {
       const metrics = new RequestMetrics();
       for (let index = 0; index < 2 * REQUEST_OUTCOMES; index += 1) {
@@ -211,9 +211,11 @@ describe('a scrape of as many series as there may be', () => {
       }
       return metrics;
     });
-    const began = performance.now();
+    // Of the processor: what else runs on the machine takes its time too.
+    const began = process.cpuUsage();
     const lines = scrape(...threads);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1_000).toBeLessThan(1_000);
     expect(lines.filter((line) => line.startsWith('istio_requests_total')).length).toBeLessThan(1.5 * REQUEST_OUTCOMES);
   });
 });
