@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readKeys } from './control/read-keys.ts';
 import type { TokenKey } from './messages.ts';
 import { type Answer, application, Client, respond, type Seen } from './test-application.ts';
-import type { TestServiceModel } from './test-models.ts';
+import { serviceModel, type TestServiceModel } from './test-models.ts';
 import { is, policy } from './test-policies.ts';
 import { start } from './test-start.ts';
 import { encode, ISSUER, TestKey, tokenRule } from './test-tokens.ts';
@@ -407,6 +407,20 @@ describe('keys', () => {
     bed.loop.until(() => answers.every(({ settled }) => settled));
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(seen.map(({ body }) => body)).toEqual(['content', 'content']);
+  });
+
+  it.each<[string, TestServiceModel, number]>([
+    ['is denied by a policy', { policies: [policy('deny')] }, 403],
+    ['has a token that is for others', { tokenRules: [tokenRule({ audiences: ['bank'] })] }, 403],
+    ['has no route any more', { tokenRules: [tokenRule()], routes: [] }, 404],
+  ])('that come when the request that waits for them %s let it go no further', (_, now, status) => {
+    const { client, bed, seen } = guarded([tokenRule()], { protocol: 'http2' });
+    const answer = client.send(bearer(OTHER.token({ ...CLAIMS, aud: 'shop' })));
+    bed.loop.until(() => asked(bed).length > 0);
+    bed.serve(serviceModel({ protocol: 'http2', tokenRules: [tokenRule()], ...now }));
+    bed.tellKeys({ changed: [rotated()], settled: [source] });
+    bed.loop.until(() => answer.settled);
+    expect([answer.status, seen]).toEqual([status, []]);
   });
 
   it('that are nowhere to be had let the request wait no longer than that is known', () => {

@@ -72,8 +72,8 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     exchange.receiver = this;
   }
 
-  /** Routes the request by the routes of its client and does what its route says. */
-  begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
+  /** Routes the request by the routes of its client and does what its route says. `mayWait`: for keys that are newer than its token. */
+  begin(fields: FieldList, live: LiveService, routes: CompiledRoutes, mayWait = true): void {
     const facts = RequestFacts.read(fields, this.#connection.authority, live.compiled.model.pathNormalization);
     if (typeof facts === 'string') {
       this.answer(refusedPathAnswer(facts));
@@ -83,10 +83,10 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     this.#toClient.grpc = isGrpcRequest(facts);
     const { authentication } = live.compiled;
     if (authentication === undefined) this.#judge(facts, live, routes);
-    else this.#authenticate(facts, live, routes, authentication, true);
+    else this.#authenticate(facts, live, routes, authentication, mayWait);
   }
 
-  /** Looks at the tokens of the request, before policies are asked about who it is. `mayWait`: for keys that are newer than its token. */
+  /** Looks at the tokens of the request, before policies are asked about who it is. */
   #authenticate(
     sent: RequestFacts,
     live: LiveService,
@@ -112,7 +112,7 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
       mayWait &&
       outcome.sources.length > 0 &&
       thread.tokens.wait(outcome.sources, () => {
-        if (!this.#over) this.#authenticate(sent, live, routes, authentication, false);
+        if (!this.#over) this.#beginAgain(sent.fields);
       });
     if (isWaiting) {
       // What comes meanwhile is kept as far as the client's window goes.
@@ -123,6 +123,15 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     this.#record.refusedBy('AMBIT_TOKEN_REFUSED');
     this.#record.routed(sent, this.#toClient.grpc, undefined);
     this.answer(tokenAnswer(outcome.fault, sent));
+  }
+
+  /** It has waited for keys: what it is judged and served by is what is in force now. */
+  #beginAgain(fields: FieldList): void {
+    const { thread, client } = this.#connection;
+    const live = thread.services.find(client.served);
+    const port = live === undefined ? undefined : portOf(live, client.dialled.port);
+    if (live === undefined || port === undefined) this.answer(SERVICE_NOT_SERVED);
+    else this.begin(fields, live, client.routes.of(port), false);
   }
 
   #judge(facts: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
