@@ -19,9 +19,9 @@ export class CompiledAuthorization {
     return this.#ofRequests.judge(subject, facts);
   }
 
-  /** The first CUSTOM policy that matches, with the rule by which it does: its authorizer is asked before anything is judged. */
-  checkOf(subject: Subject, facts: RequestFacts): CustomMatch | undefined {
-    return this.#ofRequests.custom(subject, facts);
+  /** The first CUSTOM policy of those asked at that point that matches, with the rule by which it does. */
+  checkOf(subject: Subject, facts: RequestFacts, point: CheckPoint): CustomMatch | undefined {
+    return this.#ofRequests.custom(subject, facts, point);
   }
 
   /** A connection whose bytes are not looked at. */
@@ -29,6 +29,12 @@ export class CompiledAuthorization {
     return this.#ofConnections.judge(subject, undefined);
   }
 }
+
+/**
+ * When an authorizer is asked. In Istio that is before tokens are looked at, so that it may put one into the request; a policy whose
+ * rules ask for what a token says can only be asked behind that.
+ */
+export type CheckPoint = 'before-tokens' | 'behind-tokens';
 
 /** A request that an authorizer is to be asked about. */
 export interface CustomMatch {
@@ -79,8 +85,9 @@ class PolicySet {
     return dryRun.length === 0 ? verdict : { ...verdict, decision: { ...verdict.decision, dryRun } };
   }
 
-  custom(subject: Subject, request: RequestFacts): CustomMatch | undefined {
+  custom(subject: Subject, request: RequestFacts, point: CheckPoint): CustomMatch | undefined {
     for (const policy of this.#customs) {
+      if (policy.asksTokens !== (point === 'behind-tokens')) continue;
       const decision = policy.judge(subject, request)?.decision;
       if (decision?.rule === undefined) continue;
       const { authorizer, key } = policy;

@@ -3,7 +3,9 @@ import type { Subject } from '@ambit/mesh/policy/subject';
 import {
   type AuthorizationPolicy,
   isOfRequests,
+  isOfTokens,
   type PolicyAction,
+  type PolicyAttribute,
   type PolicyClause,
   type PolicyCondition,
   type PolicyRule,
@@ -35,6 +37,8 @@ export class CompiledPolicy {
   readonly action: PolicyAction;
   /** Of a CUSTOM policy, whom it asks; else empty. */
   readonly authorizer: string;
+  /** Some rule of it asks what only a verified token has. */
+  readonly asksTokens: boolean;
   readonly #rules: readonly Rule[];
 
   constructor(policy: AuthorizationPolicy, judges: 'connections' | 'requests') {
@@ -42,6 +46,7 @@ export class CompiledPolicy {
     this.key = `${policy.namespace}/${policy.name}`;
     this.action = action;
     this.authorizer = policy.authorizer;
+    this.asksTokens = policy.rules.some((rule) => asks(rule, isOfTokens));
     this.#rules = policy.rules.flatMap((rule, index): Rule[] => {
       const clauses = judges === 'requests' ? rule.clauses : clausesOfConnections(rule, action);
       if (clauses === undefined) return [];
@@ -104,8 +109,13 @@ function clausesOfConnections({ clauses }: PolicyRule, action: PolicyAction): re
   });
 }
 
-function asksForRequests({ matches }: PolicyClause): boolean {
-  return matches.some(({ conditions }) => conditions.some(({ attribute }) => isOfRequests(attribute)));
+function asksForRequests(clause: PolicyClause): boolean {
+  return asks({ clauses: [clause] }, isOfRequests);
+}
+
+function asks({ clauses }: PolicyRule, isOf: (attribute: PolicyAttribute) => boolean): boolean {
+  const conditions = clauses.flatMap(({ matches }) => matches.flatMap((match) => match.conditions));
+  return conditions.some(({ attribute }) => isOf(attribute));
 }
 
 function cheapFirst(clauses: readonly PolicyClause[]): readonly PolicyClause[] {

@@ -91,3 +91,10 @@ export function isOfRequests(attribute: PolicyAttribute): attribute is RequestAt
       return true;
   }
 }
+
+/** Whether only a verified token has the attribute. */
+export function isOfTokens(attribute: PolicyAttribute): boolean {
+  return TOKEN_ATTRIBUTES.has(attribute);
+}
+
+const TOKEN_ATTRIBUTES: ReadonlySet<PolicyAttribute> = new Set(['audience', 'claim', 'presenter', 'request-principal']);

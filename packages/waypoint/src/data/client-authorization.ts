@@ -1,6 +1,10 @@
 import { AmbitError } from '@ambit/core/errors';
 import { type ConnectionFacts, Subject } from '@ambit/mesh/policy/subject';
-import type { CompiledAuthorization, CustomMatch } from '@ambit/traffic/authorization/compiled-authorization';
+import type {
+  CheckPoint,
+  CompiledAuthorization,
+  CustomMatch,
+} from '@ambit/traffic/authorization/compiled-authorization';
 import type { Verdict } from '@ambit/traffic/authorization/verdict';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import { PolicyDenied } from './policy-denied.ts';
@@ -26,8 +30,12 @@ export class ClientAuthorization {
   }
 
   /** Undefined: no external authorizer is asked. */
-  checkOf({ compiled: { authorization } }: LiveService, facts: RequestFacts): CustomMatch | undefined {
-    return authorization?.checkOf(this.#subjectOf(), facts);
+  checkOf(
+    { compiled: { authorization } }: LiveService,
+    facts: RequestFacts,
+    point: CheckPoint,
+  ): CustomMatch | undefined {
+    return authorization?.checkOf(this.#subjectOf(), facts, point);
   }
 
   /** Of a connection whose bytes are not looked at, by what is in force now. */

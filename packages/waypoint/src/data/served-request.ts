@@ -2,9 +2,6 @@ import type { ExchangeReceiver, ExchangeReset, ServerExchange } from '@ambit/htt
 import { ErrorCode } from '@ambit/http/h2/frames';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { CustomMatch } from '@ambit/traffic/authorization/compiled-authorization';
-import type { CompiledAuthorizer } from '@ambit/traffic/authorizer/compiled-authorizer';
-import { withChanges } from '@ambit/traffic/authorizer/field-changes';
 import type { CompiledAction, CompiledMirror, CompiledRoute, CompiledRoutes } from '@ambit/traffic/compiled-service';
 import { drawDestination } from '@ambit/traffic/destination';
 import {
@@ -19,11 +16,6 @@ import {
 } from '@ambit/traffic/local-answer';
 import { findRoute } from '@ambit/traffic/match/find-route';
 import { RequestFacts } from '@ambit/traffic/request/request-facts';
-import { rateLimitAnswer, rateLimitFields } from '@ambit/traffic/rate-limit/rate-limit-answer';
-import type { RuleOutcome } from '@ambit/traffic/rate-limit/rate-limits';
-import type { CompiledAuthentication } from '@ambit/traffic/token/compiled-authentication';
-import { authenticatedFacts } from '@ambit/traffic/token/authenticated-facts';
-import { tokenAnswer } from '@ambit/traffic/token/token-answer';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import { SERVICE_NOT_SERVED } from '../answers.ts';
 import { MIRROR_TIMEOUT_MS, REPLAY_BYTES } from '../limits.ts';
@@ -31,13 +23,13 @@ import { ClientAnswer } from './client-answer.ts';
 import { ForwardedRequest, type Forwarder } from './forwarded-request.ts';
 import { MessageBody } from './message-body.ts';
 import { requestHead } from './message-heads.ts';
-import { type Allowed, type CheckHolder, RequestCheck } from './request-check.ts';
+import { type AdmissionHolder, type AdmittedRequest, isGuarded, RequestAdmission } from './request-admission.ts';
 import { RequestMirrors } from './request-mirrors.ts';
 import { PolicyDenied } from './policy-denied.ts';
 import { RequestSession } from './request-session.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { ServedConnection } from './served-connection.ts';
-import { type LiveService, portOf } from './served-services.ts';
+import type { LiveService } from './served-services.ts';
 import { UpgradeHandshake } from './upgrade-handshake.ts';
 import { upstreamVersion } from './upstream-endpoint.ts';
 
@@ -47,7 +39,7 @@ type Forward = Extract<CompiledAction, { kind: 'forward' }>;
  * One request of a client, from its head to the end of its answer: routed once, taken through the filters of its route
  * (fault, CORS, what the route does; as in Envoy), and answered exactly once.
  */
-export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
+export class ServedRequest implements AdmissionHolder, ExchangeReceiver, Forwarder {
   readonly #connection: ServedConnection;
   readonly #down: ServerExchange;
   readonly #record: RequestRecord;
@@ -57,7 +49,7 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
   #body: MessageBody | undefined;
   #forwarded: ForwardedRequest | undefined;
   #mirrors: RequestMirrors | undefined;
-  #check: RequestCheck | undefined;
+  #admission: RequestAdmission | undefined;
   #delay: ReactorTimer | undefined;
   /** The policies have let it through. */
   #admitted = false;
@@ -72,8 +64,8 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     exchange.receiver = this;
   }
 
-  /** Routes the request by the routes of its client and does what its route says. `mayWait`: for keys that are newer than its token. */
-  begin(fields: FieldList, live: LiveService, routes: CompiledRoutes, mayWait = true): void {
+  /** Routes the request by the routes of its client and does what its route says. */
+  begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
     const facts = RequestFacts.read(fields, this.#connection.authority, live.compiled.model.pathNormalization);
     if (typeof facts === 'string') {
       this.answer(refusedPathAnswer(facts));
@@ -81,104 +73,30 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     }
     this.#facts = facts;
     this.#toClient.grpc = isGrpcRequest(facts);
-    const { authentication } = live.compiled;
-    if (authentication === undefined) this.#judge(facts, live, routes);
-    else this.#authenticate(facts, live, routes, authentication, mayWait);
-  }
-
-  /** Looks at the tokens of the request, before policies are asked about who it is. */
-  #authenticate(
-    sent: RequestFacts,
-    live: LiveService,
-    routes: CompiledRoutes,
-    authentication: CompiledAuthentication,
-    mayWait: boolean,
-  ): void {
-    const { thread, authority } = this.#connection;
-    const outcome = authentication.judge(sent, thread.tokens);
-    const isPassed = outcome.kind === 'passed';
-    if (!isPassed || outcome.token !== undefined || outcome.fields !== sent.fields) {
-      const fields = authentication.writable(isPassed ? outcome.fields : sent.fields, isPassed);
-      this.#record.authenticated(fields, authentication.withoutTokens(this.#record.path ?? ''));
-    }
-    if (outcome.kind === 'passed') {
-      if (outcome.token !== undefined) thread.metrics.tokenJudged('good');
-      const facts = authenticatedFacts(sent, outcome, authority, live.compiled.model.pathNormalization);
-      this.#facts = facts;
-      this.#judge(facts, live, routes);
+    if (!isGuarded(live)) {
+      this.onAdmitted({ facts, routing: facts, live, routes });
       return;
     }
-    const isWaiting =
-      mayWait &&
-      outcome.sources.length > 0 &&
-      thread.tokens.wait(outcome.sources, () => {
-        if (!this.#over) this.#beginAgain(sent.fields);
-      });
-    if (isWaiting) {
-      // What comes meanwhile is kept as far as the client's window goes.
-      if (!this.#headOnly) this.#body = new MessageBody(thread.reactor.buffers, this.#down, REPLAY_BYTES);
-      return;
-    }
-    thread.metrics.tokenJudged(outcome.fault);
-    this.#record.refusedBy('AMBIT_TOKEN_REFUSED');
-    this.#record.routed(sent, this.#toClient.grpc, undefined);
-    this.answer(tokenAnswer(outcome.fault, sent));
+    const [client, exchange, record, toClient] = [this.#connection.client, this.#down, this.#record, this.#toClient];
+    const parts = { thread: this.#connection.thread, client, exchange, record, toClient };
+    this.#admission = new RequestAdmission(this, parts, facts, live, routes);
+    this.#admission.begin();
   }
 
-  /** It has waited for keys: what it is judged and served by is what is in force now. */
-  #beginAgain(fields: FieldList): void {
-    const { thread, client } = this.#connection;
-    const live = thread.services.find(client.served);
-    const port = live === undefined ? undefined : portOf(live, client.dialled.port);
-    if (live === undefined || port === undefined) this.answer(SERVICE_NOT_SERVED);
-    else this.begin(fields, live, client.routes.of(port), false);
+  // From its admission.
+
+  holdContent(): MessageBody | undefined {
+    if (!this.#headOnly)
+      this.#body ??= new MessageBody(this.#connection.thread.reactor.buffers, this.#down, REPLAY_BYTES);
+    return this.#body;
   }
 
-  #judge(facts: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
-    const match = this.#connection.client.authorization.checkOf(live, facts);
-    if (match === undefined) this.#authorize(facts, facts, live, routes);
-    else this.#hold(match, facts, live);
-  }
-
-  /** An external authorizer has let it through, with these changes. What it is served by is what is in force now. */
-  onAllowed({ request, response }: Allowed, { model }: CompiledAuthorizer): void {
-    const { thread, client } = this.#connection;
-    const facts = this.#facts;
-    const live = thread.services.find(client.served);
-    const port = live === undefined ? undefined : portOf(live, client.dialled.port);
-    if (facts === undefined || live === undefined || port === undefined) {
-      this.answer(SERVICE_NOT_SERVED);
-      return;
-    }
-    this.#check = undefined;
-    this.#toClient.checked = response;
-    const changed = request === undefined ? facts : facts.withFields(withChanges(facts.fields, request));
-    this.#facts = changed;
-    this.#authorize(changed, model.clearRouteCache ? changed : facts, live, client.routes.of(port));
-  }
-
-  onRefused(answer: LocalAnswer): void {
-    const facts = this.#facts;
-    if (facts !== undefined) this.#record.routed(facts, this.#toClient.grpc, undefined);
+  onNotAdmitted(answer: LocalAnswer): void {
     this.answer(answer);
   }
 
-  /** The request waits until somebody outside has said whether it may go on; its content is taken as far as its window goes. */
-  #hold(match: CustomMatch, facts: RequestFacts, live: LiveService): void {
-    const { thread, client } = this.#connection;
-    if (!this.#headOnly) this.#body ??= new MessageBody(thread.reactor.buffers, this.#down, REPLAY_BYTES);
-    this.#check = new RequestCheck(this, {
-      ...{ thread, live, match, facts, client },
-      exchange: this.#down,
-      record: this.#record,
-      body: this.#body,
-    });
-    this.#check.begin();
-  }
-
-  /** `routing`: by which its route is chosen. */
-  #authorize(facts: RequestFacts, routing: RequestFacts, live: LiveService, routes: CompiledRoutes): void {
-    if (this.#isRefused(facts, live) || this.#isLimited(facts, live)) return;
+  onAdmitted({ facts, routing, live, routes }: AdmittedRequest): void {
+    this.#facts = facts;
     this.#admitted = true;
     const route = findRoute(routes, routing);
     this.#record.routed(facts, this.#toClient.grpc, route);
@@ -232,14 +150,14 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
       return;
     }
     body.receive(bytes, start, end, endStream, this.#forwarded?.exchange);
-    this.#check?.contentReceived(body);
+    this.#admission?.contentReceived(body);
     this.#mirrors?.receive(bytes, start, end, endStream);
     if (endStream) this.#forwarded?.requestReceived();
   }
 
   onTrailers(fields: FieldList): void {
     this.#body?.endWith(fields, this.#forwarded?.exchange);
-    if (this.#body !== undefined) this.#check?.contentReceived(this.#body);
+    if (this.#body !== undefined) this.#admission?.contentReceived(this.#body);
     this.#mirrors?.endWith(fields);
     this.#forwarded?.requestReceived();
   }
@@ -282,38 +200,6 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     // As a reset of TCP is told in HTTP/2 (RFC 9113 8.5).
     this.#down.reset(this.#forwarded?.switched === true ? ErrorCode.cancel : ErrorCode.internalError);
     this.#end(flags, details);
-  }
-
-  /** Asks the policies, before anything is done with the request (as in Istio). */
-  #isRefused(facts: RequestFacts, live: LiveService): boolean {
-    const verdict = this.#connection.client.authorization.ofRequest(live, facts);
-    if (verdict === undefined) return false;
-    const { decision, answer } = verdict;
-    this.#connection.thread.metrics.decided(decision);
-    this.#record.judged(decision);
-    if (answer === undefined) return false;
-    this.#record.routed(facts, this.#toClient.grpc, undefined);
-    this.answer(answer);
-    return true;
-  }
-
-  /** Asks the rate limits, behind the policies. */
-  #isLimited(facts: RequestFacts, { rateLimits }: LiveService): boolean {
-    const verdict = rateLimits?.judge(this.#connection.client, facts);
-    if (verdict === undefined) return false;
-    const { metrics } = this.#connection.thread;
-    const { outcomes, refusal, watched } = verdict;
-    for (const outcome of outcomes) metrics.rateLimited(outcome);
-    for (const outcome of watched) {
-      metrics.rateLimited(outcome);
-      if (!outcome.admitted) this.#record.wouldLimit(nameOf(outcome));
-    }
-    this.#toClient.fields = rateLimitFields(outcomes);
-    if (refusal === undefined) return false;
-    this.#record.denied(nameOf(refusal), 'AMBIT_RATE_LIMITED');
-    this.#record.routed(facts, this.#toClient.grpc, undefined);
-    this.answer(rateLimitAnswer(refusal));
-    return true;
   }
 
   /** Only the request waits: the client may cancel it, and its content is taken as far as its window goes. */
@@ -447,7 +333,7 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     if (this.#over) return;
     this.#over = true;
     this.#delay?.cancel();
-    this.#check?.cancel();
+    this.#admission?.cancel();
     this.#connection.thread.switched.delete(this);
     this.#forwarded?.end();
     this.#body?.clear();
@@ -456,11 +342,6 @@ export class ServedRequest implements CheckHolder, ExchangeReceiver, Forwarder {
     this.#record.end(flags, details);
     this.#connection.onRequestOver();
   }
-}
-
-/** `namespace/name` of the object that a rule stands in. */
-function nameOf({ rule: { limit } }: RuleOutcome): string {
-  return `${limit.namespace}/${limit.name}`;
 }
 
 /** How a call ends that was let through before: PERMISSION_DENIED, as it would have been answered. */
