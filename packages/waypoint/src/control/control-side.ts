@@ -29,6 +29,7 @@ import { NAMES_HEAD_START_MS, SPANS_FAREWELL_MS } from '../limits.ts';
 import type { Command, Report, WaypointStart } from '../messages.ts';
 import { ClientCertificates } from './client-certificates.ts';
 import { ClusterWatch } from './cluster-watch.ts';
+import { distributeServices } from './distribute-services.ts';
 import { forbiddenAddress } from './fetch-guard.ts';
 import { addressesOf, guardedFetch } from './guarded-fetch.ts';
 import { KeySets } from './key-sets.ts';
@@ -114,17 +115,22 @@ export async function runControlSide(options: ControlSideOptions): Promise<void>
       threads.broadcast({ kind: 'token-keys', ...change });
     },
   });
-  const services = new Services({
+  const services: Services = new Services({
     log,
-    distribute: async (changed, removed) => {
-      await keySets.follow(changed);
-      const change = { ...clusters.change(changed, removed), ...rateLimits.change(changed, removed) };
-      for (const report of await threads.ask((ticket) => ({ kind: 'services', changed, removed, ...change, ticket }))) {
-        if (report.kind === 'done' && report.error !== undefined)
-          log.error({ error: report.error }, 'a data thread could not follow');
-      }
-      keySets.keepOnly(services.models());
-    },
+    distribute: (changed, removed) =>
+      distributeServices(
+        {
+          ...{ clusters, rateLimits, keySets, models: () => services.models() },
+          tell: async (change) => {
+            for (const report of await threads.ask((ticket) => ({ kind: 'services', ...change, ticket }))) {
+              if (report.kind === 'done' && report.error !== undefined)
+                log.error({ error: report.error }, 'a data thread could not follow');
+            }
+          },
+        },
+        changed,
+        removed,
+      ),
   });
 
   // As whom it comes to endpoints that ask for a certificate.
