@@ -23,6 +23,7 @@ describe('an address from which keys', () => {
     '192.0.0.192',
     '168.63.129.16',
     'fd00:ec2::254',
+    'fd20:ce::254',
     '::7f00:1',
     '64:ff9b::a9fe:a9fe',
     '64:ff9b::7f00:1',

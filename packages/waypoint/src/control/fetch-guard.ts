@@ -10,9 +10,12 @@ import {
 
 /**
  * Where clouds tell machines who they are, and give them credentials, outside of the link-local range: Alibaba Cloud, Oracle
- * Cloud, Azure, and AWS over IPv6.
+ * Cloud, Azure, and AWS and Google Cloud over IPv6.
  */
-const METADATA: ReadonlySet<IpAddress> = new Set(['100.100.100.200', '192.0.0.192', '168.63.129.16', 'fd00:ec2::254']);
+const METADATA: ReadonlySet<IpAddress> = new Set([
+  ...['100.100.100.200', '192.0.0.192', '168.63.129.16'],
+  ...['fd00:ec2::254', 'fd20:ce::254'],
+]);
 
 /**
  * Why nothing is fetched from an address that an object of some namespace leads to: what answers there answers this machine,
