@@ -12,7 +12,7 @@ import {
   judged,
   settled,
 } from './test-authorizers.ts';
-import { serviceModel } from './test-models.ts';
+import { clusterName, serviceModel } from './test-models.ts';
 import { is, policy } from './test-policies.ts';
 import { start } from './test-start.ts';
 import { ISSUER, TestKey, tokenRule } from './test-tokens.ts';
@@ -67,7 +67,50 @@ describe('an authorizer and tokens', () => {
   });
 });
 
+describe('the route of a request that an authorizer has changed', () => {
+  const claims = tokenRule({ claimHeaders: [{ header: 'x-group', claim: 'group' }] });
+  const admins = { name: 'x-group', value: { kind: 'exact' as const, text: 'admin', ignoreCase: false } };
+  const routes = [
+    { matches: [{ headers: [admins] }], action: { kind: 'direct-response' as const, status: 299, body: '' } },
+    { action: { kind: 'forward' as const, destinations: [{ cluster: clusterName('app') }] } },
+  ];
+
+  it.each([
+    [
+      'is that of what its token claims',
+      () => ({ authorization: `Bearer ${KEY.token({ iss: ISSUER, group: 'admin' })}` }),
+      299,
+    ],
+    ['is not that of what its client says in the place of a claim', () => ({ 'x-group': 'admin' }), 200],
+  ])('%s', async (_, fields, status) => {
+    const { behaviour } = await httpPod((_question, response) => {
+      response.writeHead(200, { 'x-checked': 'yes' });
+      response.end();
+    });
+    const authorizer = httpAuthorizer({}, { upstreamHeadersOnAllow: [{ kind: 'exact', text: 'x-checked' }] });
+    const bed = judged(behaviour, authorizer, { routes, tokenRules: [claims] });
+    bed.bed.tellKeys({ changed: [{ source: keySourceName(claims.keys), keys }] });
+    const answer = await settled(bed, new Client(bed.bed, 'HTTP/1.1').send(fields()));
+    expect(answer.status).toBe(status);
+  });
+});
+
 describe('a request that waits for the keys of its token', () => {
+  it('is asked about by a policy that has come meanwhile', async () => {
+    const { behaviour, asked } = await httpPod((_, response) => {
+      response.writeHead(403);
+      response.end();
+    });
+    const options = { subsets: { authz: ['authz-1'], app: ['cart-1'] }, tokenRules: [RULE] };
+    const bed = judged(behaviour, httpAuthorizer(), { ...options, policies: [] });
+    const answer = new Client(bed.bed, 'HTTP/1.1').send({ authorization: token() });
+    bed.bed.loop.until(() => bed.bed.reports.some(({ kind }) => kind === 'keys-wanted'));
+    bed.bed.serve(serviceModel({ ...options, policies: [ASK], authorizers: [httpAuthorizer()] }));
+    bed.bed.tellKeys({ changed: [{ source: keySourceName(RULE.keys), keys }], settled: [keySourceName(RULE.keys)] });
+    await settled(bed, answer);
+    expect([answer.status, asked.length, bed.seen]).toEqual([403, 1, []]);
+  });
+
   it('is judged by the policies that are in force when they are there', () => {
     const bed = start({
       endpoints: {

@@ -146,6 +146,8 @@ export class RequestAdmission implements CheckHolder {
     if (outcome.token !== undefined) thread.metrics.tokenJudged('good');
     const { pathNormalization } = this.#live.compiled.model;
     this.#facts = authenticatedFacts(this.#facts, outcome, client.authority, pathNormalization);
+    // Routes may ask for claims, which must not be what a client says in their place (as in Istio).
+    this.#unchanged = undefined;
     this.#authenticated();
   }
 
@@ -169,10 +171,15 @@ export class RequestAdmission implements CheckHolder {
   #waitsForKeys(sources: readonly string[]): boolean {
     if (sources.length === 0) return false;
     const isWaiting = this.#parts.thread.tokens.wait(sources, () => {
-      if (!this.#over && this.#isServed()) this.#authenticate(false);
+      if (!this.#over && this.#isServed()) this.#goOn();
     });
     if (isWaiting) this.#holder.holdContent();
     return isWaiting;
+  }
+
+  /** Keys were waited for. An authorizer that nobody had to ask before may have to be asked now. */
+  #goOn(): void {
+    if (this.#asked || !this.#holds()) this.#authenticate(false);
   }
 
   #refuseToken(fault: Extract<Authentication, { kind: 'refused' }>['fault']): void {
