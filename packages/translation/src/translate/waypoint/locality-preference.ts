@@ -45,7 +45,7 @@ export function localityPreference(
   const criteria: MessageInitShape<typeof FailoverCriterionSchema>[] = [];
   for (const text of failoverPriority) {
     const [label = '', value] = text.split('=');
-    const scope = SCOPES[label];
+    const scope = SCOPES.get(label);
     if (scope !== undefined) {
       criteria.push({ scope, ...(value === undefined ? {} : { value }) });
       continue;
@@ -77,18 +77,18 @@ function hasUnknownLabel({ failoverPriority = [] }: LocalityLb): boolean {
 
 /** Labels of waypoints themselves are not looked at, but for their place. */
 function isKnown(text: string): boolean {
-  return text.includes('=') || text in SCOPES;
+  return text.includes('=') || SCOPES.has(text);
 }
 
 function isDistributed({ distribute = [] }: LocalityLb): boolean {
   return distribute.length > 0;
 }
 
-const SCOPES: Readonly<Record<string, LocalityScope | undefined>> = {
-  'topology.kubernetes.io/region': LocalityScope.REGION,
-  'topology.kubernetes.io/zone': LocalityScope.ZONE,
-  'topology.istio.io/subzone': LocalityScope.SUBZONE,
-  'kubernetes.io/hostname': LocalityScope.NODE,
-  'topology.istio.io/cluster': LocalityScope.CLUSTER,
-  'topology.istio.io/network': LocalityScope.NETWORK,
-};
+const SCOPES: ReadonlyMap<string, LocalityScope> = new Map([
+  ['topology.kubernetes.io/region', LocalityScope.REGION],
+  ['topology.kubernetes.io/zone', LocalityScope.ZONE],
+  ['topology.istio.io/subzone', LocalityScope.SUBZONE],
+  ['kubernetes.io/hostname', LocalityScope.NODE],
+  ['topology.istio.io/cluster', LocalityScope.CLUSTER],
+  ['topology.istio.io/network', LocalityScope.NETWORK],
+]);
