@@ -18,10 +18,14 @@ export function* buildMaglevTable(members: readonly HashMember[], size: number):
   }));
   let free = turns.length === 0 ? 0 : size;
   let steps = 0;
+  let inTurn = [...turns.keys()];
+  /** By their round, those who pass some: where weights differ much, nearly all do in nearly all rounds. */
+  const passing = new Map<number, number[]>();
   for (let round = 1; free > 0; round++) {
-    for (const [index, turn] of turns.entries()) {
-      if (round * turn.weight < turn.due) continue;
-      turn.due += most;
+    const next: number[] = [];
+    for (const index of inTurn) {
+      const turn = turns[index];
+      if (turn === undefined) continue;
       while (owners[turn.place] !== FREE) {
         turn.place = (turn.place + turn.skip) % size;
         steps++;
@@ -29,14 +33,28 @@ export function* buildMaglevTable(members: readonly HashMember[], size: number):
       owners[turn.place] = index;
       free--;
       steps++;
+      turn.due += most;
+      const due = Math.ceil(turn.due / turn.weight);
+      if (due <= round + 1) next.push(index);
+      // The heaviest has a turn in every round, so that there are no more rounds than places.
+      else if (due <= size) putAside(passing, due, index);
       if (steps >= PAUSE_STEPS) {
         steps = 0;
         yield undefined;
       }
       if (free === 0) break;
     }
+    const back = passing.get(round + 1);
+    passing.delete(round + 1);
+    inTurn = back === undefined ? next : [...next, ...back].sort((a, b) => a - b);
   }
   return new MaglevTable(turns.length === 0 ? new Uint32Array(0) : owners);
+}
+
+function putAside(passing: Map<number, number[]>, round: number, index: number): void {
+  const known = passing.get(round);
+  if (known === undefined) passing.set(round, [index]);
+  else known.push(index);
 }
 
 const FREE = 0xffff_ffff;
