@@ -108,7 +108,7 @@ export class ClusterEndpoints {
     const table = this.#hash;
     if (table === undefined) return;
     const before = this.#hashed;
-    this.#hashed = tiers.map((tier, rank) => HashedTier.of(tier.slots, table, this.#later, before[rank]));
+    this.#hashed = tiers.map((tier) => HashedTier.of(tier.slots, table, this.#later, before));
   }
 
   /**

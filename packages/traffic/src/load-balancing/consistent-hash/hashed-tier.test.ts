@@ -40,14 +40,14 @@ describe('endpoints by key', () => {
     { kind: 'maglev', size: 1_009 },
   ])('of a $kind do not depend on their order, and each is used', (size) => {
     const slots = [1, 2, 3, 4].map(slot);
-    const one = chosen(HashedTier.of(slots, size, undefined, undefined));
-    expect(chosen(HashedTier.of([...slots].reverse(), size, undefined, undefined))).toEqual(one);
+    const one = chosen(HashedTier.of(slots, size, undefined, []));
+    expect(chosen(HashedTier.of([...slots].reverse(), size, undefined, []))).toEqual(one);
     expect(new Set(one)).toEqual(new Set(slots));
   });
 
   it('that may not be used are each stood in for by the same one, and the others stay', () => {
     const slots = [1, 2, 3, 4].map(slot);
-    const tier = HashedTier.of(slots, RING, undefined, undefined);
+    const tier = HashedTier.of(slots, RING, undefined, []);
     const before = chosen(tier);
     const without = chosen(tier, (one) => one !== slots[0]);
     expect(chosen(tier, (one) => one !== slots[0])).toEqual(without);
@@ -61,11 +61,11 @@ describe('endpoints by key', () => {
 
   it('are the same while nothing changes', () => {
     const slots = [1, 2].map(slot);
-    const tier = HashedTier.of(slots, RING, undefined, undefined);
-    expect(HashedTier.of([...slots].reverse(), RING, undefined, tier)).toBe(tier);
+    const tier = HashedTier.of(slots, RING, undefined, []);
+    expect(HashedTier.of([...slots].reverse(), RING, undefined, [tier])).toBe(tier);
     const [first] = slots;
     if (first !== undefined) first.weight = 2;
-    expect(HashedTier.of(slots, RING, undefined, tier)).not.toBe(tier);
+    expect(HashedTier.of(slots, RING, undefined, [tier])).not.toBe(tier);
   });
 
   it('that change are those of before, less who is gone, until the new table is made over several turns', () => {
@@ -73,35 +73,44 @@ describe('endpoints by key', () => {
     const slots = [1, 2, 3].map(slot);
     const [, second, third] = slots as [EndpointSlot, EndpointSlot, EndpointSlot];
     const fourth = slot(4);
-    const tier = HashedTier.of(slots, RING, turns.later, undefined);
+    const tier = HashedTier.of(slots, RING, turns.later, []);
     const before = chosen(tier);
-    const next = HashedTier.of([second, third, fourth], RING, turns.later, tier);
+    const next = HashedTier.of([second, third, fourth], RING, turns.later, [tier]);
     const meanwhile = chosen(next);
     expect(new Set(meanwhile)).toEqual(new Set([second, third]));
     before.forEach((owner, index) => {
       if (owner !== slots[0]) expect(meanwhile[index]).toBe(owner);
     });
     expect(turns.run()).toBeGreaterThan(5);
-    expect(chosen(next)).toEqual(chosen(HashedTier.of([second, third, fourth], RING, undefined, undefined)));
+    expect(chosen(next)).toEqual(chosen(HashedTier.of([second, third, fourth], RING, undefined, [])));
     expect(new Set(chosen(next))).toContain(fourth);
   });
 
   it('that change again meanwhile come to the last ones', () => {
     const turns = new Turns();
     const [a, b, c, d] = [1, 2, 3, 4].map(slot) as [EndpointSlot, EndpointSlot, EndpointSlot, EndpointSlot];
-    const first = HashedTier.of([a, b], RING, turns.later, undefined);
+    const first = HashedTier.of([a, b], RING, turns.later, []);
     chosen(first);
-    const last = HashedTier.of([b, d], RING, turns.later, HashedTier.of([b, c], RING, turns.later, first));
+    const last = HashedTier.of([b, d], RING, turns.later, [HashedTier.of([b, c], RING, turns.later, [first])]);
     expect(new Set(chosen(last))).toEqual(new Set([b]));
     turns.run();
     expect(new Set(chosen(last))).toEqual(new Set([b, d]));
   });
 
-  it('none of whom the last table knows are used all the same', () => {
+  it('none of whom the last table knows are spread by their own table at once', () => {
     const turns = new Turns();
-    const first = HashedTier.of([slot(1)], RING, turns.later, undefined);
+    const first = HashedTier.of([slot(1)], RING, turns.later, []);
     chosen(first);
-    const other = slot(2);
-    expect(new Set(chosen(HashedTier.of([other], RING, turns.later, first)))).toEqual(new Set([other]));
+    const others = [2, 3, 4].map(slot);
+    const next = HashedTier.of(others, RING, turns.later, [first]);
+    expect(chosen(next)).toEqual(chosen(HashedTier.of(others, RING, undefined, [])));
+  });
+
+  it('whose rank is another now keep their keys', () => {
+    const turns = new Turns();
+    const [near, far] = [[1, 2].map(slot), [3, 4, 5].map(slot)];
+    const ranks = [near, far].map((slots) => HashedTier.of(slots, RING, turns.later, []));
+    const before = ranks.map((tier) => chosen(tier))[1];
+    expect(chosen(HashedTier.of(far, RING, turns.later, ranks))).toEqual(before);
   });
 });

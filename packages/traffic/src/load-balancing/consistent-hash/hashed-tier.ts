@@ -41,22 +41,38 @@ export class HashedTier {
     this.#later = later;
   }
 
-  /** `later` undefined: tables are made at once. `previous`: of the same rank before; it is this one if nothing has changed. */
+  /**
+   * `later` undefined: tables are made at once. `before`: those of all ranks before, which endpoints may have left for another; one
+   * of them if nothing of it has changed.
+   */
   static of(
     slots: readonly EndpointSlot[],
     size: HashTableSize,
     later: Later | undefined,
-    previous: HashedTier | undefined,
+    before: readonly HashedTier[],
   ): HashedTier {
     // In one order everywhere, so that every thread and every proxy comes to the same table.
     const members = slots
       .map((slot) => ({ slot, name: nameOf(slot), weight: slot.weight }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
-    if (previous === undefined || !isSameSize(previous.#size, size)) return new HashedTier(members, size, later);
-    if (isSameList(previous.#members, members)) return previous;
+    const alike = before.filter((one) => isSameSize(one.#size, size));
+    const same = alike.find((one) => isSameList(one.#members, members));
+    if (same !== undefined) return same;
     const tier = new HashedTier(members, size, later);
-    tier.#follow(previous);
+    const previous = tier.#nearest(alike);
+    if (previous !== undefined) tier.#follow(previous);
     return tier;
+  }
+
+  /** With which it has most endpoints in common; undefined: none, so that the table of none would lead anywhere. */
+  #nearest(others: readonly HashedTier[]): HashedTier | undefined {
+    const own = new Set(this.#slots);
+    let [most, nearest]: [number, HashedTier | undefined] = [0, undefined];
+    for (const other of others) {
+      const common = other.#slots.filter((slot) => own.has(slot)).length;
+      if (common > most) [most, nearest] = [common, other];
+    }
+    return nearest;
   }
 
   /** The endpoint of a key, or who stands in for it: the next one that is usable. Undefined: none is. */
