@@ -95,6 +95,27 @@ describe('the route of a request that an authorizer has changed', () => {
   });
 });
 
+describe('the log of a request whose tokens nobody has looked at', () => {
+  it.each([
+    ['because its authorizer refuses it', '/', 403],
+    ['because its path cannot be judged', '/%zz', 400],
+  ])('has none of them: %s', async (_, path, status) => {
+    const { behaviour } = await httpPod((_question, response) => {
+      response.writeHead(403);
+      response.end();
+    });
+    const bed = judged(behaviour, httpAuthorizer(), { tokenRules: [RULE] });
+    const [, secret = ''] = token().split(' ');
+    const answer = await settled(
+      bed,
+      new Client(bed.bed, 'HTTP/1.1').send({ ':path': `${path}?access_token=${secret}` }),
+    );
+    expect(answer.status).toBe(status);
+    expect(bed.bed.lines().at(-1)).toContain(`"GET ${path} HTTP/1.1" ${status}`);
+    expect(bed.bed.lines().join('\n')).not.toContain(secret);
+  });
+});
+
 describe('a request that waits for the keys of its token', () => {
   it('is asked about by a policy that has come meanwhile', async () => {
     const { behaviour, asked } = await httpPod((_, response) => {

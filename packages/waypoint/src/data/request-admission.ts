@@ -124,6 +124,8 @@ export class RequestAdmission implements CheckHolder {
   #hold(match: CustomMatch): void {
     const { thread, client, exchange, record } = this.#parts;
     this.#asked = true;
+    const { authentication } = this.#live.compiled;
+    if (authentication !== undefined && this.#point === 'before-tokens') record.hideTokens(authentication);
     const [live, facts, body] = [this.#live, this.#facts, this.#holder.holdContent()];
     this.#check = new RequestCheck(this, { thread, live, match, facts, client, exchange, record, body });
     this.#check.begin();

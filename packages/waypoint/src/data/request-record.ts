@@ -8,6 +8,7 @@ import { NO_GRPC_STATUS } from '@ambit/telemetry/request-series';
 import { type FlagSet, formatFlags, NO_FLAGS, parseFlags } from '@ambit/telemetry/response-flag-set';
 import type { CompiledRoute } from '@ambit/traffic/compiled-service';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
+import type { CompiledAuthentication } from '@ambit/traffic/token/compiled-authentication';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import type { ObservedRequest } from '@ambit/traffic/expression/attributes';
 import type { DataThreadContext } from './context.ts';
@@ -124,6 +125,11 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
   authenticated(fields: FieldList, path: string): void {
     this.#fields = fields;
     this.path = path;
+  }
+
+  /** The same of a request whose tokens nobody has looked at yet. */
+  hideTokens(authentication: CompiledAuthentication): void {
+    this.authenticated(authentication.writable(this.#fields, false), authentication.withoutTokens(this.path ?? ''));
   }
 
   header(name: string): string | undefined {

@@ -68,6 +68,8 @@ export class ServedRequest implements AdmissionHolder, ExchangeReceiver, Forward
   begin(fields: FieldList, live: LiveService, routes: CompiledRoutes): void {
     const facts = RequestFacts.read(fields, this.#connection.authority, live.compiled.model.pathNormalization);
     if (typeof facts === 'string') {
+      const { authentication } = live.compiled;
+      if (authentication !== undefined) this.#record.hideTokens(authentication);
       this.answer(refusedPathAnswer(facts));
       return;
     }
