@@ -153,15 +153,20 @@ describe('a service that lets connections through', () => {
     }
   });
 
-  it('routes requests as others do', () => {
-    const bed = start({ endpoints: {} });
-    const { connections } = new Outside(bed, '127.8.5.1', 80, '');
+  it.each([
+    ['of whom a rule says nothing', {}, 1],
+    ['with the limits of a rule', { connectionPool: { maxRequestsPerConnection: 1 } }, 2],
+  ])('routes requests as others do (%s)', (_, limits, connections) => {
+    const bed = start({ endpoints: {}, ...limits });
+    const outside = new Outside(bed, '127.8.5.1', 80, '');
     through(bed, '127.8.5.0', 24);
-    expect(connections).toBe(0);
     const client = new Client(bed, 'HTTP/1.1', undefined, '127.8.5.1:80');
-    const answer = client.send({});
-    bed.loop.until(() => answer.settled);
-    expect([answer.status, answer.body]).toEqual([200, '127.8.5.1']);
+    for (let count = 0; count < 2; count++) {
+      const answer = client.send({});
+      bed.loop.until(() => answer.settled);
+      expect([answer.status, answer.body]).toEqual([200, '127.8.5.1']);
+    }
+    expect(outside.connections).toBe(connections);
   });
 
   it('leads neither to the waypoint itself', () => {

@@ -24,6 +24,11 @@ export interface EntryHost {
 /** What clients call by a host: routes act on it, and lead to it. */
 export type MeshService = EntryHost | Service;
 
+/** Whether connections to it go where the application wanted them, to no endpoint that anybody knows. */
+export function passesThrough(service: MeshService): boolean {
+  return service.kind === 'ServiceEntry' && (service.entry.spec.resolution ?? 'NONE') === 'NONE' && !service.closed;
+}
+
 /** Tells one from every other. */
 export function serviceName(service: MeshService): string {
   const name = `${service.kind} ${objectName(service.metadata)}`;

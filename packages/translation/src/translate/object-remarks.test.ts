@@ -91,6 +91,15 @@ describe('remarks on a single object', () => {
       [/tunnel: not honoured, so the object as a whole has no effect/],
     ],
     [
+      'what is honoured at some hosts alone',
+      'networking.istio.io/v1',
+      'DestinationRule',
+      '{host: web, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}',
+      [
+        /simple PASSTHROUGH: honoured at ServiceEntries with resolution NONE alone, elsewhere the object has no effect$/,
+      ],
+    ],
+    [
       'a certificate in a file',
       'networking.istio.io/v1',
       'DestinationRule',

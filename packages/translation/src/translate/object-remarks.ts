@@ -9,7 +9,7 @@ import { objectionsToRateLimits, rateLimitMessage } from './rate-limit/rate-limi
 import type { TranslationSettings } from './settings.ts';
 import { endpointRefusal, entryRefusal } from './entries/entry-refusal.ts';
 import { destinationFieldsNotHonoured, unusableTls } from './waypoint/destination-fields.ts';
-import { notHonouredMessage } from './waypoint/not-honoured.ts';
+import { notHonouredMessage, passthroughMessage } from './waypoint/not-honoured.ts';
 import { SourceWorkloads } from './waypoint/source-workloads.ts';
 import { virtualFieldsNotHonoured } from './waypoint/virtual-fields.ts';
 import { virtualRemarks } from './waypoint/virtual-remarks.ts';
@@ -45,9 +45,10 @@ function complaint(condition: Condition): string[] {
 }
 
 function remarksOnDestinationRule(rule: DestinationRule): string[] {
-  const { decisive, others } = destinationFieldsNotHonoured(rule);
-  if (decisive.length > 0) return [notHonouredMessage([...decisive, ...others])];
+  const { decisive, passthrough, others } = destinationFieldsNotHonoured(rule);
+  if (decisive.length > 0) return [notHonouredMessage([...decisive, ...passthrough, ...others])];
   return [
+    ...(passthrough.length === 0 ? [] : [passthroughMessage(passthrough)]),
     ...unusableTls(rule).map((problem) => `${problem}; connections are refused where it says so`),
     ...(others.length === 0 ? [] : [`${others.join(', ')}: not honoured, the rest is`]),
   ];

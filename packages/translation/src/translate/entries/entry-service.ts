@@ -10,17 +10,16 @@ import {
   ServiceSchema,
   type Service as WireService,
 } from '@ambit/proto/workload';
-import type { EntryHost } from '../mesh-service.ts';
+import { type EntryHost, passesThrough } from '../mesh-service.ts';
 import { loadBalancingOf, type ServiceContext, wirePorts, wireWaypoints } from '../service.ts';
 
 /** A host of a ServiceEntry as node proxies know it. */
 export function convertEntryHost(host: EntryHost, context: Omit<ServiceContext, 'settings'>): WireService {
-  const { metadata, entry, hostname, addresses, canonical, namespaceOnly, closed } = host;
-  const loadBalancing =
-    (entry.spec.resolution ?? 'NONE') === 'NONE' && !closed
-      ? // Connections go where the application wanted them: nobody says whether something is there.
-        { mode: LoadBalancing_Mode.PASSTHROUGH, healthPolicy: LoadBalancing_HealthPolicy.ALLOW_ALL }
-      : loadBalancingOf(host, context.namespace);
+  const { metadata, entry, hostname, addresses, canonical, namespaceOnly } = host;
+  const loadBalancing = passesThrough(host)
+    ? // Nobody says whether something is there.
+      { mode: LoadBalancing_Mode.PASSTHROUGH, healthPolicy: LoadBalancing_HealthPolicy.ALLOW_ALL }
+    : loadBalancingOf(host, context.namespace);
   return create(ServiceSchema, {
     name: metadata.name,
     namespace: metadata.namespace,

@@ -27,19 +27,19 @@ export function balancingOf(policy: BalancingPolicy | undefined): Balancing {
   };
 }
 
-/** Paths of what is set and not honoured; with PASSTHROUGH nothing of the rule is. */
+/** Paths of what is set and not honoured. */
 export function balancingNotHonoured(policy: BalancingPolicy | undefined, path: string): string[] {
   const hash = policy?.consistentHash;
   const warmups = (['warmup', 'warmupDurationSecs'] as const).filter((name) => policy?.[name] !== undefined);
   return [
     ...notHonoured(policy, ['simple', 'consistentHash', 'localityLbSetting', 'warmup', 'warmupDurationSecs'], path),
-    ...(policy?.simple === 'PASSTHROUGH' ? [`${path}.simple PASSTHROUGH`] : []),
     ...(hash === undefined ? [] : hashNotHonoured(hash).map((problem) => `${path}.consistentHash${problem}`)),
     // As in Istio, where these two know it.
     ...(warmsUp(policy) ? [] : warmups.map((name) => `${path}.${name} without LEAST_REQUEST or ROUND_ROBIN`)),
   ];
 }
 
+/** PASSTHROUGH is where there is nothing to balance (`DestinationFields.passthrough`). */
 function loadBalancerOf(simple: string | undefined): LoadBalancer {
   if (simple === 'ROUND_ROBIN') return LoadBalancer.ROUND_ROBIN;
   return simple === 'RANDOM' ? LoadBalancer.RANDOM : LoadBalancer.LEAST_REQUEST;
@@ -99,7 +99,8 @@ function isMaglevSize(size: number): boolean {
 }
 
 function warmsUp(policy: BalancingPolicy | undefined): policy is BalancingPolicy {
-  return policy !== undefined && policy.consistentHash === undefined && policy.simple !== 'RANDOM';
+  const { consistentHash, simple = '' } = policy ?? {};
+  return policy !== undefined && consistentHash === undefined && !['PASSTHROUGH', 'RANDOM'].includes(simple);
 }
 
 /** The old field counts where there is no new one. */

@@ -9,6 +9,11 @@ import { tlsProblems } from './upstream-tls.ts';
 export interface DestinationFields {
   /** What decides to whom, as whom or in the clear connections are made: without it the rule has no effect at all. */
   readonly decisive: readonly string[];
+  /**
+   * Connections are to go to the address that was dialled. At services that pass them through they do in any case. Of any other it
+   * is the address of the service itself, where a waypoint can ask nobody who he is: there the rule has no effect at all.
+   */
+  readonly passthrough: readonly string[];
   /** Limits and preferences; the rest of the rule, its subsets above all, is in force without them. */
   readonly others: readonly string[];
 }
@@ -27,21 +32,21 @@ const DECISIVE = ['tunnel', 'workloadSelector'];
 
 export function destinationFieldsNotHonoured(rule: DestinationRule): DestinationFields {
   const { spec } = rule;
+  const { trafficPolicy, subsets = [] } = spec;
   const breaker = circuitBreakerOf(rule);
   const paths = [
     ...notHonoured(spec, ['host', 'trafficPolicy', 'subsets', 'exportTo'], 'spec'),
-    ...policyFields(spec.trafficPolicy, 'spec.trafficPolicy', undefined),
-    ...(spec.subsets ?? []).flatMap((subset, index) => [
+    ...policyFields(trafficPolicy, 'spec.trafficPolicy', undefined),
+    ...subsets.flatMap((subset, index) => [
       ...notHonoured(subset, ['name', 'labels', 'trafficPolicy'], `spec.subsets[${index}]`),
-      ...policyFields(
-        subset.trafficPolicy,
-        `spec.subsets[${index}].trafficPolicy`,
-        spec.trafficPolicy?.outlierDetection,
-      ),
+      ...policyFields(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`, trafficPolicy?.outlierDetection),
     ]),
   ];
   return {
     decisive: paths.filter((path) => isDecisive(path)),
+    passthrough: policiesOf(rule).flatMap(({ path, policy }) =>
+      policy.loadBalancer?.simple === 'PASSTHROUGH' ? [`${path}.loadBalancer.simple PASSTHROUGH`] : [],
+    ),
     others: [
       ...paths.filter((path) => !isDecisive(path)),
       ...(breaker !== undefined && 'problem' in breaker ? [breaker.problem] : []),
@@ -59,7 +64,12 @@ export function tlsSettings(rule: DestinationRule): ClientTls[] {
   return tlsOf(rule).map(({ tls }) => tls);
 }
 
-function tlsOf({ spec }: DestinationRule): { readonly path: string; readonly tls: ClientTls }[] {
+function tlsOf(rule: DestinationRule): { readonly path: string; readonly tls: ClientTls }[] {
+  return policiesOf(rule).flatMap(({ path, policy: { tls } }) => (tls === undefined ? [] : [{ path, tls }]));
+}
+
+/** What a rule says, as a whole, by port and by subset. */
+function policiesOf({ spec }: DestinationRule): { readonly path: string; readonly policy: PortPolicy }[] {
   const policies: [string, TrafficPolicy | undefined][] = [
     ['spec.trafficPolicy', spec.trafficPolicy],
     ...(spec.subsets ?? []).map(({ trafficPolicy }, index): [string, TrafficPolicy | undefined] => [
@@ -68,19 +78,20 @@ function tlsOf({ spec }: DestinationRule): { readonly path: string; readonly tls
     ]),
   ];
   return policies.flatMap(([path, policy]) =>
-    [
-      { path, tls: policy?.tls },
-      ...(policy?.portLevelSettings ?? []).map(({ tls }, index) => ({
-        path: `${path}.portLevelSettings[${index}]`,
-        tls,
-      })),
-    ].flatMap(({ path: place, tls }) => (tls === undefined ? [] : [{ path: place, tls }])),
+    policy === undefined
+      ? []
+      : [
+          { path, policy },
+          ...(policy.portLevelSettings ?? []).map((settings, index) => ({
+            path: `${path}.portLevelSettings[${index}]`,
+            policy: settings,
+          })),
+        ],
   );
 }
 
 function isDecisive(path: string): boolean {
-  const names = path.split('.');
-  return path.endsWith(' PASSTHROUGH') || DECISIVE.includes(names.at(-1) ?? '');
+  return DECISIVE.includes(path.split('.').at(-1) ?? '');
 }
 
 /** `inherited`: of the Service, where a subset has none of its own. */

@@ -2,7 +2,7 @@ import type { ProxyProtocol } from '@ambit/proto/waypoint';
 import type { LocalityLb } from '../../locality-objects.ts';
 import type { Model } from '../../model.ts';
 import { objectName, type Texts } from '../../objects.ts';
-import type { MeshService } from '../mesh-service.ts';
+import { type MeshService, passesThrough } from '../mesh-service.ts';
 import { istioDurationMs } from '../../schema/durations.ts';
 import type { DestinationRule, PortPolicy, TrafficPolicy } from '../../traffic-objects.ts';
 import { type Condition, conditionOf } from '../condition.ts';
@@ -13,7 +13,7 @@ import { HostIndex } from './host-index.ts';
 import type { ServiceHosts } from './hosts.ts';
 import { destinationFieldsNotHonoured, tlsSettings, unusableTls } from './destination-fields.ts';
 import { type LocalitySources, localityOf } from './locality-preference.ts';
-import { notHonouredMessage } from './not-honoured.ts';
+import { notHonouredMessage, passthroughMessage } from './not-honoured.ts';
 import { compareAge } from './precedence.ts';
 import { type Credential, foreignCredential, type SecretCertificates } from './secret-certificates.ts';
 import {
@@ -57,6 +57,8 @@ export class DestinationRules {
   readonly #secrets: SecretCertificates;
   readonly #rules: readonly DestinationRule[];
   readonly #refused = new Map<DestinationRule, string>();
+  /** Why a rule is in force at services alone that pass connections through. */
+  readonly #throughOnly = new Map<DestinationRule, string>();
   /** Fields without which a rule is in force. */
   readonly #without = new Map<DestinationRule, readonly string[]>();
   /** Why connections are refused where a rule holds. */
@@ -83,22 +85,27 @@ export class DestinationRules {
     this.#hosts = hosts;
     this.#rules = [...model.destinationRules.values()].sort((a, b) => compareAge(a.metadata, b.metadata));
     for (const rule of this.#rules) {
-      const { decisive, others } = destinationFieldsNotHonoured(rule);
-      if (decisive.length > 0) {
-        const message = notHonouredMessage([...decisive, ...others]);
+      const { decisive, passthrough, others } = destinationFieldsNotHonoured(rule);
+      const host = hosts.resolve(rule.spec.host, rule.metadata.namespace);
+      const isRefused = decisive.length > 0 || (passthrough.length > 0 && !mayPassThrough(hosts.matching(host)));
+      const message =
+        decisive.length > 0
+          ? notHonouredMessage([...decisive, ...passthrough, ...others])
+          : passthroughMessage(passthrough);
+      if (isRefused || passthrough.length > 0) {
         const isSecret = rule.spec.workloadSelector === undefined && tlsSettings(rule).some(isOfEndpoint);
-        this.#refused.set(
+        (isRefused ? this.#refused : this.#throughOnly).set(
           rule,
           isSecret ? `${message}, but that connections are refused where it asks for TLS` : message,
         );
         // What was to be sent in TLS must not go in the clear.
-        if (isSecret) this.#closing.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
-        continue;
+        if (isSecret) this.#closing.add(host, rule);
       }
+      if (isRefused) continue;
       if (others.length > 0) this.#without.set(rule, others);
       const closed = unusableTls(rule);
       if (closed.length > 0) this.#closed.set(rule, closed);
-      this.#byHost.add(hosts.resolve(rule.spec.host, rule.metadata.namespace), rule);
+      this.#byHost.add(host, rule);
     }
   }
 
@@ -110,11 +117,11 @@ export class DestinationRules {
     waypointNamespace: string,
   ): DestinationPolicy | undefined {
     const policy = this.#policyWithout(service, port, subset, waypointNamespace);
-    const closing = this.#rulesFor(this.#closing, service, waypointNamespace).find((rule) =>
+    const closing = this.#rulesFor('closing', service, waypointNamespace).find((rule) =>
       asksForTls(rule, port, subset),
     );
     if (policy === undefined || closing === undefined) return policy;
-    const reason = this.#refused.get(closing) ?? '';
+    const reason = this.#refused.get(closing) ?? this.#throughOnly.get(closing) ?? '';
     return { ...policy, tls: unavailable(`DestinationRule ${objectName(closing.metadata)}: ${reason}`) };
   }
 
@@ -125,7 +132,7 @@ export class DestinationRules {
     subset: string,
     waypointNamespace: string,
   ): DestinationPolicy | undefined {
-    const rules = this.#rulesFor(this.#byHost, service, waypointNamespace);
+    const rules = this.#rulesFor('in-force', service, waypointNamespace);
     for (const rule of rules) this.#used.add(rule);
     if (rules.length > 1) this.#noteHidden(rules);
     const credentialOf = (name: string): Credential => this.#credentialOf(rules, waypointNamespace, name);
@@ -151,9 +158,11 @@ export class DestinationRules {
       const without = this.#without.get(rule);
       if (hidden.length > 0 || this.#used.has(rule)) {
         const closed = this.#closed.get(rule);
+        const throughOnly = this.#throughOnlyNote(rule);
         const missing = [
           ...(closed === undefined ? [] : [`connections are refused where it says so: ${closed.join('; ')}`]),
           ...(without === undefined ? [] : [`${without.join(', ')}: not honoured, the rest is`]),
+          ...(throughOnly === undefined ? [] : [throughOnly]),
         ];
         const reason = hidden.length > 0 ? 'Conflicted' : missing.length > 0 ? 'PartiallyInvalid' : 'Accepted';
         const said = [...hidden, ...missing];
@@ -177,6 +186,14 @@ export class DestinationRules {
             `no waypoint that sees it leads to ${host}`,
           );
     });
+  }
+
+  /** What to say of a rule that has no effect at some of those that its host stands for. */
+  #throughOnlyNote(rule: DestinationRule): string | undefined {
+    const note = this.#throughOnly.get(rule);
+    if (note === undefined) return undefined;
+    const services = this.#hosts.matching(this.#hosts.resolve(rule.spec.host, rule.metadata.namespace));
+    return services.every((service) => passesThrough(service)) ? undefined : note;
   }
 
   /** Reads a Secret, and notes what rules want of it in vain. */
@@ -225,23 +242,36 @@ export class DestinationRules {
    * hide those with wildcards; several of one host are one, the oldest first.
    */
   #rulesFor(
-    byHost: HostIndex<DestinationRule>,
+    effect: 'closing' | 'in-force',
     service: MeshService,
     waypointNamespace: string,
   ): readonly DestinationRule[] {
     const name = this.#hosts.hostOf(service);
+    const byHost = effect === 'closing' ? this.#closing : this.#byHost;
     const [exact, wildcards] = [byHost.exact(name), byHost.wildcards(name)];
     for (const namespace of [waypointNamespace, service.metadata.namespace, this.#settings.rootNamespace]) {
-      const isSeen = ({ metadata, spec }: DestinationRule): boolean =>
-        metadata.namespace === namespace && isExported(spec.exportTo, namespace, waypointNamespace);
-      const best = exact.filter(isSeen);
+      const isMeant = (rule: DestinationRule): boolean =>
+        rule.metadata.namespace === namespace &&
+        isExported(rule.spec.exportTo, namespace, waypointNamespace) &&
+        this.#hasEffect(rule, service) === (effect === 'in-force');
+      const best = exact.filter(isMeant);
       if (best.length > 0) return best;
-      const fitting = wildcards.filter(({ value }) => isSeen(value));
+      const fitting = wildcards.filter(({ value }) => isMeant(value));
       const longest = Math.max(...fitting.map(({ host }) => host.length));
       if (fitting.length > 0) return fitting.filter(({ host }) => host.length === longest).map(({ value }) => value);
     }
     return [];
   }
+
+  #hasEffect(rule: DestinationRule, service: MeshService): boolean {
+    if (this.#throughOnly.has(rule)) return passesThrough(service);
+    return !this.#refused.has(rule);
+  }
+}
+
+/** Whether one of those that a host stands for does; also when it stands for nobody yet. */
+function mayPassThrough(services: readonly MeshService[]): boolean {
+  return services.length === 0 || services.some((service) => passesThrough(service));
 }
 
 /** Of several rules of one host the first that has one. */

@@ -10,7 +10,15 @@ export function notHonoured(value: object | undefined, honoured: readonly string
 
 /** One sentence that names the fields. */
 export function notHonouredMessage(paths: readonly string[]): string {
+  return `${shortened(paths)}: not honoured, so the object as a whole has no effect`;
+}
+
+/** The same of fields that are honoured where connections go where they were dialled in any case. */
+export function passthroughMessage(paths: readonly string[]): string {
+  return `${shortened(paths)}: honoured at ServiceEntries with resolution NONE alone, elsewhere the object has no effect`;
+}
+
+function shortened(paths: readonly string[]): string {
   const shown = paths.slice(0, 5).join(', ');
-  const more = paths.length > 5 ? ` and ${paths.length - 5} more` : '';
-  return `${shown}${more}: not honoured, so the object as a whole has no effect`;
+  return paths.length > 5 ? `${shown} and ${paths.length - 5} more` : shown;
 }
