@@ -28,7 +28,9 @@ describe('a label in failoverPriority', () => {
     'that is also what every object of the language has stops nobody: %s',
     (label) => {
       expect(told(label)).toEqual([[undefined]]);
-      expect(told(`${label}=v1`)).toMatchObject([[{ criteria: [{ scope: LocalityScope.UNKNOWN_SCOPE, workloadUids: [] }] }]]);
+      expect(told(`${label}=v1`)).toMatchObject([
+        [{ criteria: [{ scope: LocalityScope.UNKNOWN_SCOPE, workloadUids: [] }] }],
+      ]);
     },
   );
 });
