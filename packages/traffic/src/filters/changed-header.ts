@@ -31,9 +31,14 @@ const OF_PROXIES: ReadonlySet<string> = new Set([
 export function changedHeaderProblem(name: string, removed: boolean): string | undefined {
   if (name === 'host' || name === ':authority') return `"${name}" is changed by a rewrite of the authority`;
   if (!NAME.test(name)) return `"${name}" is not the name of a header in lower case`;
-  if (OF_CONNECTION.has(name)) return `"${name}" belongs to the connection or to framing`;
+  if (isOfConnection(name)) return `"${name}" belongs to the connection or to framing`;
   if (!removed && OF_PROXIES.has(name.replaceAll('_', '-'))) return `"${name}" is said by proxies only`;
   return undefined;
+}
+
+/** Whether the codecs alone say a field of this name. */
+export function isOfConnection(name: string): boolean {
+  return OF_CONNECTION.has(name);
 }
 
 /** Why a text cannot be the value of a header; undefined when it can. */

@@ -1,5 +1,5 @@
 import type { Authorizer as Message, ValuePattern as PatternMessage } from '@ambit/proto/waypoint';
-import { headerValueProblem } from '../filters/changed-header.ts';
+import { headerValueProblem, isOfConnection } from '../filters/changed-header.ts';
 import { MAX_AUTHORIZERS, MAX_AUTHORIZER_HEADERS, MAX_CHECKED_BODY_BYTES } from '../limits.ts';
 import type { ValuePattern } from './authorization-policy.ts';
 import type { Authorizer, AuthorizerProtocol, BodyInCheck } from './authorizer.ts';
@@ -23,6 +23,12 @@ export function readAuthorizers(
   );
   if (messages.length > MAX_AUTHORIZERS) problems.add(field, `has ${messages.length}, more than ${MAX_AUTHORIZERS}`);
   return messages.map((message, index) => readAuthorizer(message, clusterNames, `${field}[${index}]`, problems));
+}
+
+/** Why a header of this name, in lower case, cannot be added to questions; undefined: it can. No question with it could be sent. */
+export function addedHeaderProblem(name: string): string | undefined {
+  if (!NAME.test(name)) return 'is not the name of a header in lower case';
+  return name === 'host' || isOfConnection(name) ? 'belongs to the connection or to framing' : undefined;
 }
 
 function readAuthorizer(
@@ -71,9 +77,10 @@ function readProtocol({ protocol }: Message, field: string, problems: Problems):
       if (!PATH_PREFIX.test(pathPrefix)) problems.add(`${field}.http.path_prefix`, 'is not the beginning of a path');
       for (const [index, { name, value }] of addedHeaders.entries()) {
         const where = `${field}.http.added_headers[${index}]`;
-        if (!NAME.test(name)) problems.add(`${where}.name`, 'is not the name of a header in lower case');
-        const problem = headerValueProblem(value);
-        if (problem !== undefined) problems.add(`${where}.value`, problem);
+        const problem = addedHeaderProblem(name);
+        if (problem !== undefined) problems.add(`${where}.name`, problem);
+        const valueProblem = headerValueProblem(value);
+        if (valueProblem !== undefined) problems.add(`${where}.value`, valueProblem);
       }
       if (addedHeaders.length > MAX_AUTHORIZER_HEADERS) {
         problems.add(`${field}.http.added_headers`, `has ${addedHeaders.length}, more than ${MAX_AUTHORIZER_HEADERS}`);

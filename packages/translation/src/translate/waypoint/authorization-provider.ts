@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AuthorizerSchema, ValuePatternSchema } from '@ambit/proto/waypoint';
 import { MAX_CHECKED_BODY_BYTES } from '@ambit/traffic/limits';
+import { addedHeaderProblem } from '@ambit/traffic/model/read-authorizer';
 import { istioDurationMs } from '../../schema/durations.ts';
 
 /** An external authorizer of Istio's MeshConfig. */
@@ -178,7 +179,8 @@ class FieldReader {
       return [];
     }
     return Object.entries(value as object).map(([name, text]: [string, unknown]) => {
-      if (!NAME.test(name.toLowerCase())) this.refuse(`${field}.${name}`, 'is not the name of a header');
+      const problem = addedHeaderProblem(name.toLowerCase());
+      if (problem !== undefined) this.refuse(`${field}.${name}`, problem);
       if (typeof text !== 'string') this.refuse(`${field}.${name}`, 'is not a text');
       return { name: name.toLowerCase(), value: String(text) };
     });
