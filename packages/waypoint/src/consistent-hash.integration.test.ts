@@ -136,7 +136,7 @@ describe('a request', () => {
     const bed = start({
       endpoints: failing(down),
       consistentHash: HEADER,
-      outlierDetection: { consecutive5xx: 2, intervalMs: 100, baseEjectionMs: 300, maxEjectionPercent: 100 },
+      outlierDetection: { consecutive5xx: 2, intervalMs: 100, baseEjectionMs: 1_000, maxEjectionPercent: 100 },
     });
     const six = (): Answer[] =>
       asks(
@@ -149,7 +149,7 @@ describe('a request', () => {
     expect(answers.map(({ status }) => status)).toEqual([503, 503, 200, 200, 200, 200]);
     expect(new Set(answers.slice(2).map(({ body }) => body)).size).toBe(1);
     down.clear();
-    bed.loop.pass(450);
+    bed.loop.pass(1_150);
     expect(six().map(({ body }) => body)).toEqual(Array.from({ length: 6 }, () => own));
   });
 });

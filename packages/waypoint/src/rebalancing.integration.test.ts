@@ -46,6 +46,7 @@ describe('when the Gateway gets more pods, clients that keep their connections',
     bed.scaleTo(before);
     const all = clients(bed, count);
     bed.scaleTo(after);
+    bed.loop.until(() => leaving(all) >= asked);
     bed.loop.pass(OVER);
     expect(leaving(all)).toBe(asked);
     expect(bed.count(METRIC)).toBe(asked);
@@ -57,6 +58,7 @@ describe('when the Gateway gets more pods, clients that keep their connections',
     const old = clients(bed, 4);
     bed.scaleTo(2);
     const young = clients(bed, 4);
+    bed.loop.until(() => leaving(old) === 4);
     bed.loop.pass(OVER);
     // All came back here: others are asked in their place, but none twice.
     expect([leaving(old), leaving(young)]).toEqual([4, 0]);

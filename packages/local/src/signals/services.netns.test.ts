@@ -3,7 +3,12 @@ import { NODE_NAMES } from '../bed/address-plan.ts';
 import { TestShop } from './test-shop.ts';
 
 const VISITS = 10;
+/** Between the two looks of a page; requests of the bed are given up after five. */
 const SECONDS = 4;
+/** What is left of them before the first visit and after the last, milliseconds. */
+const MARGIN = 500;
+/** How often it is tried where the machine is too busy for so many visits in that time. */
+const WINDOWS = 3;
 
 /** Requests that one visit makes. */
 const CALLS = { catalog: 1, payments: 2, storefront: 1 } as const;
@@ -47,12 +52,23 @@ describe('/services', () => {
     await shop.close();
   });
 
+  /** Pages of which both looks have all visits between them. */
+  async function whileVisited<Page>(ask: (path: string) => Promise<string>[]): Promise<Page[]> {
+    for (let window = 0; window < WINDOWS; window += 1) {
+      const begun = performance.now();
+      const asked = Promise.allSettled(ask(`/services?seconds=${SECONDS}`));
+      // Each has looked once before the first visit.
+      await new Promise((resolve) => setTimeout(resolve, MARGIN));
+      for (let count = 0; count < VISITS; count += 1) expect(await shop.visit()).toMatchObject({ status: 200 });
+      const isInTime = performance.now() - begun < SECONDS * 1_000 - MARGIN;
+      const pages = (await asked).flatMap((page) => (page.status === 'fulfilled' ? [page.value] : []));
+      if (isInTime && pages.length === (await asked).length) return pages.map((body) => JSON.parse(body) as Page);
+    }
+    throw new Error(`no page had ${VISITS} visits between its looks`);
+  }
+
   it('of a running waypoint tells rates, errors and percentiles of the requests that were made while it was asked', async () => {
-    const asked = shop.waypoints().map((pod) => shop.admin(pod, `/services?seconds=${SECONDS}`));
-    // Each waypoint has looked once before the first visit.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    for (let count = 0; count < VISITS; count += 1) expect(await shop.visit()).toMatchObject({ status: 200 });
-    const pages = (await Promise.all(asked)).map((body) => JSON.parse(body) as ServicePage);
+    const pages = await whileVisited<ServicePage>((path) => shop.waypoints().map((pod) => shop.admin(pod, path)));
     expect(pages.length).toBeGreaterThan(0);
 
     for (const [name, calls] of Object.entries(CALLS)) {
@@ -74,10 +90,9 @@ describe('/services', () => {
   });
 
   it('of a running node proxy tells connections, bytes and times of what pods of its node open and get', async () => {
-    const asked = NODE_NAMES.map((name) => shop.bed.node(name).proxy.admin(`/services?seconds=${SECONDS}`));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    for (let count = 0; count < VISITS; count += 1) expect(await shop.visit()).toMatchObject({ status: 200 });
-    const pages = (await Promise.all(asked)).map((body) => JSON.parse(body) as ConnectionPage);
+    const pages = await whileVisited<ConnectionPage>((path) =>
+      NODE_NAMES.map((name) => shop.bed.node(name).proxy.admin(path)),
+    );
 
     // The visitor and the greeter's clients open a connection each time.
     for (const name of ['storefront', 'greeter']) {
