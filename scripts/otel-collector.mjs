@@ -48,7 +48,8 @@ export function otelCollector() {
     const made = join(building, 'otel-collector');
     execFileSync(go, ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w -buildid=', '-o', made, '.'], {
       cwd: building,
-      env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-mod=readonly' },
+      // A go that is older than the modules ask for fetches the one they do, whatever its installer has set.
+      env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-mod=readonly', GOTOOLCHAIN: 'auto' },
       stdio: 'pipe',
       timeout: BUILD_MS,
     });
