@@ -1,3 +1,4 @@
+import { MAX_LOCALITY_ENTRIES } from '@ambit/traffic/limits';
 import type { LocalityLb } from '../locality-objects.ts';
 import { quoted } from '../manifest/problem.ts';
 import type { Path, ReportAt } from './relations.ts';
@@ -5,9 +6,19 @@ import type { Path, ReportAt } from './relations.ts';
 /** Labels that say where an endpoint is, which `failover` decides by itself. */
 const REGIONAL = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'];
 
-/** What Istio's webhook asks of a `localityLbSetting`. */
+/** What Istio's webhook asks of a `localityLbSetting`, and no more than waypoints take: they would refuse all of the Service. */
 export function checkLocality(setting: LocalityLb | undefined, place: Path, report: ReportAt): void {
   const { distribute = [], failover = [], failoverPriority = [] } = setting ?? {};
+  const lists: readonly (readonly [Path, number])[] = [
+    ...Object.entries({ distribute, failover, failoverPriority }).map(
+      ([name, { length }]) => [[name], length] as const,
+    ),
+    ...distribute.map(({ to = {} }, index) => [['distribute', index, 'to'], Object.keys(to).length] as const),
+  ];
+  const long = lists.filter(([, length]) => length > MAX_LOCALITY_ENTRIES);
+  for (const [at, length] of long)
+    report([...place, ...at], `has ${length} entries, more than ${MAX_LOCALITY_ENTRIES}`);
+  if (long.length > 0) return;
   if (distribute.length > 0 && failover.length > 0) report(place, 'distribute and failover exclude each other');
   checkDistribute(distribute, [...place, 'distribute'], report);
   failover.forEach(({ from = '', to = '' }, index) => {

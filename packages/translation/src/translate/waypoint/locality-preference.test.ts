@@ -3,10 +3,10 @@ import { toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { service, translated, waypoint } from './test-translation.ts';
 
-function rule(priority: string): string {
+function rule(...priorities: readonly string[]): string {
   return (
     '{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: cart, namespace: shop}, spec: {host: cart, ' +
-    `trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: ['${priority}']}}, outlierDetection: {}}}}`
+    `trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: ${JSON.stringify(priorities)}}}, outlierDetection: {}}}}`
   );
 }
 
@@ -33,4 +33,10 @@ describe('a label in failoverPriority', () => {
       ]);
     },
   );
+});
+
+it('a localityLbSetting that is longer than waypoints take is refused where it is written', () => {
+  const labels = Array.from({ length: 257 }, (_, index) => `version=v${index}`);
+  expect(() => translated([rule(...labels.slice(1))])).not.toThrow();
+  expect(() => translated([rule(...labels)])).toThrow('has 257 entries, more than 256');
 });
