@@ -20,6 +20,11 @@ const HTTP_STATUSES: readonly number[] = [
 
 const GRPC_TYPE = 'application/grpc';
 
+/** The status that a field `grpc-status` says. What is none that gRPC defines is UNKNOWN, as clients take it. */
+export function readGrpcStatus(text: string): number {
+  return /^[0-9]+$/.test(text) && Number(text) < HTTP_STATUSES.length ? Number(text) : UNKNOWN;
+}
+
 export function grpcStatusOf(httpStatus: number): number {
   return STATUS_OF.get(httpStatus) ?? UNKNOWN;
 }

@@ -6,6 +6,7 @@ import type { BufferPool } from '@ambit/reactor/buffer-pool';
 import type { CompiledDestination, CompiledRoute } from '@ambit/traffic/compiled-service';
 import { type FieldChanges, withChanges } from '@ambit/traffic/authorizer/field-changes';
 import type { CompiledCors } from '@ambit/traffic/filters/cors';
+import { readGrpcStatus } from '@ambit/traffic/grpc';
 import { answerMessage, type LocalAnswer, UPGRADE_NOT_ACCEPTED } from '@ambit/traffic/local-answer';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
@@ -100,7 +101,7 @@ export class ClientAnswer {
 
   /** Content of an endpoint's answer; what the client does not take yet is kept, and holds `from` up. */
   content(from: ClientExchange, bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
-    this.#record.bytesSent += end - start;
+    this.#record.sent(bytes, start, end);
     this.#body ??= new MessageBody(this.#buffers, from, 0);
     this.#body.receive(bytes, start, end, endStream, this.#down);
     return this.#body.complete;
@@ -133,7 +134,7 @@ export class ClientAnswer {
   /** The gRPC status among these fields; -1 when there is none, or the request is not a call. */
   grpcStatus(fields: FieldList): number {
     const text = this.grpc ? fieldValue(fields, 'grpc-status') : undefined;
-    return text === undefined ? -1 : Number(text);
+    return text === undefined ? -1 : readGrpcStatus(text);
   }
 
   #change(head: string[]): void {

@@ -4,13 +4,15 @@ import type { Decision } from '@ambit/mesh/policy/decision';
 import type { HttpVersion } from '@ambit/http/exchange';
 import { type FieldList, fieldValue } from '@ambit/http/h2/message-fields';
 import type { LoggedDownstream, LoggedRoute, LoggedUpstream } from '@ambit/telemetry/http-log-record';
-import { NO_GRPC_STATUS } from '@ambit/telemetry/request-series';
+import { NO_GRPC_STATUS, type RequestSeries } from '@ambit/telemetry/request-series';
 import { type FlagSet, formatFlags, NO_FLAGS, parseFlags } from '@ambit/telemetry/response-flag-set';
 import type { CompiledRoute } from '@ambit/traffic/compiled-service';
+import { isGrpcContentType } from '@ambit/traffic/grpc';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
 import type { CompiledAuthentication } from '@ambit/traffic/token/compiled-authentication';
 import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import type { ObservedRequest } from '@ambit/traffic/expression/attributes';
+import { CallMessages } from './call-messages.ts';
 import type { DataThreadContext } from './context.ts';
 import { observationOf } from './observation.ts';
 import type { LiveTelemetry } from './live-telemetry.ts';
@@ -57,6 +59,10 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
   /** What was done to the request on purpose, whatever became of it. */
   #injected: FlagSet = NO_FLAGS;
   #grpc = false;
+  /** Undefined: it is no call of gRPC. */
+  #messages: CallMessages | undefined;
+  /** What answers is gRPC too. */
+  #answersGrpc = false;
   #cluster: UpstreamCluster | undefined;
   #chosen: ChosenEndpoint | undefined;
   #sentAt = 0;
@@ -138,6 +144,24 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
 
   responseHeader(name: string): string | undefined {
     return this.#response && fieldValue(this.#response, name);
+  }
+
+  /** It is a call of gRPC: its messages are counted, at each scrape what has passed by then. */
+  called(): void {
+    this.#messages = new CallMessages();
+    this.#thread.metrics.calls.add(this);
+  }
+
+  /** Content of the request. */
+  received(bytes: Buffer, start: number, end: number): void {
+    this.bytesReceived += end - start;
+    this.#messages?.requests.add(bytes, start, end);
+  }
+
+  /** Content of an endpoint's answer. */
+  sent(bytes: Buffer, start: number, end: number): void {
+    this.bytesSent += end - start;
+    if (this.#answersGrpc) this.#messages?.responses.add(bytes, start, end);
   }
 
   routed(_facts: RequestFacts, grpc: boolean, route: CompiledRoute | undefined): void {
@@ -223,6 +247,8 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
     if (details !== 'via_upstream') return;
     this.upstreamServiceTime = this.#thread.reactor.now - this.#sentAt;
     this.reason = undefined;
+    if (this.#messages === undefined || fields === undefined) return;
+    this.#answersGrpc = isGrpcContentType(fieldValue(fields, 'content-type'));
   }
 
   /** The codec refused a request that nobody else has seen. */
@@ -287,15 +313,27 @@ export class RequestRecord implements LoggedValues, ObservedRequest {
     );
   }
 
+  /** Counts the messages that have passed since the last time, if there is somebody that they went to. */
+  countMessages(): void {
+    if (this.#chosen !== undefined) this.#messages?.countIn(this.#series());
+  }
+
   #count(): void {
+    const series = this.#series();
+    series.record(this.status, this.grpcStatus, this.flags, this.duration, this.bytesReceived, this.bytesSent);
+    if (this.#messages === undefined) return;
+    this.#thread.metrics.calls.delete(this);
+    if (this.#chosen !== undefined) this.#messages.countIn(series);
+  }
+
+  #series(): RequestSeries {
     const { traffic, requests } = this.#thread.metrics;
     const { client, source } = this.#connection;
     const workload = this.#chosen?.slot.endpoint.workload;
     const destination = traffic.party(workload, principalOf(workload));
     const service = this.#cluster?.service ?? client.service;
     const tags = this.#telemetry?.tags(this);
-    const series = requests.series(source, destination, service, this.#grpc ? 'grpc' : 'http', tags);
-    series.record(this.status, this.grpcStatus, this.flags, this.duration, this.bytesReceived, this.bytesSent);
+    return requests.series(source, destination, service, this.#grpc ? 'grpc' : 'http', tags);
   }
 }
 

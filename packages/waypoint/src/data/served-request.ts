@@ -75,6 +75,7 @@ export class ServedRequest implements AdmissionHolder, ExchangeReceiver, Forward
     }
     this.#facts = facts;
     this.#toClient.grpc = isGrpcRequest(facts);
+    if (this.#toClient.grpc) this.#record.called();
     if (!isGuarded(live)) {
       this.onAdmitted({ facts, routing: facts, live, routes });
       return;
@@ -146,7 +147,7 @@ export class ServedRequest implements AdmissionHolder, ExchangeReceiver, Forward
 
   onData(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     const body = this.#body;
-    this.#record.bytesReceived += end - start;
+    this.#record.received(bytes, start, end);
     if (body === undefined || this.#over) {
       this.#down.release(end - start);
       return;

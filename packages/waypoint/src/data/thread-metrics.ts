@@ -30,9 +30,16 @@ import type { CheckOutcome } from './request-check.ts';
 /** `server_first`: nobody looked further, `tcp`: the client's words are no HTTP, `none`: it ended before any told. */
 export type DetectedProtocol = 'http1' | 'http2' | 'none' | 'server_first' | 'tcp';
 
+/** What lasts, and counts what has passed of it by a scrape. */
+export interface CallUnderWay {
+  countMessages(): void;
+}
+
 /** What one data thread counts. */
 export class ThreadMetrics {
   readonly requests: RequestMetrics = new RequestMetrics();
+  /** Calls of gRPC that are under way. */
+  readonly calls: Set<CallUnderWay> = new Set();
   readonly #metrics = new Metrics();
   readonly #decisions = new PolicyDecisions(this.#metrics);
   /** Those whose checks are counted by name. */
@@ -138,6 +145,7 @@ export class ThreadMetrics {
   snapshot(): { readonly counters: MetricsSnapshot; readonly requests: RequestSnapshot } {
     this.requests.expire(this.#now());
     this.traffic.expire(this.#now());
+    for (const call of this.calls) call.countMessages();
     return { counters: this.#metrics.snapshot(), requests: this.requests.snapshot() };
   }
 }
