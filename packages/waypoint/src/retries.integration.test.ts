@@ -1,6 +1,7 @@
-import type { RetryCondition, RetryPolicy } from '@ambit/traffic/model/served-service';
+import type { ConsistentHash, RetryCondition, RetryPolicy } from '@ambit/traffic/model/served-service';
 import { describe, expect, it } from 'vitest';
 import { answering, application, Client, type Answer, respond, type Seen } from './test-application.ts';
+import type { TestServiceModel } from './test-models.ts';
 import { start } from './test-start.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';
 import type { TestWaypoint } from './test-waypoint.ts';
@@ -17,6 +18,8 @@ function retrying(conditions: readonly RetryCondition[], fields: Partial<RetryPo
     ...fields,
   };
 }
+
+const BY_ADDRESS: ConsistentHash = { key: { kind: 'source-ip' }, table: { kind: 'ring', size: 1_024 } };
 
 /** The waypoint's default, as Istio's. */
 const DEFAULT = retrying(['connect-failure', 'refused-stream', 'unavailable', 'cancelled']);
@@ -145,6 +148,46 @@ describe('a request to a service of which one endpoint fails', () => {
       const answer = settled(bed, client.send({ ':method': 'POST', 'content-type': 'application/grpc' }, 'x'));
       expect(answer.body).toBe('hello');
     }
+  });
+});
+
+/** `retryIgnorePreviousHosts` of a VirtualService: true, and when nothing is said, endpoints that failed are not asked again. */
+describe.each<[string, Partial<TestServiceModel>, readonly string[]]>([
+  ['least-request', { loadBalancing: 'least-request' }, ['cart-1', 'cart-1', 'cart-1']],
+  ['random', { loadBalancing: 'random' }, ['cart-1', 'cart-1', 'cart-1']],
+  ['round-robin', { loadBalancing: 'round-robin' }, ['cart-1', 'cart-2', 'cart-3']],
+  ['a hash of its address', { consistentHash: BY_ADDRESS }, ['own', 'own', 'own']],
+])('a request that endpoints fail, balanced by %s', (_, balancing, again) => {
+  const names = ['cart-1', 'cart-2', 'cart-3'];
+
+  function asked(ignorePreviousEndpoints: boolean, retries: number): { readonly status: number; seen: string[] } {
+    const seen: string[] = [];
+    const failing = application('HTTP/1.1', {
+      onComplete: (one) => {
+        seen.push(one.endpoint);
+        respond(one, 503, 'no');
+      },
+    });
+    const bed = start({
+      ...balancing,
+      endpoints: Object.fromEntries(names.map((name) => [name, failing])),
+      action: { retry: retrying(['5xx'], { retries, ignorePreviousEndpoints }) },
+    });
+    // The first of all is drawn.
+    bed.random = () => 0;
+    return { status: settled(bed, new Client(bed, 'HTTP/1.1').send({})).status, seen };
+  }
+
+  it('is sent to each of them once before any gets it again', () => {
+    const { status, seen } = asked(false, 3);
+    expect([status, seen.length]).toEqual([503, 4]);
+    expect(seen.slice(0, 3).sort()).toEqual(names);
+  });
+
+  it('is sent to whom the balancing chooses, when previous ones need not be avoided', () => {
+    const { status, seen } = asked(true, 2);
+    const own = seen[0] ?? '';
+    expect([status, seen]).toEqual([503, again.map((name) => (name === 'own' ? own : name))]);
   });
 });
 

@@ -61,7 +61,7 @@ export function virtualRetry(retries: VirtualRetry | undefined): RetryPolicyInit
     statusCodes: [...new Set(words.filter((word) => isStatus(word)).map(Number))].sort((a, b) => a - b),
     perTryTimeoutMs: perTryTimeout === undefined ? 0 : (istioDurationMs(perTryTimeout) ?? 0),
     backoffBaseMs: backoff === undefined ? BACKOFF_BASE_MS : Math.max(1, istioDurationMs(backoff) ?? BACKOFF_BASE_MS),
-    // The field's name says the opposite of its meaning: whether an endpoint may be tried that failed before.
+    // Istio's name means that endpoints are avoided that failed before, ours that nobody cares whether they have.
     ignorePreviousEndpoints: !retryIgnorePreviousHosts,
     remoteLocalities: retryRemoteLocalities,
   };
