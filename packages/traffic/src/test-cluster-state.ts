@@ -1,6 +1,7 @@
 import { ClusterLoad } from './cluster-state/cluster-load.ts';
 import { allocateClusterMemory, type ClusterMemory } from './cluster-state/cluster-memory.ts';
-import type { Cluster, ConnectionPool } from './model/served-service.ts';
+import type { ConnectionPool } from './model/cluster-limits.ts';
+import type { Cluster } from './model/served-service.ts';
 import { RetryBudget } from './retry/retry-budget.ts';
 
 export const NO_LIMITS: ConnectionPool = {

@@ -1,5 +1,5 @@
 import { Gauge } from '@ambit/traffic/cluster-state/cluster-memory';
-import type { ConnectionPool } from '@ambit/traffic/model/served-service';
+import type { ConnectionPool } from '@ambit/traffic/model/cluster-limits';
 import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, Raw, raw, respond, type Seen } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';

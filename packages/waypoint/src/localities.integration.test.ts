@@ -1,4 +1,5 @@
-import type { FailoverCriterion, LocalityPreference, OutlierDetection } from '@ambit/traffic/model/served-service';
+import type { OutlierDetection } from '@ambit/traffic/model/cluster-limits';
+import type { FailoverCriterion, LocalityPreference } from '@ambit/traffic/model/served-service';
 import { describe, expect, it } from 'vitest';
 import { answering, Client } from './test-application.ts';
 import { start } from './test-start.ts';

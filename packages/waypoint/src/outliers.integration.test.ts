@@ -1,4 +1,5 @@
-import type { CircuitBreaker, OutlierDetection, RetryPolicy } from '@ambit/traffic/model/served-service';
+import type { CircuitBreaker, OutlierDetection } from '@ambit/traffic/model/cluster-limits';
+import type { RetryPolicy } from '@ambit/traffic/model/served-service';
 import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, Raw, respond } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';

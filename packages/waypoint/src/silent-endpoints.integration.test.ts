@@ -1,4 +1,4 @@
-import type { Http2Keepalive } from '@ambit/traffic/model/served-service';
+import type { Http2Keepalive } from '@ambit/traffic/model/cluster-limits';
 import { describe, expect, it } from 'vitest';
 import { type Answer, answering, application, Client, Raw, respond, type Seen } from './test-application.ts';
 import type { EndpointBehaviour } from './test-endpoint.ts';

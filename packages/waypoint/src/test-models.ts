@@ -6,16 +6,18 @@ import type { AuthorizationPolicy } from '@ambit/traffic/model/authorization-pol
 import type { Authorizer } from '@ambit/traffic/model/authorizer';
 import type {
   CircuitBreaker,
+  ConnectionPool,
+  OutlierDetection,
+  RetryBudget,
+} from '@ambit/traffic/model/cluster-limits';
+import type {
   Cluster,
   ConsistentHash,
   ClientFields,
-  ConnectionPool,
   LocalityPreference,
   LoadBalancing,
-  OutlierDetection,
   Protocol,
   ProxyProtocol,
-  RetryBudget,
   ServedService,
   UpstreamTls,
   Warmup,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { allocateClusterMemory } from '../cluster-state/cluster-memory.ts';
 import { threadEnded } from '../cluster-state/thread-ended.ts';
-import type { CircuitBreaker as Policy } from '../model/served-service.ts';
+import type { CircuitBreaker as Policy } from '../model/cluster-limits.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 
 const POLICY: Policy = { failurePercent: 10, windowMs: 10_000, minimumRequests: 20, openMs: 1_000 };

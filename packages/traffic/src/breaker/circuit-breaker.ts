@@ -1,6 +1,6 @@
 import { type ClusterMemory, windowsOf } from '../cluster-state/cluster-memory.ts';
 import { RollingCounts } from '../cluster-state/rolling-counts.ts';
-import type { CircuitBreaker as Policy } from '../model/served-service.ts';
+import type { CircuitBreaker as Policy } from '../model/cluster-limits.ts';
 
 // Words of the header of a cluster's memory.
 const STATE = 0;

@@ -9,7 +9,7 @@ import { workload } from '@ambit/mesh/test-model';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type CompiledCluster, compileService } from '../compiled-service.ts';
 import { allocateClusterMemory } from '../cluster-state/cluster-memory.ts';
-import type { OutlierDetection as OutlierPolicy } from '../model/served-service.ts';
+import type { OutlierDetection as OutlierPolicy } from '../model/cluster-limits.ts';
 import { OutlierDetection } from '../outlier/outlier-detection.ts';
 import { cartService, read, seededRandom, V1 } from '../test-service.ts';
 import { ClusterEndpoints } from './cluster-endpoints.ts';

@@ -13,7 +13,7 @@ import type {
   Http2Keepalive,
   OutlierDetection,
   RetryBudget,
-} from './served-service.ts';
+} from './cluster-limits.ts';
 
 /** Largest number that is told apart from none: the counts of all threads are 32 bits. */
 const MAX_COUNT = 2_147_483_647;

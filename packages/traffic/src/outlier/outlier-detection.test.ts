@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { allocateClusterMemory } from '../cluster-state/cluster-memory.ts';
 import { threadEnded } from '../cluster-state/thread-ended.ts';
 import { WATCHED_ENDPOINTS } from '../limits.ts';
-import type { OutlierDetection as Policy } from '../model/served-service.ts';
+import type { OutlierDetection as Policy } from '../model/cluster-limits.ts';
 import { type EjectionResult, OutlierDetection } from './outlier-detection.ts';
 
 const POLICY: Policy = {

@@ -1,5 +1,5 @@
 import { MAX_EJECTION_MS } from '../limits.ts';
-import type { OutlierDetection as Policy } from '../model/served-service.ts';
+import type { OutlierDetection as Policy } from '../model/cluster-limits.ts';
 import { EndpointRecords, Run } from './endpoint-records.ts';
 
 /** Which row of failures was too long. */

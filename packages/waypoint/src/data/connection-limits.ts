@@ -2,7 +2,7 @@ import { AmbitError } from '@ambit/core/errors';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { ClusterLoad } from '@ambit/traffic/cluster-state/cluster-load';
 import { Gauge } from '@ambit/traffic/cluster-state/cluster-memory';
-import type { ConnectionPool } from '@ambit/traffic/model/served-service';
+import type { ConnectionPool } from '@ambit/traffic/model/cluster-limits';
 import { CONNECTION_WAIT_LOOK_MS } from '../limits.ts';
 
 /** What limits need of the thread that they are on. */

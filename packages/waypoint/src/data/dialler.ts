@@ -11,7 +11,7 @@ import type { DescriptorAccount } from '@ambit/reactor/descriptor-budget';
 import type { Reactor } from '@ambit/reactor/reactor';
 import { TcpEndpoint } from '@ambit/reactor/tcp-endpoint';
 import { connectTcp } from '@ambit/reactor/tcp-connect';
-import type { TcpKeepalive } from '@ambit/traffic/model/served-service';
+import type { TcpKeepalive } from '@ambit/traffic/model/cluster-limits';
 import { endpointLate, endpointRefused } from './failures.ts';
 import { secure } from './secured-dial.ts';
 import type { EndpointTransport } from './transport-choice.ts';

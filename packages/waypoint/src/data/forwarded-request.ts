@@ -13,7 +13,6 @@ import {
 import { isIdempotent } from '@ambit/traffic/request/idempotent-method';
 import type { Hash64 } from '@ambit/traffic/load-balancing/consistent-hash/hash64';
 import type { RequestFacts } from '@ambit/traffic/request/request-facts';
-import type { ResponseFlags } from '@ambit/traffic/response-flag';
 import {
   ALL_EJECTED,
   type AttemptOutcome,
@@ -28,6 +27,7 @@ import { failureAnswer } from '@ambit/traffic/retry/failure';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { DataThreadContext } from './context.ts';
+import type { Forwarder } from './forwarder.ts';
 import type { MessageBody } from './message-body.ts';
 import { interimHead, responseHead } from './message-heads.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -38,18 +38,6 @@ import type { TracedTry } from './traced-try.ts';
 import { TryVerdict } from './try-verdict.ts';
 import { type UpstreamVersion, upstreamVersion } from './upstream-endpoint.ts';
 import type { ChosenEndpoint, UpstreamCluster } from './upstreams.ts';
-
-/** Who lets a request be forwarded. One of `answer`, `finish` and `cut` is called, once, unless it gives up itself. */
-export interface Forwarder {
-  /** No endpoint has answered: the client gets this instead. */
-  answer(answer: LocalAnswer): void;
-  /** The client has the whole answer, as far as it is ours to send. */
-  finish(): void;
-  /** Another protocol is spoken from here on. */
-  onSwitched(): void;
-  /** The answer ended in the middle. */
-  cut(flags: ResponseFlags, details: string): void;
-}
 
 export interface ForwardedParts {
   readonly thread: DataThreadContext;

@@ -6,7 +6,7 @@ import { EndpointRelay } from '@ambit/reactor/endpoint-relay';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
 import type { CompiledPort } from '@ambit/traffic/compiled-service';
-import type { ConnectionPool } from '@ambit/traffic/model/served-service';
+import type { ConnectionPool } from '@ambit/traffic/model/cluster-limits';
 import type { ClientAuthorization } from './client-authorization.ts';
 import type { DataThreadContext } from './context.ts';
 import { OpaqueDial, type OpaqueUpstream } from './opaque-dial.ts';

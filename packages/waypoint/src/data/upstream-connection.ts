@@ -5,7 +5,7 @@ import { Http2ClientConnection } from '@ambit/http/h2/exchange-client';
 import type { DuplexEndpoint } from '@ambit/reactor/endpoint';
 import type { Reactor } from '@ambit/reactor/reactor';
 import type { ReactorTimer } from '@ambit/reactor/timer-wheel';
-import type { ConnectionPool, Http2Keepalive } from '@ambit/traffic/model/served-service';
+import type { ConnectionPool, Http2Keepalive } from '@ambit/traffic/model/cluster-limits';
 import { HttpTransport } from './transport.ts';
 
 /** Who keeps connections to an endpoint. */
