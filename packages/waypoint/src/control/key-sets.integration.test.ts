@@ -130,6 +130,12 @@ describe('public keys of an issuer', () => {
     }
   });
 
+  it('are not there when an issuer answers with nothing, however well it means that', async () => {
+    const bed = new Bed();
+    await bed.follow(at(await new TestIssuer(text('')).start()).rule);
+    await attempts(bed, { unusable: 1 });
+  });
+
   it('are fetched again for a token that names another one, once in a while, and whoever waits is told', async () => {
     const issuer = await new TestIssuer(serving(ONE)).start();
     const { rule, source } = at(issuer);

@@ -29,7 +29,8 @@ export class RemoteKeys {
   #triedAt = Number.NEGATIVE_INFINITY;
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  #text = '';
+  /** The keys in force as they were sent; undefined: there are none. */
+  #text: string | undefined;
   #closed = false;
 
   constructor(source: Exclude<KeySource, { kind: 'inline' }>, timeoutMs: number, parts: RemoteKeysParts) {
@@ -39,7 +40,7 @@ export class RemoteKeys {
   }
 
   get state(): 'fresh' | 'none' | 'stale' {
-    if (this.#text === '') return 'none';
+    if (this.#text === undefined) return 'none';
     return this.#failures === 0 ? 'fresh' : 'stale';
   }
 
@@ -76,8 +77,8 @@ export class RemoteKeys {
     } else {
       pauseMs = Math.min(JWKS_RETRY_MS * 2 ** this.#failures, JWKS_RETRY_MAX_MS) * (1 - random() / 2);
       this.#failures += 1;
-      if (this.#text !== '' && clock.now() - this.#fetchedAt >= JWKS_AGE_MS) {
-        this.#text = '';
+      if (this.#text !== undefined && clock.now() - this.#fetchedAt >= JWKS_AGE_MS) {
+        this.#text = undefined;
         onExpired();
       }
     }

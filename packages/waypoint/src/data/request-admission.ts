@@ -64,7 +64,7 @@ export class RequestAdmission implements CheckHolder {
   #point: CheckPoint = 'before-tokens';
   #check: RequestCheck | undefined;
   #asked = false;
-  #over = false;
+  #endWait: (() => void) | undefined;
 
   constructor(
     holder: AdmissionHolder,
@@ -90,7 +90,7 @@ export class RequestAdmission implements CheckHolder {
 
   /** Nobody wants to know any more. Idempotent. */
   cancel(): void {
-    this.#over = true;
+    this.#endWait?.();
     this.#check?.cancel();
   }
 
@@ -172,11 +172,12 @@ export class RequestAdmission implements CheckHolder {
   /** False: too many wait already, or there is nothing to wait for. */
   #waitsForKeys(sources: readonly string[]): boolean {
     if (sources.length === 0) return false;
-    const isWaiting = this.#parts.thread.tokens.wait(sources, () => {
-      if (!this.#over && this.#isServed()) this.#goOn();
+    this.#endWait = this.#parts.thread.tokens.wait(sources, () => {
+      if (this.#isServed()) this.#goOn();
     });
-    if (isWaiting) this.#holder.holdContent();
-    return isWaiting;
+    if (this.#endWait === undefined) return false;
+    this.#holder.holdContent();
+    return true;
   }
 
   /** Keys were waited for. An authorizer that nobody had to ask before may have to be asked now. */
@@ -193,7 +194,6 @@ export class RequestAdmission implements CheckHolder {
 
   #authorize(): void {
     if (this.#isDenied() || this.#isLimited()) return;
-    this.#over = true;
     const [facts, live, routes] = [this.#facts, this.#live, this.#routes];
     this.#holder.onAdmitted({ facts, routing: this.#unchanged ?? facts, live, routes });
   }
@@ -253,7 +253,6 @@ export class RequestAdmission implements CheckHolder {
   }
 
   #refuse(answer: LocalAnswer): void {
-    this.#over = true;
     this.#parts.record.routed(this.#facts, this.#parts.toClient.grpc, undefined);
     this.#holder.onNotAdmitted(answer);
   }

@@ -68,11 +68,17 @@ export class TokenKeys implements TokenVerifier {
     return 'good';
   }
 
-  /** Runs once when the control side has looked for newer keys of one of the sources; false: too many wait already. */
-  wait(sources: readonly string[], run: () => void): boolean {
-    if (this.#waiters >= REQUESTS_WAITING_FOR_KEYS) return false;
+  /**
+   * Runs once when the control side has looked for newer keys of one of the sources. What comes back takes the wait back, and
+   * must be called when nobody waits any more; undefined: too many wait already.
+   */
+  wait(sources: readonly string[], run: () => void): (() => void) | undefined {
+    if (this.#waiters >= REQUESTS_WAITING_FOR_KEYS) return undefined;
     this.#waiters += 1;
-    const once = (): void => {
+    let over = false;
+    const end = (): void => {
+      if (over) return;
+      over = true;
       timer.cancel();
       this.#waiters -= 1;
       for (const source of sources) {
@@ -80,6 +86,9 @@ export class TokenKeys implements TokenVerifier {
         waiting?.delete(once);
         if (waiting?.size === 0) this.#waiting.delete(source);
       }
+    };
+    const once = (): void => {
+      end();
       run();
     };
     const timer = this.#parts.after(KEYS_WAIT_MS, once);
@@ -92,7 +101,7 @@ export class TokenKeys implements TokenVerifier {
         waiting.add(once);
       }
     }
-    return true;
+    return end;
   }
 
   apply({ changed, removed, settled }: TokenKeysChange): void {
