@@ -274,9 +274,7 @@ describe('limits of a waypoint with four data threads, as the backend sees them 
   });
 
   it.each(
-    (['requests', 'connections'] as const).flatMap((name) =>
-      [0, 1, 2, 3].map((thread) => [name, thread] as const),
-    ),
+    (['requests', 'connections'] as const).flatMap((name) => [0, 1, 2, 3].map((thread) => [name, thread] as const)),
   )(
     '%s: the places of data thread %i, which is killed under load, are taken by others, and once',
     async (name, thread) => {
