@@ -4,7 +4,7 @@ import { type BucketSize, TokenBuckets } from './token-buckets.ts';
 
 // Takes tokens as fast as it can, of as many values as it is told, and says how many it got of each.
 
-const { memory, thread, threads, size, values, rounds, inStep, shared } = workerData as {
+const { memory, thread, threads, size, values, rounds, inStep, allShared, shared } = workerData as {
   memory: SharedArrayBuffer;
   thread: number;
   threads: number;
@@ -14,6 +14,8 @@ const { memory, thread, threads, size, values, rounds, inStep, shared } = worker
   rounds: number;
   /** All threads ask for the same value at the same moment. */
   inStep: boolean;
+  /** No value has a bucket of its own. */
+  allShared: boolean;
   shared: SharedArrayBuffer;
 };
 const words = new Int32Array(shared);
@@ -38,6 +40,6 @@ for (let asked = 0; asked < values * rounds; asked++) {
   if (inStep) meet(asked + 2);
   const taken = buckets.take(key);
   // Where the machine holds up who makes a bucket, the value has none.
-  if (taken.admitted && (values === 1 || !taken.shared)) admitted[value] = (admitted[value] ?? 0) + 1;
+  if (taken.admitted && (allShared || !taken.shared)) admitted[value] = (admitted[value] ?? 0) + 1;
 }
 parentPort?.postMessage({ admitted, begin, end: now() });

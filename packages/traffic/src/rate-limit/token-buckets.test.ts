@@ -167,7 +167,7 @@ describe('the buckets of a rule', () => {
     const results = await Promise.all(
       Array.from({ length: threads }, async (_, thread) => {
         const worker = new Worker(new URL('./test-bucket-worker.ts', import.meta.url), {
-          workerData: { memory, thread, threads, size, values, rounds, inStep, shared },
+          workerData: { memory, thread, threads, size, values, rounds, inStep, allShared: keys === 0, shared },
         });
         const [result] = (await once(worker, 'message')) as [{ admitted: number[]; begin: number; end: number }];
         await worker.terminate();
