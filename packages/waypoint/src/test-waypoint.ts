@@ -1,10 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 import type { SocketAddress } from '@ambit/core/address';
 import { systemClock } from '@ambit/core/clock';
-import { type AmbitError, messageOf } from '@ambit/core/errors';
+import { messageOf } from '@ambit/core/errors';
 import { formatSpiffeId, requireSpiffeId } from '@ambit/core/spiffe';
 import { HbonePool } from '@ambit/hbone/pool';
-import type { TunnelHandler } from '@ambit/hbone/tunnel';
 import { Quarantine } from '@ambit/mesh/endpoint/quarantine';
 import { writeBatch } from '@ambit/mesh/resource/batch';
 import { change, endpointOf, port, service, storeOf, workload } from '@ambit/mesh/test-model';
@@ -12,7 +11,6 @@ import type { AppProtocol, Service } from '@ambit/mesh/service';
 import type { Locality, Workload } from '@ambit/mesh/workload';
 import { openTcpListener } from '@ambit/native/listening-socket';
 import { localAddress } from '@ambit/native/socket';
-import type { TlsContext } from '@ambit/native/tls-context';
 import { AccessLog } from '@ambit/proxy/access-log';
 import { Credentials } from '@ambit/proxy/credentials';
 import type { ByteEndpointHandler, DuplexEndpoint } from '@ambit/reactor/endpoint';
@@ -43,8 +41,9 @@ import { UpstreamTlsContexts } from './data/upstream-tls.ts';
 import { Upstreams } from './data/upstreams.ts';
 import type { Report, TokenKeysChange, TracedSpan } from './messages.ts';
 import { type EndpointBehaviour, TestEndpoint } from './test-endpoint.ts';
-import { context, leaf, root } from './test-identities.ts';
+import { leaf, root } from './test-identities.ts';
 import { boundWorkload, clusterName, serviceModel, type TestServiceModel, workloadModel } from './test-models.ts';
+import { type Opened, TestTunnels } from './test-tunnels.ts';
 
 /** Who clients are unless told otherwise: the mesh has its workload, `web-1`. */
 const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -98,9 +97,6 @@ export interface TestServiceOptions extends TestServiceModel {
   readonly unserved?: boolean;
 }
 
-/** A tunnel, or why there is none. */
-type Opened = AmbitError | DuplexEndpoint | { readonly status: number; readonly fields: readonly string[] };
-
 /** A waypoint's data path on a loop of this thread, real TLS and sockets on loopback, clients and endpoints on the same loop. */
 export class TestWaypoint {
   /** Uniform in [0, 1). */
@@ -127,8 +123,7 @@ export class TestWaypoint {
   readonly #plane: DataPlane;
   /** Pods that its Gateway has had at most. */
   #replicas = 0;
-  readonly #pool: HbonePool;
-  readonly #clientContexts = new Map<string, TlsContext>();
+  readonly #clients: TestTunnels;
   readonly #service: Service;
   readonly #upstreamPool: HbonePool;
 
@@ -268,7 +263,7 @@ export class TestWaypoint {
     reactor.adopt(fd);
     this.address = localAddress(fd);
     this.#plane.handle({ kind: 'listen', fd });
-    this.#pool = new HbonePool(reactor);
+    this.#clients = new TestTunnels(reactor, this.address, WAYPOINT_ID);
   }
 
   /** Puts a version of the service into force. */
@@ -325,7 +320,7 @@ export class TestWaypoint {
     return opened;
   }
 
-  tryOpen(handler: ByteEndpointHandler, authority: string = `${VIP}:80`, principal: string = CLIENT_ID): Opened {
+  tryOpen(handler: ByteEndpointHandler, authority?: string, principal?: string): Opened {
     const opening = this.beginOpen(handler, authority, principal);
     this.loop.until(() => opening.result !== undefined);
     if (opening.result === undefined) throw new Error('no tunnel');
@@ -338,41 +333,7 @@ export class TestWaypoint {
     authority: string = `${VIP}:80`,
     principal: string = CLIENT_ID,
   ): { readonly result: Opened | undefined } {
-    const opening: { result: Opened | undefined } = { result: undefined };
-    const receiver: TunnelHandler = {
-      onAccepted: (tunnel) => {
-        opening.result = tunnel.endpoint(handler);
-      },
-      onRefused: (status, fields) => {
-        opening.result = { status, fields };
-      },
-      onFailed: (error) => {
-        opening.result = error;
-      },
-    };
-    this.#pool.open(
-      {
-        address: this.address,
-        sourceIp: '127.0.0.1',
-        sourcePrincipal: principal,
-        credential: () => ({ context: this.#clientContext(principal), generation: 1 }),
-        expected: [requireSpiffeId(WAYPOINT_ID)],
-        workloadUid: 'waypoint-1',
-      },
-      authority,
-      [],
-      receiver,
-    );
-    return opening;
-  }
-
-  #clientContext(principal: string): TlsContext {
-    let made = this.#clientContexts.get(principal);
-    if (made === undefined) {
-      made = context('client', leaf(principal));
-      this.#clientContexts.set(principal, made);
-    }
-    return made;
+    return this.#clients.open(handler, authority, principal);
   }
 
   endpoint(name: string): TestEndpoint {
@@ -411,7 +372,7 @@ export class TestWaypoint {
   }
 
   dispose(): void {
-    this.#pool.destroy();
+    this.#clients.destroy();
     this.#upstreamPool.destroy();
     for (const endpoint of this.endpoints.values()) endpoint.server.destroy();
     this.loop.pass(10);

@@ -15,7 +15,7 @@ import { Controller } from './controller.ts';
 import { type Fabric, layFabric, LINK } from './fabric.ts';
 import type { Images } from './images.ts';
 import { Kubelet } from './kubelet.ts';
-import { CLOSE_GRACE_MS, RULE_CHECK_MS } from './limits.ts';
+import { CLOSE_GRACE_MS } from './limits.ts';
 import { LinkTap } from './link-tap.ts';
 import { ManifestFolders, ManifestStore } from './manifests.ts';
 import { BedNode } from './node.ts';
@@ -25,6 +25,7 @@ import { podFiles } from './pod-files.ts';
 import { MACHINE_IMAGE, type PodPlan, podObject } from './pod-plan.ts';
 import { meshImages } from './programs.ts';
 import { Proxy, type ProxyProgram } from './proxy.ts';
+import { RuleRepair } from './rule-repair.ts';
 import { type PlacedService, ServiceTable } from './service-table.ts';
 import { TokenIssuer } from './tokens.ts';
 import { Waypoints } from './waypoints.ts';
@@ -93,10 +94,10 @@ export class Bed implements Drainable {
   readonly #issuer: TokenIssuer;
   readonly #images: Images;
   readonly #waypoints: Waypoints;
+  readonly #repair: RuleRepair;
   #placed: readonly PlacedService[] = [];
   #model: Model;
   #servicesDue: Timer | undefined;
-  #repair: Timer | undefined;
   #closing: Promise<void> | undefined;
 
   /** Use `createBed`. */
@@ -141,6 +142,12 @@ export class Bed implements Drainable {
     }));
     this.#manifests = new ManifestFolders(folders, clock, () => this.#reconcile());
     this.#model = this.#manifests.model().model;
+    this.#repair = new RuleRepair({
+      clock,
+      nodes,
+      pods: () => this.pods(),
+      report: (error) => options.report?.(error),
+    });
   }
 
   /** Starts controller, proxies and pods. Called by `createBed`. */
@@ -158,7 +165,7 @@ export class Bed implements Drainable {
       await Promise.all(wanted.map((proxy) => proxy.start()));
     }
     this.#reconcile();
-    this.#repairLater();
+    this.#repair.begin();
   }
 
   node(name: NodeName): BedNode {
@@ -241,13 +248,7 @@ export class Bed implements Drainable {
 
   /** Looks whether the rules are as written, and mends and reports what is not. Happens by itself every ten seconds. */
   repairRules(): void {
-    for (const pod of this.pods()) pod.enrolment.repair();
-    for (const node of this.#nodes) {
-      const problems = node.probes.repair();
-      if (problems.length === 0) continue;
-      const message = `node ${node.name}: ${problems.join('; ')}: the rules are written again`;
-      this.#options.report?.(new AmbitError('AMBIT_BED_RULES', message));
-    }
+    this.#repair.repair();
   }
 
   /** Address of a Service `name.namespace`. Throws `AMBIT_BED_NO_SERVICE`. */
@@ -295,7 +296,7 @@ export class Bed implements Drainable {
 
   async #close(grace: number): Promise<void> {
     this.#manifests.close();
-    this.#repair?.cancel();
+    this.#repair.close();
     await this.#kubelet.close(grace);
     await Promise.all(this.#nodes.flatMap((node) => node.proxies.map((proxy) => proxy.stop(grace))));
     await this.controller.stop();
@@ -368,17 +369,6 @@ export class Bed implements Drainable {
         this.#updateServices();
       },
       SERVICE_DELAY_MS,
-      { background: true },
-    );
-  }
-
-  #repairLater(): void {
-    this.#repair = this.#options.clock.setTimeout(
-      () => {
-        this.repairRules();
-        if (this.#closing === undefined) this.#repairLater();
-      },
-      RULE_CHECK_MS,
       { background: true },
     );
   }

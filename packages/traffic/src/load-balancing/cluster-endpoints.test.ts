@@ -325,7 +325,7 @@ describe('with a time to warm up, an endpoint', () => {
     ['grows with its age', LoadBalancer.LEAST_REQUEST, 5_000, 1, 0.5],
     ['grows with its age in turns', LoadBalancer.ROUND_ROBIN, 5_000, 1, 0.5],
     ['grows faster at first', LoadBalancer.ROUND_ROBIN, 2_500, 2, 0.5],
-    ['is as any in the end', LoadBalancer.LEAST_REQUEST, 10_000, 1, 1],
+    ['is like others in the end', LoadBalancer.LEAST_REQUEST, 10_000, 1, 1],
   ])('that comes later gets a share that %s', (_, loadBalancer, age, aggression, weight) => {
     const endpoints = warming({ ...POLICY, aggression }, loadBalancer);
     endpoints.refresh(candidates(['a', 'b', 'c']), clock, HERE);

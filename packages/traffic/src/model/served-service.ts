@@ -297,7 +297,7 @@ export interface Warmup {
 /** Which endpoints come first, by where they and the waypoint are. */
 export type LocalityPreference =
   | { readonly kind: 'any' }
-  /** The first distribution that is for the waypoint's place; none is: any. */
+  /** The first distribution that is for the waypoint's place; without one it does not matter where that is. */
   | { readonly kind: 'distribute'; readonly distributions: readonly LocalityDistribution[] }
   | {
       readonly kind: 'failover';

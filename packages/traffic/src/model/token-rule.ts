@@ -10,9 +10,9 @@ export type KeySource =
 export interface TokenRule {
   /** `namespace/name` of the object, for logs. */
   readonly policy: string;
-  /** Empty: any. */
+  /** Empty: whichever. */
   readonly issuer: string;
-  /** Empty: any. */
+  /** Empty: whichever. */
   readonly audiences: readonly string[];
   readonly keys: KeySource;
   /** Of one answer with keys, milliseconds. */
